@@ -1,0 +1,60 @@
+"""What a bench measured, and whether that is within its reach."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One number. ``met`` is None for a number that is only shown."""
+
+    what: str
+    measured: float
+    unit: str
+    reach: str = ""
+    """What is promised, in words, such as ``at most 1.15``."""
+    met: bool | None = None
+
+    @classmethod
+    def at_most(cls, what: str, measured: float, unit: str, limit: float) -> "Row":
+        """A number with an upper limit."""
+        return cls(what, measured, unit, f"at most {limit:g}", measured <= limit)
+
+    @classmethod
+    def at_least(cls, what: str, measured: float, unit: str, limit: float) -> "Row":
+        """A number with a lower limit."""
+        return cls(what, measured, unit, f"at least {limit:g}", measured >= limit)
+
+
+def verdict(rows: Sequence[Row]) -> str:
+    """The last line of every bench."""
+    judged = [row for row in rows if row.met is not None]
+    return f"reach: {sum(bool(row.met) for row in judged)} of {len(judged)} met"
+
+
+def is_met(rows: Sequence[Row]) -> bool:
+    """Whether nothing was missed."""
+    return all(row.met is not False for row in rows)
+
+
+def show(name: str, rows: Sequence[Row], console: Console) -> None:
+    """Print the table and, last, the verdict."""
+    table = Table(title=f"bench {name}", title_justify="left")
+    for heading in ("what", "measured", "reach", "met"):
+        table.add_column(heading)
+    marks = {True: "[green]yes", False: "[red]no", None: ""}
+    for row in rows:
+        table.add_row(row.what, f"{row.measured:.4g} {row.unit}".strip(), row.reach, marks[row.met])
+    console.print(table)
+    console.print(verdict(rows), style="green" if is_met(rows) else "bold red")
+
+
+def save(name: str, rows: Sequence[Row], path: Path) -> None:
+    """Write the numbers for a program to read."""
+    document = {"bench": name, "rows": [asdict(row) for row in rows], "met": is_met(rows)}
+    path.write_text(json.dumps(document, indent=2) + "\n")

@@ -1,0 +1,84 @@
+"""A running cluster as its users see it: where its files are, and its command line tools."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.cluster import containers, control_plane, layout
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.layout import Profile
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One profile's cluster; making one starts nothing, see `up`."""
+
+    profile: Profile
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of everything that belongs to the running cluster."""
+        return layout.run_dir(self.profile)
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.run_dir / "kubeconfig"
+
+    @property
+    def audit_log(self) -> Path:
+        """The API server's audit log: JSON lines, one per finished request."""
+        return self.run_dir / control_plane.AUDIT_LOG
+
+    @property
+    def bin(self) -> Path:
+        """Folder of the programs: kubectl, helm, ctr and the components."""
+        return layout.bin_dir()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables under which kubectl and helm talk to this cluster and write only into its folder."""
+        home = self.run_dir / "home"
+        helm = {f"HELM_{kind}_HOME": str(home / "helm" / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
+        kube = {"KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(home / "kube-cache"), "KUBERC": "off"}
+        return {**os.environ, **helm, **kube, "HOME": str(home), "PATH": f"{self.bin}:{os.environ.get('PATH', '')}"}
+
+    def kubectl(
+        self, *arguments: str, input: str | None = None, check: bool = True, timeout: float | None = 120
+    ) -> str:
+        """Run kubectl and return what it printed.
+
+        `timeout` is in seconds. Raises ClusterError when it ends with an error (only if `check`) or too late.
+        """
+        return self._run("kubectl", *arguments, input=input, check=check, timeout=timeout)
+
+    def helm(self, *arguments: str, timeout: float | None = 300) -> str:
+        """Run helm and return what it printed; `timeout` in seconds. Raises ClusterError when it fails."""
+        return self._run("helm", *arguments, timeout=timeout)
+
+    def load_image(self, archive: Path) -> None:
+        """Import a docker or OCI archive into the node. Raises ClusterError, also on a cluster without a real node."""
+        if self.profile is not Profile.FULL:
+            raise ClusterError(f"Profile {self.profile} runs no containers: take full.")
+        containers.import_image(self.run_dir, archive)
+
+    def _run(
+        self, tool: str, *arguments: str, input: str | None = None, check: bool = True, timeout: float | None
+    ) -> str:
+        command = [str(self.bin / tool), *arguments]
+        try:
+            done = subprocess.run(
+                command,
+                input=input,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=timeout,
+            )
+        except subprocess.TimeoutExpired as late:
+            raise ClusterError(f"`{tool} {' '.join(arguments)}` took longer than {timeout} s") from late
+        if check and done.returncode:
+            raise ClusterError(f"`{tool} {' '.join(arguments)}` failed: {done.stderr.strip()}")
+        return done.stdout

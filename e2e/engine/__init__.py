@@ -1,0 +1,6 @@
+"""The engine for tests and demo: real vLLM on the CPU, in an environment of its own, and a tiny model."""
+
+from .install import engine_folder, install
+from .model import tiny_model
+
+__all__ = ["engine_folder", "install", "tiny_model"]

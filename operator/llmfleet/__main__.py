@@ -1,0 +1,59 @@
+"""The command: run the operator, or generate what is made from its models."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from llmfleet import __version__
+
+
+@click.group()
+@click.version_option(__version__)
+def main() -> None:
+    """Run fleets of vLLM servers from one Kubernetes resource."""
+
+
+@main.command()
+def run() -> None:
+    """Run the operator; settings come from LLMFLEET_* variables."""
+    from llmfleet.settings import Settings  # noqa: PLC0415 because other commands need no cluster libraries
+    from llmfleet.shell import log  # noqa: PLC0415 because of the same
+    from llmfleet.shell.run import run as run_operator  # noqa: PLC0415 because of the same
+
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise click.ClickException("\n".join(_explained(error))) from error
+    log.configure(settings.log_level)
+    sys.exit(asyncio.run(run_operator(settings)))
+
+
+def _explained(error: ValidationError) -> list[str]:
+    """One line a setting: its variable, the value and what is allowed."""
+    return [
+        f"LLMFLEET_{'_'.join(str(part) for part in each['loc']).upper()}={each['input']!r}: {each['msg']}"
+        for each in error.errors()
+    ]
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 and name the files that differ.")
+@click.option("--root", type=click.Path(path_type=Path, exists=True), default=Path(), help="The repository.")
+def generate(*, check: bool, root: Path) -> None:
+    """Write the CRD, the field reference and the chart's copies from the models."""
+    from llmfleet import generate as generated  # noqa: PLC0415 because the operator's image lacks what it writes
+
+    if check:
+        stale = generated.verify(root)
+        for each in stale:
+            click.echo(each, err=True)
+        sys.exit(1 if stale else 0)
+    for path in generated.generate(root):
+        click.echo(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What users write: the LLMDeployment resource, its conditions and its CRD."""

@@ -1,0 +1,123 @@
+"""What the operator reports: the status of an LLMDeployment. Written on change of meaning, never live numbers."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from llmfleet.api.fields import LIST_ATOMIC, Resource, list_map
+
+Time = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
+Name = Annotated[str, Field(max_length=128)]
+Text = Annotated[str, Field(max_length=1024)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class ConditionStatus(StrEnum):
+    """Yes, no, or not known yet."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class Condition(Resource):
+    """One aspect of health."""
+
+    type: Name = Field(description="The aspect of health, such as Ready.")
+    status: ConditionStatus = Field(description="True, False or Unknown.")
+    reason: Name = Field(description="One CamelCase word, of a closed list.")
+    message: Text = Field(default="", description="A sentence with the next step.")
+    observed_generation: int = Field(default=0, description="The generation of the spec this speaks of.")
+    last_transition_time: Time = Field(default="", description="When status last flipped.")
+
+
+class RevisionRole(StrEnum):
+    """What a revision is to the fleet."""
+
+    CURRENT = "Current"
+    CANDIDATE = "Candidate"
+    PREVIOUS = "Previous"
+
+
+class RevisionStatus(Resource):
+    """One revision that has pods."""
+
+    name: Name = Field(description="The revision's hash.")
+    role: RevisionRole = Field(description="Current serves alone; Candidate replaces a Previous one.")
+    replicas: Count = Field(default=0, description="Wanted pods of this revision.")
+    ready: Count = Field(default=0, description="Ready pods of this revision.")
+
+
+class Problem(Resource):
+    """One trouble that pods share."""
+
+    reason: Name = Field(description="One CamelCase word, of a closed list.")
+    count: Count = Field(description="How many pods have this trouble.")
+    example_pod: Name = Field(default="", description="Name of one pod that has it.")
+    message: Text = Field(default="", description="The scheduler's, kubelet's or engine's own words.")
+
+
+class Decision(Resource):
+    """One change of size by the autoscaler."""
+
+    time: Time = Field(description="When it was decided.")
+    from_: Count = Field(alias="from", description="Replicas before the change.")
+    to: Count = Field(description="Replicas after the change.")
+    reason: Name = Field(description="The rule that decided.")
+    message: Text = Field(default="", description="The numbers it decided on, step by step.")
+
+
+class AutoscalingStatus(Resource):
+    """The autoscaler's standing decision and how it came about."""
+
+    desired: Count = Field(description="Replicas that the load calls for, within bounds.")
+    reason: Name = Field(description="The rule that decided.")
+    message: Text = Field(default="", description="The numbers it decided on, step by step.")
+    since: Time = Field(description="When desired last changed.")
+    load_seen: bool = Field(default=True, description="False while too few pods report their load.")
+    history: tuple[Decision, ...] = Field(
+        default=(), max_length=10, description="The last ten changes, oldest first.", json_schema_extra=LIST_ATOMIC
+    )
+
+
+class Resolved(Resource):
+    """What defaults and the cluster turned into facts."""
+
+    image: Annotated[str, Field(max_length=512)] | None = Field(default=None, description="The image of this revision.")
+    image_id: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None, description="The digest that runs, from the kubelet."
+    )
+    max_model_len: int | None = Field(default=None, description="Longest prompt plus answer the engine took, tokens.")
+    engine_version: Name | None = Field(default=None, description="The engine's version as the pod reports it.")
+
+
+class Status(Resource):
+    """What the operator sees and does; written by it alone."""
+
+    observed_generation: int = Field(default=-1, description="The generation of the spec last looked at.")
+    served_generation: int | None = Field(default=None, description="The last generation that was fully served.")
+    operator_version: Name | None = Field(default=None, description="The operator that wrote this.")
+    conditions: tuple[Condition, ...] = Field(
+        default=(), max_length=16, description="Health, aspect by aspect.", json_schema_extra=list_map("type")
+    )
+    endpoint: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="OpenAI-compatible base URL inside the cluster."
+    )
+    selector: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="Label selector of the serving pods, for the scale subresource."
+    )
+    replicas: Count | None = Field(default=None, description="Pods that exist and are not leaving.")
+    ready_replicas: Count | None = Field(default=None, description="Pods that answer requests.")
+    updated_replicas: Count | None = Field(default=None, description="Pods of the current revision.")
+    desired_replicas: Count | None = Field(default=None, description="Replicas wanted now, by spec or autoscaler.")
+    ready_summary: Name | None = Field(default=None, description="Ready of wanted, as 2/3.")
+    revision: Name | None = Field(default=None, description="The revision of the current spec.")
+    resolved: Resolved | None = Field(default=None, description="What defaults and the cluster turned into facts.")
+    revisions: tuple[RevisionStatus, ...] = Field(
+        default=(), max_length=8, description="Revisions that have pods.", json_schema_extra=list_map("name")
+    )
+    problems: tuple[Problem, ...] = Field(
+        default=(), max_length=5, description="Troubles that pods have.", json_schema_extra=list_map("reason")
+    )
+    autoscaling: AutoscalingStatus | None = Field(default=None, description="The autoscaler's standing decision.")

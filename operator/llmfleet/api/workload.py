@@ -1,0 +1,302 @@
+"""The parts of the spec that decide what a pod is: a change to any of them makes a new revision."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
+
+from llmfleet.api.fields import (
+    LIST_ATOMIC,
+    LIST_SET,
+    RESOURCE_PATTERN,
+    Annotations,
+    LabelKey,
+    Labels,
+    LabelValue,
+    ObjectName,
+    Quantity,
+    Resource,
+    list_map,
+    no_reserved_keys,
+    rule,
+    rules,
+    well_formed_keys,
+)
+from llmfleet_runtime.contract import ALLOWED_ARGUMENTS, REFUSED_ENV_NAMES, REFUSED_ENV_PREFIXES
+
+_SEGMENT = "[A-Za-z0-9_][A-Za-z0-9._-]*"
+_URI = f"^(hf://{_SEGMENT}(/{_SEGMENT})?|pvc://[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(/{_SEGMENT})+|file://(/{_SEGMENT})+)$"
+
+
+def _cel_list(values: tuple[str, ...]) -> str:
+    return "[" + ", ".join(f"'{value}'" for value in values) + "]"
+
+
+class Model(Resource):
+    """The model to serve."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.revision) || self.uri.startsWith('hf://')",
+                "revision is for hf:// models only; remove it",
+                "self.revision + ' with ' + self.uri",
+            )
+        )
+    )
+
+    uri: Annotated[str, Field(min_length=6, max_length=512)] = Field(
+        description="Where the model is: hf://ORG/NAME on a hub, pvc://CLAIM/PATH on a volume claim of this namespace, "
+        "file:///PATH inside the image. A change makes a new revision.",
+        examples=["hf://Qwen/Qwen3-8B"],
+        json_schema_extra=rules(
+            rule(
+                f"self.matches('{_URI}')",
+                "must be hf://ORG/NAME, pvc://CLAIM/PATH or file:///PATH-IN-THE-IMAGE, without user info",
+            )
+        ),
+    )
+    revision: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")] | None = (
+        Field(default=None, description="Commit, tag or branch on the hub; hf:// only. Default: the hub's main branch.")
+    )
+    served_names: tuple[
+        Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")], ...
+    ] = Field(
+        default=(),
+        max_length=16,
+        description="Model names clients may ask for. Default: the name of this object.",
+        json_schema_extra=LIST_SET,
+    )
+
+
+class EngineType(StrEnum):
+    """Engines that can serve."""
+
+    VLLM = "VLLM"
+
+
+class DType(StrEnum):
+    """Number type of weights and activations."""
+
+    AUTO = "Auto"
+    BFLOAT16 = "BFloat16"
+    FLOAT16 = "Float16"
+    FLOAT32 = "Float32"
+
+
+class Argument(Resource):
+    """One extra option of the engine."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)] = Field(
+        description="Option name without leading dashes, one of the allowed options.",
+        examples=["tool-call-parser"],
+        json_schema_extra=rules(
+            rule(
+                f"self in {_cel_list(ALLOWED_ARGUMENTS)}",
+                "not an allowed engine option; write allowed ones in kebab case without dashes (the field reference "
+                "lists them), and use the typed fields for the rest",
+            )
+        ),
+    )
+    value: Annotated[str, Field(max_length=4096)] | None = Field(
+        default=None, description="The option's value, passed byte for byte; absent for a switch."
+    )
+
+
+class EnvVar(Resource):
+    """One environment variable of the engine process."""
+
+    name: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = Field(
+        description="Variable name; loader, Python, hub-address, proxy and engine-security variables are refused.",
+        json_schema_extra=rules(
+            rule(
+                f"!(self in {_cel_list(REFUSED_ENV_NAMES)}) && "
+                f"!{_cel_list(REFUSED_ENV_PREFIXES)}.exists(p, self.startsWith(p))",
+                "loader, Python, hub-address, proxy and engine-security variables are refused; choose another name",
+            )
+        ),
+    )
+    value: Annotated[str, Field(max_length=4096)] = Field(description="The value, passed byte for byte.")
+
+
+class Engine(Resource):
+    """The server program in each pod."""
+
+    type: EngineType = Field(default=EngineType.VLLM, description="The engine. Default: VLLM.")
+    image: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]*$")] | None = Field(
+        default=None,
+        description="Container image built from our runtime image. Default: the operator's image for the accelerator, "
+        "frozen when a revision is created.",
+    )
+    max_model_len: Annotated[int, Field(ge=16, le=16_777_216)] | None = Field(
+        default=None, description="Longest prompt plus answer, tokens. Default: the longest that fits in memory."
+    )
+    max_concurrency: Annotated[int, Field(ge=1, le=65_536)] | None = Field(
+        default=None, description="Most requests in one batch (max_num_seqs). Default: the engine's own."
+    )
+    dtype: DType = Field(default=DType.AUTO, description="Number type of weights and activations. Default: Auto.")
+    args: tuple[Argument, ...] = Field(
+        default=(), max_length=64, description="Extra engine options, by name.", json_schema_extra=list_map("name")
+    )
+    env: tuple[EnvVar, ...] = Field(
+        default=(),
+        max_length=64,
+        description="Environment variables of the engine process, by name.",
+        json_schema_extra=list_map("name"),
+    )
+
+
+class AcceleratorType(StrEnum):
+    """What a pod computes on."""
+
+    NVIDIA = "NVIDIA"
+    AMD = "AMD"
+    CPU = "CPU"
+
+
+class Accelerator(Resource):
+    """The device each replica asks for."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.type) || self.type != 'CPU' || (!has(self.products) && !has(self.resourceName))",
+                "products and resourceName are for GPUs; remove them when type is CPU",
+            )
+        )
+    )
+
+    type: AcceleratorType = Field(default=AcceleratorType.NVIDIA, description="Kind of device. Default: NVIDIA.")
+    products: tuple[LabelValue, ...] = Field(
+        default=(),
+        max_length=16,
+        description="GPU products as the vendor's feature discovery labels nodes; any of these. Default: any.",
+        examples=[["NVIDIA-H100-80GB-HBM3"]],
+        json_schema_extra=LIST_SET,
+    )
+    resource_name: Annotated[str, Field(min_length=3, max_length=317, pattern=RESOURCE_PATTERN)] | None = Field(
+        default=None,
+        description="Extended resource to ask for, such as a MIG slice. Default: nvidia.com/gpu or amd.com/gpu.",
+    )
+
+
+class ResourceAmounts(Resource):
+    """Amounts of the node's own resources."""
+
+    cpu: Quantity | None = Field(default=None, description="CPU cores.", examples=["8"])
+    memory: Quantity | None = Field(default=None, description="Main memory, bytes.", examples=["96Gi"])
+    ephemeral_storage: Quantity | None = Field(
+        default=None, alias="ephemeral-storage", description="Scratch disk, bytes.", examples=["20Gi"]
+    )
+
+
+def _within_limit(member: str, key: str) -> JsonDict:
+    request, limit = f"self.requests{key}", f"self.limits{key}"
+    return rule(
+        f"!has(self.requests) || !has(self.limits) || !has({request}) || !has({limit}) || "
+        f"quantity(string({request})).compareTo(quantity(string({limit}))) <= 0",
+        f"requests.{member} must not exceed limits.{member}",
+        f"string({request}) + ' and ' + string({limit})",
+    )
+
+
+class Resources(Resource):
+    """CPU, memory and disk of each replica. GPUs are not named here: the accelerator says them."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            _within_limit("cpu", ".cpu"),
+            _within_limit("memory", ".memory"),
+            _within_limit("ephemeral-storage", ".ephemeral__dash__storage"),
+        )
+    )
+
+    requests: ResourceAmounts | None = Field(default=None, description="What a pod is guaranteed. Default: nothing.")
+    limits: ResourceAmounts | None = Field(default=None, description="What a pod may use at most. Default: no limit.")
+    shared_memory: Quantity | None = Field(
+        default=None, description="Size of /dev/shm, bytes; counts as memory. Default: 1Gi.", examples=["8Gi"]
+    )
+
+
+class TolerationOperator(StrEnum):
+    """How a toleration compares."""
+
+    EQUAL = "Equal"
+    EXISTS = "Exists"
+
+
+class TaintEffect(StrEnum):
+    """Which taints a toleration answers."""
+
+    NO_SCHEDULE = "NoSchedule"
+    PREFER_NO_SCHEDULE = "PreferNoSchedule"
+    NO_EXECUTE = "NoExecute"
+
+
+class Toleration(Resource):
+    """A taint that pods tolerate."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.key) || (has(self.operator) && self.operator == 'Exists')",
+                "key may be absent only with operator Exists; give a key or set operator to Exists",
+            ),
+            rule(
+                "!has(self.value) || !has(self.operator) || self.operator != 'Exists'",
+                "operator Exists takes no value; remove value or set operator to Equal",
+            ),
+        )
+    )
+
+    key: LabelKey | None = Field(default=None, description="Taint key; absent with Exists means every taint.")
+    operator: TolerationOperator | None = Field(default=None, description="Equal or Exists. Default: Equal.")
+    value: LabelValue | None = Field(default=None, description="Taint value, with Equal.")
+    effect: TaintEffect | None = Field(default=None, description="Taint effect. Default: every effect.")
+
+
+class TopologySpread(Resource):
+    """One topology over which pods spread where possible."""
+
+    topology_key: LabelKey = Field(description="Node label that names the topology.")
+
+
+class Pod(Resource):
+    """How pods are placed and marked."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            well_formed_keys("labels"),
+            no_reserved_keys("labels"),
+            well_formed_keys("annotations"),
+            no_reserved_keys("annotations"),
+            well_formed_keys("nodeSelector"),
+        )
+    )
+
+    labels: Labels | None = Field(default=None, description="Extra pod labels, keys of your own domain.")
+    annotations: Annotations | None = Field(default=None, description="Extra pod annotations, keys of your own domain.")
+    service_account_name: ObjectName | None = Field(
+        default=None, description="Service account of the pods; its token is not mounted. Default: the namespace's."
+    )
+    image_pull_secrets: tuple[ObjectName, ...] = Field(
+        default=(), max_length=8, description="Secrets for pulling images.", json_schema_extra=LIST_SET
+    )
+    priority_class_name: ObjectName | None = Field(default=None, description="Priority class of the pods.")
+    runtime_class_name: ObjectName | None = Field(default=None, description="Container runtime class of the pods.")
+    scheduler_name: ObjectName | None = Field(
+        default=None, description="Scheduler of the pods. Default: the cluster's."
+    )
+    node_selector: Annotated[dict[str, LabelValue], Field(max_length=32)] | None = Field(
+        default=None, description="Node labels that pods require."
+    )
+    tolerations: tuple[Toleration, ...] = Field(
+        default=(), max_length=32, description="Taints that pods tolerate.", json_schema_extra=LIST_ATOMIC
+    )
+    topology_spread: tuple[TopologySpread, ...] = Field(
+        default=(),
+        max_length=4,
+        description="Topologies over which pods spread where possible. Default: node.",
+        json_schema_extra=list_map("topologyKey"),
+    )

@@ -1,0 +1,1 @@
+"""What we decide: pure functions over frozen values; no I/O, no clock."""

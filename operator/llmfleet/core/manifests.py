@@ -1,0 +1,129 @@
+"""The children of one LLMDeployment as manifests: owned, labelled, and stamped with the hash of their intent."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from llmfleet import names
+from llmfleet.api.v1alpha1 import LLMDeployment
+from llmfleet.core.render import render
+from llmfleet.core.template import Frozen, selector
+from llmfleet_runtime.contract import ENGINE_FILE, LIVE_FILE, LiveConfig
+
+Manifest = dict[str, Any]
+PROGRESS_MARGIN_SECONDS = 600
+
+
+def service(deployment: LLMDeployment) -> Manifest:
+    """The ClusterIP Service that every ready pod of the fleet stands behind."""
+    values = {"port": deployment.spec.service.port, "selector": selector(deployment.uid)}
+    annotations = dict(deployment.spec.service.annotations or {})
+    return _stamped(render("service", values | _metadata(deployment, deployment.name, annotations=annotations)))
+
+
+def budget(deployment: LLMDeployment, min_available: int) -> Manifest:
+    """The disruption budget over the serving pods."""
+    values = {"min_available": min_available, "selector": selector(deployment.uid)}
+    return _stamped(render("budget", values | _metadata(deployment, deployment.name)))
+
+
+def live_config(deployment: LLMDeployment, live: LiveConfig) -> Manifest:
+    """The live document, which running pods follow."""
+    values = {"immutable": False, "data": {LIVE_FILE: live.to_json()}}
+    return _stamped(render("configmap", values | _metadata(deployment, names.live_name(deployment.name))))
+
+
+def controller_revision(deployment: LLMDeployment, revision: str, number: int, frozen: Frozen) -> Manifest:
+    """The frozen revision; Kubernetes keeps its data immutable."""
+    data = {
+        "template": frozen.template,
+        "engine": frozen.engine_json,
+        "image": frozen.image,
+        "generation": frozen.generation,
+    }
+    return _stamped(render("controllerrevision", {"number": number, "data": data} | _of(deployment, revision)))
+
+
+def frozen_of(raw: Mapping[str, Any]) -> Frozen:
+    """Read a revision back out of its ControllerRevision; KeyError when it is not one of ours."""
+    data = raw["data"]
+    return Frozen(
+        template=data["template"], engine_json=data["engine"], image=data["image"], generation=data["generation"]
+    )
+
+
+def engine_config_map(deployment: LLMDeployment, revision: str, frozen: Frozen) -> Manifest:
+    """The engine document of one revision."""
+    values = {"immutable": True, "data": {ENGINE_FILE: frozen.engine_json}}
+    return _stamped(render("configmap", values | _of(deployment, revision)))
+
+
+def fleet(deployment: LLMDeployment, revision: str, frozen: Frozen, replicas: int) -> Manifest:
+    """The Deployment of one revision. Its template never changes; only its size does."""
+    startup = json.loads(frozen.engine_json)["startupTimeoutSeconds"]
+    values = {
+        "replicas": replicas,
+        "progress_deadline_seconds": int(startup) + PROGRESS_MARGIN_SECONDS,
+        "selector": selector(deployment.uid, revision),
+        "template": frozen.template,
+    }
+    return _stamped(render("deployment", values | _of(deployment, revision)))
+
+
+def _of(deployment: LLMDeployment, revision: str) -> dict[str, Any]:
+    return _metadata(deployment, names.revision_name(deployment.name, revision), {names.REVISION_LABEL: revision})
+
+
+def _metadata(
+    deployment: LLMDeployment,
+    name: str,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    owner = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "name": deployment.name,
+        "uid": deployment.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    metadata = {
+        "name": name,
+        "namespace": deployment.namespace,
+        "labels": names.managed_labels(deployment.name, deployment.uid) | dict(labels or {}),
+        "annotations": dict(annotations or {}),
+        "ownerReferences": [owner],
+    }
+    return {"metadata": metadata}
+
+
+def _stamped(manifest: Manifest) -> Manifest:
+    """The manifest with the hash of itself, so that intent can be compared with intent."""
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
+    manifest["metadata"]["annotations"][names.INTENT_ANNOTATION] = digest
+    return manifest
+
+
+def is_current(manifest: Manifest, live: Mapping[str, Any]) -> bool:
+    """Whether the live object carries this intent and still says what it asked for.
+
+    The second half finds an edit by hand: each member we set must read as we set it (the server only adds).
+    A pod template is left out of it, since the server normalises quantities in it; our intent cannot change it.
+    """
+    intended = {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind", "metadata")}
+    if manifest["kind"] == "Deployment":
+        intended = {"spec": {"replicas": manifest["spec"]["replicas"]}}
+    stamp = manifest["metadata"]["annotations"][names.INTENT_ANNOTATION]
+    annotations = live["metadata"].get("annotations") or {}
+    return annotations.get(names.INTENT_ANNOTATION) == stamp and _within(intended, live)
+
+
+def _within(intended: Any, live: Any) -> bool:
+    if isinstance(intended, Mapping):
+        return isinstance(live, Mapping) and all(_within(value, live.get(key)) for key, value in intended.items())
+    if isinstance(intended, list):
+        same_length = isinstance(live, list) and len(intended) == len(live)
+        return same_length and all(_within(ours, theirs) for ours, theirs in zip(intended, live, strict=True))
+    return bool(intended == live)

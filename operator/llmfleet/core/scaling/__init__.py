@@ -1,0 +1,1 @@
+"""Autoscaling: load in, decision with its reason out."""

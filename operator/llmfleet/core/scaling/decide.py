@@ -1,0 +1,169 @@
+"""(Policy, Memory, size, ticks, now) -> (Decision, Memory): five named steps, each number to number with a reason.
+
+A replica with room for ``capacity`` requests and a tolerated queue of ``queue_depth`` carries both together, so
+``demand / (capacity + queue_depth)`` replicas keep the queue within its target. Going down asks for more: the
+smaller fleet must carry the peak with half the tolerated queue, which is what keeps a constant load silent.
+Stable and panic windows are Knative's (serving ``pkg/autoscaler/scaling/autoscaler.go``).
+"""
+
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from llmfleet.core.scaling.load import Load, Tick, summarize
+
+
+class Why(StrEnum):
+    """The step that settled the number."""
+
+    QUEUE_DEPTH = "QueueDepth"
+    PANIC = "Panic"
+    RATE_LIMITED = "RateLimited"
+    HELD_DOWN = "HeldDown"
+    NO_DATA = "NoData"
+    MIN_REPLICAS = "MinReplicas"
+    MAX_REPLICAS = "MaxReplicas"
+    STEADY = "Steady"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the user and the operator's settings ask for."""
+
+    min_replicas: int
+    max_replicas: int
+    queue_depth: int
+    """Waiting requests per replica that are acceptable."""
+    max_concurrency: int | None = None
+    """Requests one replica runs at once; learned from the busiest pod when absent."""
+    stable_window_seconds: float = 60.0
+    panic_window_seconds: float = 6.0
+    hold_down_seconds: float = 60.0
+    panic_ratio: float = 2.0
+    """Wanted over present size at which the short window takes over."""
+    max_growth: float = 4.0
+    """Most a fleet grows in one decision, as a factor of its size."""
+    least_coverage: float = 0.5
+    """Fewer heard pods than this is no data."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the decider remembers; ``fresh`` replaces it at any time."""
+
+    started: float
+    ticks: tuple[Tick, ...] = ()
+    busiest: float = 1.0
+    """Most requests one pod has been seen running."""
+    panic_until: float = 0.0
+    lows: tuple[tuple[float, int], ...] = ()
+    """(time, replicas the load called for) over the hold-down window."""
+
+    @classmethod
+    def fresh(cls, now: float) -> "Memory":
+        """After a restart: nothing seen, so nothing may shrink before a whole stable window."""
+        return cls(started=now)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How many replicas, and the numbers that led there."""
+
+    replicas: int
+    why: Why
+    message: str
+    load_seen: bool = True
+
+
+@dataclass(frozen=True)
+class Step:
+    """One number on the way, with the words that explain it."""
+
+    replicas: int
+    why: Why
+    said: tuple[str, ...]
+
+    def to(self, replicas: int, why: Why, words: str) -> "Step":
+        """The next number, or this one again when nothing changed."""
+        return self if replicas == self.replicas else Step(replicas, why, (*self.said, words))
+
+
+def decide(policy: Policy, memory: Memory, size: int, tick: Tick, now: float) -> tuple[Decision, Memory]:
+    """The wanted size and what to remember. ``size`` is the present wanted size, ``now`` in seconds."""
+    memory = _remember(policy, memory, tick, now)
+    stable = summarize(memory.ticks, now, policy.stable_window_seconds)
+    panic = summarize(memory.ticks, now, policy.panic_window_seconds)
+    if panic.coverage < policy.least_coverage:
+        heard = f"{tick.heard} of {tick.ready} ready pods report their load; holding {size}"
+        step = _bounded(policy, Step(size, Why.NO_DATA, (heard,)))
+        return Decision(step.replicas, step.why, "; ".join(step.said), load_seen=False), memory
+    capacity = float(policy.max_concurrency or memory.busiest)
+    step = _wanted(policy, size, stable, panic.coverage, capacity)
+    step, memory = _panicked(policy, memory, step, (size, panic, capacity), now)
+    step = _rate_limited(policy, step, size)
+    step, memory = _held_down(policy, memory, step, size, now)
+    step = _bounded(policy, step)
+    return Decision(step.replicas, step.why, "; ".join(step.said)), memory
+
+
+def _remember(policy: Policy, memory: Memory, tick: Tick, now: float) -> Memory:
+    horizon = now - policy.stable_window_seconds
+    kept = tuple(each for each in memory.ticks if each.time >= horizon)
+    return replace(memory, ticks=(*kept, tick), busiest=max(memory.busiest, tick.busiest))
+
+
+def _wanted(policy: Policy, size: int, load: Load, coverage: float, capacity: float) -> Step:
+    """What the stable window calls for."""
+    per_replica = capacity + policy.queue_depth
+    up = math.ceil(load.demand / per_replica - 1e-9)
+    room = capacity + policy.queue_depth / 2
+    down = max(1, math.ceil(load.peak / room - 1e-9))
+    numbers = (
+        f"{load.demand:.1f} requests ({load.waiting:.1f} waiting) over {policy.stable_window_seconds:.0f} s, "
+        f"{capacity:.0f} at once + {policy.queue_depth} queued per replica"
+    )
+    if up > size:
+        return Step(up, Why.QUEUE_DEPTH, (f"{numbers}: {up}",))
+    if down < size and coverage == 1.0:
+        return Step(down, Why.QUEUE_DEPTH, (f"{numbers}: {down} carry the peak of {load.peak:.0f}",))
+    return Step(size, Why.STEADY, (f"{numbers}: {size} is right",))
+
+
+def _panicked(
+    policy: Policy, memory: Memory, step: Step, seen: tuple[int, Load, float], now: float
+) -> tuple[Step, Memory]:
+    """A burst in the short window takes over and forbids shrinking for a stable window."""
+    size, load, capacity = seen
+    burst = math.ceil(load.demand / (capacity + policy.queue_depth) - 1e-9)
+    if burst >= policy.panic_ratio * max(1, size):
+        memory = replace(memory, panic_until=now + policy.stable_window_seconds)
+    if now >= memory.panic_until:
+        return step, memory
+    words = f"burst of {load.demand:.1f} requests within {policy.panic_window_seconds:.0f} s: {max(burst, size)}"
+    return step.to(max(step.replicas, burst, size), Why.PANIC, words), memory
+
+
+def _rate_limited(policy: Policy, step: Step, size: int) -> Step:
+    """No more than a factor at once: a wrong number must not take the whole cluster."""
+    most = math.ceil(max(1, size) * policy.max_growth)
+    return step.to(min(step.replicas, most), Why.RATE_LIMITED, f"at most {policy.max_growth:.0f} times {size}: {most}")
+
+
+def _held_down(policy: Policy, memory: Memory, step: Step, size: int, now: float) -> tuple[Step, Memory]:
+    """Shrink only to what sufficed during the whole hold-down time, and never before a stable window was seen."""
+    lows = tuple(low for low in memory.lows if now - low[0] <= policy.hold_down_seconds)
+    memory = replace(memory, lows=(*lows, (now, step.replicas)))
+    if step.replicas >= size:
+        return step, memory
+    watched = now - memory.started
+    if watched < max(policy.stable_window_seconds, policy.hold_down_seconds):
+        return step.to(size, Why.HELD_DOWN, f"watched for {watched:.0f} s only: {size}"), memory
+    highest = min(size, max(low for _, low in memory.lows))
+    words = f"{highest} were called for within {policy.hold_down_seconds:.0f} s: {highest}"
+    return step.to(highest, Why.HELD_DOWN, words), memory
+
+
+def _bounded(policy: Policy, step: Step) -> Step:
+    if step.replicas < policy.min_replicas:
+        return step.to(policy.min_replicas, Why.MIN_REPLICAS, f"at least {policy.min_replicas}")
+    return step.to(min(step.replicas, policy.max_replicas), Why.MAX_REPLICAS, f"at most {policy.max_replicas}")

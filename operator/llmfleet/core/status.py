@@ -1,0 +1,137 @@
+"""(Observed, Plan, Outcomes, now) -> Status.
+
+Ready          every wanted replica runs the current spec and answers
+Available      at least one replica answers (or zero are wanted)
+ScalingActive  the size follows the load
+Reconciling    something is under way, or waits for capacity        (kstatus: InProgress)
+Stalled        nothing more happens until somebody changes something (kstatus: Failed)
+
+Stalled and Reconciling are never both True: kstatus reads Reconciling first and would wait for ever.
+"""
+
+from llmfleet import __version__, names
+from llmfleet.api.conditions import ConditionType, Reason, condition, merge
+from llmfleet.api.status import (
+    Condition,
+    ConditionStatus,
+    Problem,
+    Resolved,
+    RevisionRole,
+    RevisionStatus,
+    Status,
+)
+from llmfleet.core.plan import Outcomes, Plan, Ref
+from llmfleet.core.pods import Health, Trouble
+from llmfleet.core.verdict import Verdict, verdict
+from llmfleet.core.world import Observed
+
+MAX_PROBLEMS = 5
+MAX_REVISIONS = 8
+
+
+def derive(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Status:
+    """The status to record; ``now`` is RFC 3339. The autoscaler's part is written by the autoscaler."""
+    found = verdict(observed, plan, outcomes)
+    deployment = observed.deployment
+    ready, staying = observed.ready(), observed.staying()
+    fully_served = found.ready and deployment is not None
+    return Status(
+        observed_generation=observed.generation,
+        served_generation=observed.generation if fully_served else observed.status.served_generation,
+        operator_version=__version__,
+        conditions=merge(observed.status.conditions, _conditions(observed, plan, found), now),
+        endpoint=names.endpoint(deployment.name, deployment.namespace, deployment.spec.service.port)
+        if deployment
+        else observed.status.endpoint,
+        selector=f"{names.UID_LABEL}={observed.raw['metadata']['uid']}",
+        replicas=len(staying),
+        ready_replicas=ready,
+        updated_replicas=len(observed.staying(plan.revision)) if plan.revision else 0,
+        desired_replicas=plan.desired,
+        ready_summary=f"{ready}/{plan.desired}",
+        revision=plan.revision or observed.status.revision,
+        resolved=_resolved(observed, plan),
+        revisions=_revisions(observed, plan),
+        problems=_problems(observed),
+    )
+
+
+def _conditions(observed: Observed, plan: Plan, found: Verdict) -> tuple[Condition, ...]:
+    def of(type_: ConditionType, is_true: bool, reason: Reason, message: str) -> Condition:  # noqa: FBT001 because it is the status itself
+        status = ConditionStatus.TRUE if is_true else ConditionStatus.FALSE
+        return condition(type_, status, reason, message, observed.generation)
+
+    ready, idle = observed.ready(), plan.desired == 0
+    serving = f"{ready} of {plan.desired} wanted replicas answer"
+    available = Reason.SCALED_TO_ZERO if idle else Reason.SERVING if ready else Reason.NO_READY_REPLICAS
+    under_way = found.reason if found.reconciling else Reason.SETTLED
+    stuck = found.reason if found.stalled else Reason.NO_FAILURE
+    return (
+        of(ConditionType.READY, found.ready, found.reason, found.message),
+        of(ConditionType.AVAILABLE, bool(ready) or idle, available, serving),
+        _scaling(observed),
+        of(ConditionType.RECONCILING, found.reconciling, under_way, found.message if found.reconciling else ""),
+        of(ConditionType.STALLED, found.stalled, stuck, found.message if found.stalled else ""),
+    )
+
+
+def _scaling(observed: Observed) -> Condition:
+    def of(status: ConditionStatus, reason: Reason, message: str) -> Condition:
+        return condition(ConditionType.SCALING_ACTIVE, status, reason, message, observed.generation)
+
+    spec = observed.deployment.spec if observed.deployment else None
+    if spec is None or spec.autoscaling is None:
+        return of(ConditionStatus.FALSE, Reason.NOT_CONFIGURED, "spec.autoscaling is absent; spec.replicas is the size")
+    decision = observed.status.autoscaling
+    if decision is None:
+        return of(ConditionStatus.UNKNOWN, Reason.PENDING, "no decision yet")
+    if not decision.load_seen:
+        return of(ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, "too few pods report their load; the size is held")
+    if spec.replicas is not None:
+        return of(ConditionStatus.TRUE, Reason.REPLICAS_IGNORED, "spec.replicas is ignored while autoscaling is set")
+    return of(ConditionStatus.TRUE, Reason.LOAD_OBSERVED, "the size follows the load the pods report")
+
+
+def _resolved(observed: Observed, plan: Plan) -> Resolved | None:
+    """Facts of the current revision; a fact once seen stays until the revision changes."""
+    if observed.deployment is None or not plan.revision:
+        return observed.status.resolved
+    past = observed.status.resolved if observed.status.revision == plan.revision else None
+    record = observed.children.get(
+        Ref("ControllerRevision", names.revision_name(observed.deployment.name, plan.revision))
+    )
+    ready = [pod for pod in observed.staying(plan.revision) if pod.health is Health.READY]
+    reports = [observed.reports[pod.uid].status for pod in ready if pod.uid in observed.reports]
+    report = next((each for each in reports if each), None)
+    facts = {
+        "image": record["data"]["image"] if record else None,
+        "image_id": next((pod.image_id for pod in ready if pod.image_id), None),
+        "max_model_len": report.max_model_len if report else None,
+        "engine_version": report.engine_version if report else None,
+    }
+    return (past or Resolved()).model_copy(update={key: value for key, value in facts.items() if value is not None})
+
+
+def _revisions(observed: Observed, plan: Plan) -> tuple[RevisionStatus, ...]:
+    fleets = {name: size for name, size in observed.fleets().items() if size or observed.staying(name)}
+    others = [name for name in fleets if name != plan.revision]
+
+    def role(name: str) -> RevisionRole:
+        if name != plan.revision:
+            return RevisionRole.PREVIOUS
+        return RevisionRole.CANDIDATE if others else RevisionRole.CURRENT
+
+    each = (RevisionStatus(name=n, role=role(n), replicas=s, ready=observed.ready(n)) for n, s in fleets.items())
+    return tuple(sorted(each, key=lambda r: (r.role is RevisionRole.PREVIOUS, r.name)))[:MAX_REVISIONS]
+
+
+def _problems(observed: Observed) -> tuple[Problem, ...]:
+    grouped: dict[Reason, list[tuple[str, Trouble]]] = {}
+    for pod in observed.staying():
+        if pod.trouble:
+            grouped.setdefault(pod.trouble.reason, []).append((pod.name, pod.trouble))
+    each = (
+        Problem(reason=reason, count=len(found), example_pod=found[0][0], message=found[0][1].message[-900:])
+        for reason, found in grouped.items()
+    )
+    return tuple(sorted(each, key=lambda problem: (-problem.count, problem.reason)))[:MAX_PROBLEMS]

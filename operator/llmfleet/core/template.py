@@ -1,0 +1,171 @@
+"""What a new revision freezes: the pod template and the engine document, resolved once from spec and settings."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from llmfleet import names
+from llmfleet.api.v1alpha1 import LLMDeployment
+from llmfleet.api.workload import AcceleratorType, ResourceAmounts
+from llmfleet.core.render import render
+from llmfleet_runtime import contract
+from llmfleet_runtime.contract import EngineConfig, NamedValue
+
+LARGEST_DRAIN_SECONDS = 3600
+GRACE_MARGIN_SECONDS = 60
+STARTUP_PERIOD_SECONDS = 2
+DEFAULT_SHARED_MEMORY = "1Gi"
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """The operator's settings that enter a new revision."""
+
+    images: dict[AcceleratorType, str]
+    hf_endpoint: str = ""
+    endpoint_lag_seconds: float = 8.0
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """All of one revision; applied byte for byte for as long as it lives."""
+
+    template: dict[str, Any]
+    engine_json: str
+    image: str
+    generation: int
+
+
+def freeze(deployment: LLMDeployment, revision: str, defaults: Defaults) -> Frozen:
+    """Resolve a spec into what its pods will be."""
+    image = deployment.spec.engine.image or defaults.images[deployment.spec.accelerator.type]
+    return Frozen(
+        template=render("pod", _pod_values(deployment, revision, image, defaults)),
+        engine_json=engine_config(deployment, defaults).to_json(),
+        image=image,
+        generation=deployment.generation,
+    )
+
+
+def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig:
+    """The engine document; argv is made from it in the pod."""
+    spec = deployment.spec
+    return EngineConfig(
+        model=_model_source(spec.model.uri),
+        revision=spec.model.revision,
+        served_names=spec.model.served_names or (deployment.name,),
+        max_model_len=spec.engine.max_model_len,
+        max_concurrency=spec.engine.max_concurrency,
+        dtype=spec.engine.dtype.lower(),
+        args=tuple(NamedValue(name=each.name, value=each.value) for each in spec.engine.args),
+        env=tuple(NamedValue(name=each.name, value=each.value) for each in spec.engine.env),
+        endpoint_lag_seconds=defaults.endpoint_lag_seconds,
+        drain_timeout_seconds=spec.lifecycle.drain_timeout_seconds,
+        startup_timeout_seconds=spec.lifecycle.startup_timeout_seconds,
+    )
+
+
+def _claim(uri: str) -> str | None:
+    return uri.removeprefix("pvc://").split("/", 1)[0] if uri.startswith("pvc://") else None
+
+
+def _model_source(uri: str) -> str:
+    """A folder in the container, or the name of a hub repository."""
+    scheme, rest = uri.split("://", 1)
+    if scheme == "pvc":
+        return f"{contract.MODEL_FOLDER}/{rest.split('/', 1)[1]}"
+    return rest
+
+
+def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: Defaults) -> dict[str, Any]:
+    spec, pod = deployment.spec, deployment.spec.pod
+    requests, limits = _resources(deployment)
+    return {
+        "labels": dict(pod.labels or {}) | names.pod_labels(deployment.name, deployment.uid, revision),
+        "annotations": dict(pod.annotations or {}),
+        "grace_seconds": LARGEST_DRAIN_SECONDS + GRACE_MARGIN_SECONDS,
+        "placement": _placement(deployment),
+        "topology_keys": [each.topology_key for each in pod.topology_spread] or ["kubernetes.io/hostname"],
+        "selector": selector(deployment.uid, revision),
+        "container": names.ENGINE_CONTAINER,
+        "image": image,
+        "env": _environment(defaults),
+        "serving_port": contract.SERVING_PORT,
+        "status_port": contract.STATUS_PORT,
+        "requests": requests,
+        "limits": limits,
+        "readyz": contract.READYZ_PATH,
+        "livez": contract.LIVEZ_PATH,
+        "startup_period_seconds": STARTUP_PERIOD_SECONDS,
+        "startup_failures": math.ceil(spec.lifecycle.startup_timeout_seconds / STARTUP_PERIOD_SECONDS),
+        "config_folder": contract.CONFIG_FOLDER,
+        "scratch_folder": contract.SCRATCH_FOLDER,
+        "cache_folder": contract.CACHE_FOLDER,
+        "model_folder": contract.MODEL_FOLDER,
+        "claim": _claim(spec.model.uri),
+        "engine_config_map": names.revision_name(deployment.name, revision),
+        "live_config_map": names.live_name(deployment.name),
+        "shared_memory": spec.resources.shared_memory or DEFAULT_SHARED_MEMORY,
+    }
+
+
+def selector(uid: str, revision: str | None = None) -> dict[str, str]:
+    """Labels that select one fleet's pods, or one revision's."""
+    return {names.UID_LABEL: uid} | ({names.REVISION_LABEL: revision} if revision else {})
+
+
+def _environment(defaults: Defaults) -> list[dict[str, str]]:
+    """Folders that a read-only root file system lacks, and where models come from."""
+    values = {
+        "HOME": contract.SCRATCH_FOLDER,
+        "TMPDIR": contract.SCRATCH_FOLDER,
+        "HF_HOME": f"{contract.CACHE_FOLDER}/huggingface",
+        "XDG_CACHE_HOME": contract.CACHE_FOLDER,
+        "VLLM_CACHE_ROOT": f"{contract.CACHE_FOLDER}/vllm",
+        "VLLM_NO_USAGE_STATS": "1",
+    }
+    if defaults.hf_endpoint:
+        values["HF_ENDPOINT"] = defaults.hf_endpoint
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def _resources(deployment: LLMDeployment) -> tuple[dict[str, str], dict[str, str]]:
+    resources, accelerator = deployment.spec.resources, deployment.spec.accelerator
+    requests, limits = _amounts(resources.requests), _amounts(resources.limits)
+    if accelerator.type is not AcceleratorType.CPU:
+        gpu = accelerator.resource_name or names.GPU_RESOURCES[accelerator.type]
+        limits[gpu] = requests[gpu] = "1"
+    return requests, limits
+
+
+def _amounts(amounts: ResourceAmounts | None) -> dict[str, str]:
+    return amounts.model_dump(by_alias=True, exclude_none=True) if amounts else {}
+
+
+def _placement(deployment: LLMDeployment) -> dict[str, Any]:
+    """The members of the pod spec that say where it runs; absent ones stay absent."""
+    pod = deployment.spec.pod
+    members = {
+        "serviceAccountName": pod.service_account_name,
+        "imagePullSecrets": [{"name": each} for each in pod.image_pull_secrets],
+        "priorityClassName": pod.priority_class_name,
+        "runtimeClassName": pod.runtime_class_name,
+        "schedulerName": pod.scheduler_name,
+        "nodeSelector": dict(pod.node_selector or {}),
+        "tolerations": [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in pod.tolerations],
+        "affinity": _affinity(deployment),
+    }
+    return {member: value for member, value in members.items() if value}
+
+
+def _affinity(deployment: LLMDeployment) -> dict[str, Any]:
+    accelerator = deployment.spec.accelerator
+    if not accelerator.products:
+        return {}
+    term = {
+        "key": names.GPU_PRODUCT_LABELS[accelerator.type],
+        "operator": "In",
+        "values": list(accelerator.products),
+    }
+    required = {"nodeSelectorTerms": [{"matchExpressions": [term]}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}

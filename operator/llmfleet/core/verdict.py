@@ -1,0 +1,166 @@
+"""The one judgement behind Ready, Reconciling and Stalled: an ordered tuple of questions, the first answer counts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from llmfleet.api.conditions import MEANINGS, Reason
+from llmfleet.core.plan import Outcomes, Plan
+from llmfleet.core.pods import Trouble
+from llmfleet.core.world import Observed
+
+
+class State(StrEnum):
+    """Exactly one holds."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How the fleet stands, with its reason and the next step."""
+
+    state: State
+    reason: Reason
+    message: str
+
+    @property
+    def ready(self) -> bool:
+        """The current spec is fully served."""
+        return self.state is State.READY
+
+    @property
+    def reconciling(self) -> bool:
+        """Something is under way."""
+        return self.state is State.RECONCILING
+
+    @property
+    def stalled(self) -> bool:
+        """Only a change by somebody helps."""
+        return self.state is State.STALLED
+
+
+@dataclass(frozen=True)
+class _Case:
+    observed: Observed
+    plan: Plan
+    outcomes: Outcomes
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """The worst trouble among pods of the current revision: terminal before passing."""
+        found = [pod.trouble for pod in self.observed.staying(self.plan.revision) if pod.trouble]
+        return min(found, key=lambda trouble: not trouble.is_terminal, default=None)
+
+
+_BLOCKED_STATES = {
+    Reason.DELETING: State.RECONCILING,
+    Reason.INVALID_SPEC: State.STALLED,
+    Reason.REVISION_MISSING: State.STALLED,
+}
+
+
+def _blocked(case: _Case) -> Verdict | None:
+    for blocked in case.plan.blocked:
+        if blocked.reason in _BLOCKED_STATES:
+            return Verdict(
+                _BLOCKED_STATES[blocked.reason], blocked.reason, _with_meaning(blocked.reason, blocked.message)
+            )
+        if blocked.reason is Reason.PAUSED:
+            return _paused(case)
+    return None
+
+
+def _paused(case: _Case) -> Verdict:
+    """Paused and complete is Ready; paused short of the spec is stuck until somebody resumes."""
+    state = State.READY if _is_complete(case) else State.STALLED
+    return Verdict(state, Reason.PAUSED, MEANINGS[Reason.PAUSED])
+
+
+def _refused(case: _Case) -> Verdict | None:
+    for refusal in case.outcomes.refusals:
+        if refusal.reason:
+            message = f"{refusal.action.ref}: {refusal.message}"
+            return Verdict(State.STALLED, refusal.reason, _with_meaning(refusal.reason, message))
+    return None
+
+
+def _creation_failed(case: _Case) -> Verdict | None:
+    """The ReplicaSet cannot make pods: quota, pod security, admission."""
+    for raw in case.observed.of_kind("Deployment"):
+        for each in raw.get("status", {}).get("conditions", ()):
+            if each.get("type") == "ReplicaFailure" and each.get("status") == "True":
+                message = each.get("message", "")
+                reason = _creation_reason(message)
+                waits = reason is Reason.QUOTA_EXCEEDED
+                return Verdict(State.RECONCILING if waits else State.STALLED, reason, _with_meaning(reason, message))
+    return None
+
+
+def _creation_reason(message: str) -> Reason:
+    if "exceeded quota" in message:
+        return Reason.QUOTA_EXCEEDED
+    return Reason.POD_SECURITY_VIOLATION if "violates PodSecurity" in message else Reason.POD_CREATION_FAILED
+
+
+def _pods_in_trouble(case: _Case) -> Verdict | None:
+    trouble = case.trouble
+    if trouble is None:
+        return None
+    state = State.STALLED if trouble.is_terminal else State.RECONCILING
+    return Verdict(state, trouble.reason, _with_meaning(trouble.reason, trouble.message))
+
+
+def _is_complete(case: _Case) -> bool:
+    observed, plan = case.observed, case.plan
+    sizes = observed.fleets()
+    only_current = not any(size for revision, size in sizes.items() if revision != plan.revision)
+    pods_match = len(observed.staying()) == observed.ready(plan.revision) == plan.desired
+    return only_current and pods_match and sizes.get(plan.revision) == plan.desired
+
+
+def _complete(case: _Case) -> Verdict | None:
+    if not _is_complete(case):
+        return None
+    desired = case.plan.desired
+    if desired == 0:
+        return Verdict(State.READY, Reason.SCALED_TO_ZERO, MEANINGS[Reason.SCALED_TO_ZERO])
+    return Verdict(State.READY, Reason.ALL_REPLICAS_READY, f"{desired} of {desired} replicas run the current spec")
+
+
+def _under_way(case: _Case) -> Verdict:
+    observed, plan = case.observed, case.plan
+    ready = f"{observed.ready(plan.revision)} of {plan.desired} replicas of revision {plan.revision} are ready"
+    if any(size for revision, size in observed.fleets().items() if revision != plan.revision):
+        return Verdict(State.RECONCILING, Reason.ROLLING_OUT, f"{ready}; {_with_previous(case)}")
+    if observed.ready() == 0:
+        return Verdict(State.RECONCILING, Reason.STARTING, ready)
+    return Verdict(State.RECONCILING, Reason.SCALING, ready)
+
+
+def _with_previous(case: _Case) -> str:
+    serving = case.observed.ready() - case.observed.ready(case.plan.revision)
+    return f"{serving} of the previous revision keep serving"
+
+
+def _with_meaning(reason: Reason, message: str) -> str:
+    """The words of whoever refused, then what they mean and the next step."""
+    return f"{message.strip()[-700:]} | {MEANINGS[reason]}" if message.strip() else MEANINGS[reason]
+
+
+_QUESTIONS: tuple[Callable[[_Case], Verdict | None], ...] = (
+    _blocked,
+    _refused,
+    _complete,
+    _creation_failed,
+    _pods_in_trouble,
+    _under_way,
+)
+
+
+def verdict(observed: Observed, plan: Plan, outcomes: Outcomes) -> Verdict:
+    """How the fleet stands."""
+    case = _Case(observed, plan, outcomes)
+    return next(found for question in _QUESTIONS if (found := question(case)))

@@ -1,0 +1,121 @@
+"""What is, as one frozen value: the object, its children, its pods. Parsers from raw objects."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from llmfleet import names
+from llmfleet.api.status import Status
+from llmfleet.api.v1alpha1 import LLMDeployment
+from llmfleet.core.plan import Ref
+from llmfleet.core.pods import Health, PodView, pod_view
+from llmfleet_runtime.contract import LiveConfig, RuntimeStatus
+
+Raw = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one pod says of itself; absent members were not asked or not answered."""
+
+    status: RuntimeStatus | None = None
+    in_flight: int | None = None
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything a plan or a status is derived from."""
+
+    raw: Raw
+    deployment: LLMDeployment | None
+    """None when the stored spec breaks the schema; ``invalid`` says how."""
+    invalid: str
+    status: Status
+    children: Mapping[Ref, Raw]
+    pods: tuple[PodView, ...]
+    reports: Mapping[str, Report] = field(default_factory=dict)
+    """By pod UID."""
+
+    @property
+    def generation(self) -> int:
+        """The generation of the spec looked at."""
+        return int(self.raw["metadata"].get("generation", 0))
+
+    def of_kind(self, kind: str) -> tuple[Raw, ...]:
+        """Children of one kind, by name."""
+        return tuple(raw for ref, raw in sorted(self.children.items(), key=lambda i: i[0].name) if ref.kind == kind)
+
+    def fleets(self) -> dict[str, int]:
+        """Wanted pods of each revision that has a Deployment."""
+        return {
+            labels(raw).get(names.REVISION_LABEL, ""): int(raw.get("spec", {}).get("replicas", 0))
+            for raw in self.of_kind("Deployment")
+        }
+
+    def staying(self, revision: str | None = None) -> tuple[PodView, ...]:
+        """Pods that are not leaving, of one revision or all."""
+        return tuple(pod for pod in self.pods if not pod.is_leaving and (revision is None or pod.revision == revision))
+
+    def ready(self, revision: str | None = None) -> int:
+        """How many pods answer, of one revision or all."""
+        return sum(pod.health is Health.READY for pod in self.staying(revision))
+
+    @property
+    def live(self) -> LiveConfig | None:
+        """The live document as it stands in the cluster."""
+        name = names.live_name(self.raw["metadata"]["name"])
+        raw = self.children.get(Ref("ConfigMap", name))
+        try:
+            return LiveConfig.model_validate_json(raw["data"]["live.json"]) if raw else None
+        except (KeyError, ValidationError):
+            return None
+
+
+def labels(raw: Raw) -> Mapping[str, str]:
+    """The labels of an object."""
+    found: Mapping[str, str] = raw.get("metadata", {}).get("labels") or {}
+    return found
+
+
+def owner_uid(raw: Raw) -> str:
+    """UID of the controller that owns an object; empty without one."""
+    owners = raw.get("metadata", {}).get("ownerReferences") or ()
+    return next((each["uid"] for each in owners if each.get("controller")), "")
+
+
+def observe(
+    raw: Raw, children: Iterable[Raw], pods: Iterable[Raw], reports: Mapping[str, Report] | None = None
+) -> Observed:
+    """Parse raw objects; children and pods that are not ours are left out."""
+    uid = raw["metadata"]["uid"]
+    deployment, invalid = _parsed(raw)
+    return Observed(
+        raw=raw,
+        deployment=deployment,
+        invalid=invalid,
+        status=_status(raw),
+        children={Ref(each["kind"], each["metadata"]["name"]): each for each in children if owner_uid(each) == uid},
+        pods=tuple(
+            sorted((pod_view(each) for each in pods if labels(each).get(names.UID_LABEL) == uid), key=lambda p: p.name)
+        ),
+        reports=reports or {},
+    )
+
+
+def _parsed(raw: Raw) -> tuple[LLMDeployment | None, str]:
+    try:
+        return LLMDeployment.parse(dict(raw)), ""
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in ("spec", *first["loc"]))
+        return None, f"{where}: {first['msg']} (value: {str(first['input'])[:80]})"
+
+
+def _status(raw: Raw) -> Status:
+    """The recorded status; what an older or newer operator wrote and we cannot read counts as nothing."""
+    try:
+        return Status.model_validate(raw.get("status") or {})
+    except ValidationError:
+        return Status()

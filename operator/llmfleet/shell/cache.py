@@ -1,0 +1,113 @@
+"""The watched objects in memory: filled by a listing, fed by watches, overlaid with the answers to our own writes."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from llmfleet import names
+from llmfleet.core.plan import Ref
+from llmfleet.core.world import Raw, labels
+from llmfleet.shell.ports import Key
+
+_UNUSED_METADATA = ("managedFields", "selfLink")
+
+
+def trimmed(raw: Mapping[str, Any]) -> Raw:
+    """The object without what nobody reads, to keep memory small."""
+    metadata = {key: value for key, value in raw["metadata"].items() if key not in _UNUSED_METADATA}
+    return {**raw, "metadata": metadata}
+
+
+def key_of(raw: Raw) -> Key | None:
+    """The LLMDeployment an object is or belongs to."""
+    metadata = raw["metadata"]
+    name = metadata["name"] if raw["kind"] == names.KIND else labels(raw).get(names.DEPLOYMENT_LABEL)
+    return Key(metadata["namespace"], name) if name else None
+
+
+class Cache:
+    """Objects by owner. An older version of an object never replaces a newer one."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._objects: dict[Key, dict[Ref, Raw]] = {}
+
+    def put(self, raw: Mapping[str, Any]) -> Key | None:
+        """Take an object as seen or as answered to a write; the key it belongs to, None for strangers."""
+        key = key_of(raw)
+        if key is None:
+            return None
+        mine, ref = self._objects.setdefault(key, {}), _ref(raw)
+        known = mine.get(ref)
+        if known is None or _version(raw) >= _version(known) or _uid(raw) != _uid(known):
+            mine[ref] = trimmed(raw)
+        return key
+
+    def drop(self, raw: Mapping[str, Any]) -> Key | None:
+        """Forget an object that is gone, unless its name was born again meanwhile."""
+        key = key_of(raw)
+        if key is None or key not in self._objects:
+            return key
+        known = self._objects[key].get(_ref(raw))
+        if known is not None and _uid(known) == _uid(raw):
+            del self._objects[key][_ref(raw)]
+        if not self._objects[key]:
+            del self._objects[key]
+        return key
+
+    def replace(
+        self, listed: Iterable[Mapping[str, Any]], kinds: frozenset[str], before: Mapping[str, str]
+    ) -> set[Key]:
+        """Bring the cache level with a full listing of ``kinds``; the keys whose objects differ.
+
+        ``before`` is ``versions()`` from before the listing: what was put since is not dropped.
+        """
+        changed: set[Key] = set()
+        seen: set[str] = set()
+        for raw in listed:
+            seen.add(_uid(raw))
+            if before.get(_uid(raw)) != raw["metadata"]["resourceVersion"]:
+                key = self.put(raw)
+                changed |= {key} if key else set()
+        for key, objects in list(self._objects.items()):
+            for ref, raw in list(objects.items()):
+                if ref.kind in kinds and _uid(raw) not in seen and _uid(raw) in before:
+                    self.drop(raw)
+                    changed.add(key)
+        return changed
+
+    def versions(self) -> dict[str, str]:
+        """Resource version of every object, by UID."""
+        return {
+            _uid(raw): raw["metadata"]["resourceVersion"]
+            for objects in self._objects.values()
+            for raw in objects.values()
+        }
+
+    def owner(self, key: Key) -> Raw | None:
+        """The LLMDeployment itself."""
+        return self._objects.get(key, {}).get(Ref(names.KIND, key.name))
+
+    def children(self, key: Key) -> list[Raw]:
+        """Everything that carries the LLMDeployment's label but pods."""
+        return [raw for ref, raw in self._objects.get(key, {}).items() if ref.kind not in (names.KIND, "Pod")]
+
+    def pods(self, key: Key) -> list[Raw]:
+        """Its pods."""
+        return [raw for ref, raw in self._objects.get(key, {}).items() if ref.kind == "Pod"]
+
+    def keys(self) -> list[Key]:
+        """LLMDeployments that exist."""
+        return [key for key in self._objects if self.owner(key) is not None]
+
+
+def _ref(raw: Mapping[str, Any]) -> Ref:
+    return Ref(raw["kind"], raw["metadata"]["name"])
+
+
+def _uid(raw: Mapping[str, Any]) -> str:
+    return str(raw["metadata"]["uid"])
+
+
+def _version(raw: Mapping[str, Any]) -> int:
+    # Comparable as numbers since Kubernetes 1.35 (KEP-5504).
+    return int(raw["metadata"].get("resourceVersion", 0))

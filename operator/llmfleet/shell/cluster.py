@@ -1,0 +1,171 @@
+"""The API server; the only module that imports kubernetes."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from llmfleet import names
+from llmfleet.core.plan import Ref
+from llmfleet.core.world import Raw, owner_uid
+from llmfleet.shell.errors import Conflict, FleetError, Refused, Unavailable
+from llmfleet.shell.kinds import BY_KIND, EVENT, OWN, Kind
+from llmfleet.shell.ports import Key
+
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+REQUEST_TIMEOUT_SECONDS = 30
+PAGE_SIZE = 500
+
+
+async def api_client() -> ApiClient:
+    """A client for the cluster this process runs in, else for the current kubeconfig context."""
+    configuration = Configuration()
+    try:
+        load_incluster_config(client_configuration=configuration)
+    except ConfigException:
+        await load_kube_config(client_configuration=configuration)
+    # Without this, aiohttp reads the netrc file at every request.
+    configuration.client_session_kwargs = {"trust_env": False}
+    client = ApiClient(configuration)
+    client.user_agent = names.CHILDREN_MANAGER
+    return client
+
+
+class ApiServer:
+    """Requests to the API server, its answers as plain objects, its refusals as our exceptions."""
+
+    def __init__(self, client: ApiClient, check_leadership: Callable[[], None] = lambda: None) -> None:
+        """``check_leadership`` raises NotLeader; it is asked immediately before each write."""
+        self._client = client
+        self._check_leadership = check_leadership
+
+    async def request(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str
+    ) -> dict[str, Any]:
+        """One request; the answer's JSON. Raises FleetError."""
+        if method != "GET":
+            self._check_leadership()
+        prepared = await self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = await self._client.call_api(*prepared, _request_timeout=REQUEST_TIMEOUT_SECONDS)
+            text = await response.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise Unavailable(f"{method} {path}: {error!r}") from error
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise _refusal(response.status, text)
+        answer: dict[str, Any] = json.loads(text)
+        return answer
+
+    async def list(self, kind: Kind, namespace: str | None, selector: str = "") -> AsyncIterator[dict[str, Any]]:
+        """All objects of a kind, in pages."""
+        query = {"limit": str(PAGE_SIZE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            page = await self.request("GET", kind.path(namespace), **query)
+            for item in page.get("items") or ():
+                yield {"apiVersion": kind.api_version, "kind": kind.kind, **item}
+            token = page["metadata"].get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
+        """One object, or None."""
+        try:
+            return await self.request("GET", kind.path(namespace, name))
+        except Refused as error:
+            if error.args[1:] == (HTTPStatus.NOT_FOUND,):
+                return None
+            raise
+
+    async def apply(self, namespace: str, manifest: Mapping[str, Any], resource_version: str, owner_uid: str) -> Raw:
+        """See ``ports.Cluster``."""
+        kind, name = BY_KIND[manifest["kind"]], manifest["metadata"]["name"]
+        body = dict(manifest)
+        if resource_version:
+            body["metadata"] = {**manifest["metadata"], "resourceVersion": resource_version}
+        else:
+            await self._refuse_foreign(kind, namespace, name, owner_uid)
+        query = {"fieldManager": names.CHILDREN_MANAGER, "force": "true"}
+        return await self.request("PATCH", kind.path(namespace, name), body, APPLY, **query)
+
+    async def _refuse_foreign(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        existing = await self.get(kind, namespace, name)
+        if existing is not None and owner_uid(existing) != uid:
+            raise NameTaken(f"{kind.kind} {name} exists and is not owned by this LLMDeployment")
+
+    async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:
+        """See ``ports.Cluster``."""
+        body = {"metadata": {"annotations": dict(annotations)}}
+        query = {"fieldManager": names.CHILDREN_MANAGER}
+        await self.request("PATCH", BY_KIND[ref.kind].path(namespace, ref.name), body, MERGE, **query)
+
+    async def delete(self, namespace: str, ref: Ref, uid: str) -> None:
+        """See ``ports.Cluster``."""
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        try:
+            await self.request("DELETE", BY_KIND[ref.kind].path(namespace, ref.name), body)
+        except Refused as error:
+            if error.args[1:] != (HTTPStatus.NOT_FOUND,):
+                raise
+
+    async def apply_status(self, key: Key, status: Mapping[str, Any], manager: str) -> Raw:
+        """See ``ports.Cluster``."""
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {"name": key.name, "namespace": key.namespace},
+            "status": status,
+        }
+        path = OWN.path(key.namespace, key.name, "status")
+        return await self.request("PATCH", path, body, APPLY, fieldManager=manager, force="true")
+
+    async def post_event(self, about: Raw, kind: str, reason: str, message: str) -> None:
+        """See ``ports.Cluster``."""
+        metadata = about["metadata"]
+        now = about["now"]
+        body = {
+            "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
+            "involvedObject": {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "uid": metadata["uid"],
+            },
+            "type": kind,
+            "reason": reason,
+            "message": message[:1024],
+            "source": {"component": names.EVENT_COMPONENT},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        await self.request("POST", EVENT.path(metadata["namespace"]), body)
+
+
+class NameTaken(Refused):
+    """An object of a needed name belongs to somebody else."""
+
+
+def _refusal(status: int, text: bytes) -> FleetError:
+    try:
+        message = json.loads(text).get("message", "")
+    except ValueError:
+        message = text[:200].decode(errors="replace")
+    if status == HTTPStatus.CONFLICT:
+        return Conflict(message)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Unavailable(f"{status}: {message}")
+    return Refused(message, status)

@@ -1,0 +1,28 @@
+"""Our exceptions. Library exceptions are translated at the ports and nowhere else.
+
+FleetError
+├── Unavailable   the server cannot answer now; try again later
+├── Conflict      what the write was decided on has changed; look again
+├── Refused       the server said no, in its own words
+└── NotLeader     the Lease has run out; write nothing
+"""
+
+
+class FleetError(Exception):
+    """Trouble that a later pass may overcome."""
+
+
+class Unavailable(FleetError):
+    """The server cannot answer now."""
+
+
+class Conflict(FleetError):
+    """The object changed since it was read."""
+
+
+class Refused(FleetError):
+    """The server said no; the message has its words."""
+
+
+class NotLeader(FleetError):
+    """The Lease has run out."""

@@ -1,0 +1,66 @@
+"""HTTP to the runtime in the pods: status and load, read-only, bounded in time and number."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import aiohttp
+from pydantic import ValidationError
+
+from llmfleet.core.pods import PodView
+from llmfleet.core.scaling.load import Sample
+from llmfleet.core.world import Report
+from llmfleet_runtime.contract import LOAD_PATH, STATUS_PATH, STATUS_PORT, Document, LoadReport, RuntimeStatus
+
+D = TypeVar("D", bound=Document)
+TIMEOUT_SECONDS = 2.0
+MOST_AT_ONCE = 64
+LARGEST_PAGE_BYTES = 65_536
+
+
+class RuntimeClient:
+    """Reads pods by their address; whatever goes wrong is an absent answer."""
+
+    def __init__(self) -> None:
+        """Call inside a running loop."""
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+            connector=aiohttp.TCPConnector(limit=MOST_AT_ONCE, force_close=True),
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def reports(self, pods: Sequence[PodView]) -> Mapping[str, Report]:
+        """See ``ports.Pods``."""
+        answered = await asyncio.gather(*(self._report(pod) for pod in pods))
+        return {pod.uid: report for pod, report in zip(pods, answered, strict=True)}
+
+    async def samples(self, pods: Sequence[PodView]) -> tuple[Sample, ...]:
+        """See ``ports.Pods``."""
+        loads = await asyncio.gather(*(self._get(pod, LOAD_PATH, LoadReport) for pod in pods))
+        return tuple(sample(load) for load in loads)
+
+    async def _report(self, pod: PodView) -> Report:
+        status, load = await asyncio.gather(
+            self._get(pod, STATUS_PATH, RuntimeStatus), self._get(pod, LOAD_PATH, LoadReport)
+        )
+        return Report(status=status, in_flight=load.in_flight if load else None)
+
+    async def _get(self, pod: PodView, path: str, document: type[D]) -> D | None:
+        try:
+            async with self._session.get(f"http://{_host(pod.address)}:{STATUS_PORT}{path}") as response:
+                page = await response.content.read(LARGEST_PAGE_BYTES)
+            return document.model_validate_json(page)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValidationError):
+            return None
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def sample(load: LoadReport | None) -> Sample:
+    """One pod's page as a sample; numbers the page lacks stay absent."""
+    return Sample(running=load.running, waiting=load.waiting) if load else Sample()

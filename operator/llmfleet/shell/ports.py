@@ -1,0 +1,68 @@
+"""What the loops need of the world, as Protocols; in-memory versions live in the tests."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from llmfleet.core.plan import Ref
+from llmfleet.core.pods import PodView
+from llmfleet.core.scaling.load import Sample
+from llmfleet.core.world import Raw, Report
+
+
+class Key(NamedTuple):
+    """One LLMDeployment."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """As ``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+
+class Cluster(Protocol):
+    """Writes to the API server. Each raises ``FleetError``."""
+
+    async def apply(self, namespace: str, manifest: Mapping[str, Any], resource_version: str, owner_uid: str) -> Raw:
+        """Server-side apply; an empty version creates. ``Refused`` when a foreign object has the name."""
+        ...
+
+    async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:
+        """Merge annotations into one of our pods."""
+        ...
+
+    async def delete(self, namespace: str, ref: Ref, uid: str) -> None:
+        """Delete exactly this object; one that is gone already is fine."""
+        ...
+
+    async def apply_status(self, key: Key, status: Mapping[str, Any], manager: str) -> Raw:
+        """Server-side apply of status members under a field manager of their own."""
+        ...
+
+    async def post_event(self, about: Raw, kind: str, reason: str, message: str) -> None:
+        """Post a Kubernetes Event about an object."""
+        ...
+
+
+class Pods(Protocol):
+    """Reads of the runtime in the pods; a silent pod is an empty report, not an exception."""
+
+    async def reports(self, pods: Sequence[PodView]) -> Mapping[str, Report]:
+        """Status and requests in flight of each pod, by UID."""
+        ...
+
+    async def samples(self, pods: Sequence[PodView]) -> tuple[Sample, ...]:
+        """The load of each pod, in order."""
+        ...
+
+
+class Clock(Protocol):
+    """The present."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+        ...
+
+    def rfc3339(self) -> str:
+        """The wall clock in UTC."""
+        ...

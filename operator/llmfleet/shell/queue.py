@@ -1,0 +1,79 @@
+"""A keyed work queue: passes of one key never overlap, wake-ups coalesce, rechecks and back-off are delays."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from llmfleet.shell.errors import Conflict, FleetError
+
+K = TypeVar("K")
+FIRST_BACKOFF_SECONDS = 0.5
+LAST_BACKOFF_SECONDS = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class WorkQueue(Generic[K]):
+    """Runs ``work(key)`` for each woken key. The work returns seconds until its next pass, or None.
+
+    FleetError is retried with a doubling delay, a Conflict at once; a wake-up cuts any delay short. Any other
+    exception is a bug: logged with its trace, counted in ``bugs``, retried at the longest delay.
+    """
+
+    def __init__(self, work: Callable[[K], Awaitable[float | None]], workers: int) -> None:
+        """``workers`` keys are worked on side by side at the most."""
+        self._work = work
+        self._slots = asyncio.Semaphore(workers)
+        self._tasks: dict[K, asyncio.Task[None]] = {}
+        self._woken: dict[K, asyncio.Event] = {}
+        self.bugs = 0
+
+    def wake(self, key: K) -> None:
+        """Ask for a pass: now, or right after the one under way."""
+        self._woken.setdefault(key, asyncio.Event()).set()
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._serve(key))
+
+    def forget(self, key: K) -> None:
+        """Drop a key whose object is gone; a pass under way ends first."""
+        self._woken.pop(key, None)
+
+    async def close(self) -> None:
+        """Cancel all passes and wait for them."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _serve(self, key: K) -> None:
+        delay: float | None = None
+        backoff = FIRST_BACKOFF_SECONDS
+        try:
+            while woken := self._woken.get(key):
+                try:
+                    await asyncio.wait_for(woken.wait(), delay)
+                    backoff = FIRST_BACKOFF_SECONDS
+                except TimeoutError:
+                    pass
+                if key not in self._woken:
+                    return
+                woken.clear()
+                async with self._slots:
+                    delay, backoff = await self._pass(key, backoff)
+        finally:
+            self._tasks.pop(key, None)
+
+    async def _pass(self, key: K, backoff: float) -> tuple[float | None, float]:
+        """One pass: the delay until the next, and the back-off after that."""
+        try:
+            return await self._work(key), FIRST_BACKOFF_SECONDS
+        except Conflict as error:
+            log.debug("%s: %s; looking again", key, error)
+            return 0.1, backoff
+        except FleetError as error:
+            log.warning("%s: %s; again in %.1f s", key, error, backoff)
+            return backoff, min(2 * backoff, LAST_BACKOFF_SECONDS)
+        except Exception:
+            self.bugs += 1
+            log.exception("%s: a defect; again in %.0f s", key, LAST_BACKOFF_SECONDS)
+            return LAST_BACKOFF_SECONDS, backoff

@@ -1,0 +1,98 @@
+"""One reconcile: observe, plan, execute, report."""
+
+import logging
+from dataclasses import dataclass
+
+from llmfleet import names
+from llmfleet.api.conditions import Reason
+from llmfleet.core import fleet, status
+from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
+from llmfleet.core.template import Defaults
+from llmfleet.core.world import Observed, Report, observe
+from llmfleet.shell.cache import Cache
+from llmfleet.shell.cluster import NameTaken
+from llmfleet.shell.errors import Refused
+from llmfleet.shell.ports import Clock, Cluster, Key, Pods
+from llmfleet.shell.telemetry import Events, Metrics, action_name, as_members
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """Brings one LLMDeployment a step nearer to its spec per call."""
+
+    cache: Cache
+    cluster: Cluster
+    pods: Pods
+    clock: Clock
+    defaults: Defaults
+    metrics: Metrics
+    events: Events
+
+    async def reconcile(self, key: Key) -> float | None:
+        """One pass; seconds until the next one is wanted without an event. Raises FleetError."""
+        if self.cache.owner(key) is None:
+            self.metrics.forget(*key)
+            return None
+        with self.metrics.reconcile_seconds.time():
+            observed = await self._observe(key)
+            plan = fleet.plan(observed, self.defaults)
+            outcomes = await self._execute(key, plan)
+            await self._report(key, observed, plan, outcomes)
+        return plan.recheck_after
+
+    async def _observe(self, key: Key) -> Observed:
+        """The cache's objects, and what the ready pods say of themselves."""
+        raw = self.cache.owner(key)
+        if raw is None:
+            raise Refused("gone")
+        seen = observe(raw, self.cache.children(key), self.cache.pods(key))
+        ready = [pod for pod in seen.staying() if pod.is_ready]
+        reports: dict[str, Report] = dict(await self.pods.reports(ready)) if ready else {}
+        return observe(raw, self.cache.children(key), self.cache.pods(key), reports)
+
+    async def _execute(self, key: Key, plan: Plan) -> Outcomes:
+        """Carry out the actions in order, up to the first refusal."""
+        done: list[Outcome] = []
+        for action in plan.actions:
+            outcome = await self._attempt(key, action)
+            done.append(outcome)
+            if not outcome.is_done:
+                self.metrics.refusals.labels(outcome.reason).inc()
+                log.warning("%s: %s refused: %s", key, action.ref, outcome.message)
+                break
+            self.metrics.actions.labels(action_name(action)).inc()
+            log.info("%s: %s %s: %s", key, action_name(action), action.ref, action.why)
+        return Outcomes(tuple(done))
+
+    async def _attempt(self, key: Key, action: Action) -> Outcome:
+        try:
+            await self._carry_out(key, action)
+        except NameTaken as error:
+            return Outcome(action, Reason.NAME_TAKEN, str(error))
+        except Refused as error:
+            return Outcome(action, Reason.REFUSED, str(error.args[0]))
+        return Outcome(action)
+
+    async def _carry_out(self, key: Key, action: Action) -> None:
+        if isinstance(action, Apply):
+            owner = self.cache.owner(key)
+            uid = owner["metadata"]["uid"] if owner else ""
+            answer = await self.cluster.apply(key.namespace, action.manifest, action.resource_version, uid)
+            self.cache.put(answer)
+        elif isinstance(action, Annotate):
+            await self.cluster.annotate(key.namespace, action.ref, action.annotations)
+        else:
+            await self.cluster.delete(key.namespace, action.ref, action.uid)
+
+    async def _report(self, key: Key, observed: Observed, plan: Plan, outcomes: Outcomes) -> None:
+        """Write the status when its meaning changed, and say the change as Events."""
+        derived = status.derive(observed, plan, outcomes, self.clock.rfc3339())
+        recorded = observed.status.model_copy(update={"autoscaling": None})
+        self.metrics.desired.labels(*key).set(plan.desired)
+        self.metrics.ready.labels(*key).set(observed.ready())
+        if derived == recorded or "deletionTimestamp" in observed.raw["metadata"]:
+            return
+        self.cache.put(await self.cluster.apply_status(key, as_members(derived), names.STATUS_MANAGER))
+        await self.events.changed(observed.raw, recorded, derived)

@@ -1,0 +1,202 @@
+"""The running operator: Lease, listing, watching, two work queues, health; wires ports to loops."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from llmfleet.api.workload import AcceleratorType
+from llmfleet.core.template import Defaults
+from llmfleet.core.world import Raw
+from llmfleet.settings import Settings
+from llmfleet.shell import health, watch
+from llmfleet.shell.autoscale import Autoscaler
+from llmfleet.shell.cache import Cache
+from llmfleet.shell.cluster import ApiServer, api_client
+from llmfleet.shell.errors import FleetError, NotLeader
+from llmfleet.shell.kinds import OWN, WATCHED
+from llmfleet.shell.lease import Lease
+from llmfleet.shell.pods import RuntimeClient
+from llmfleet.shell.ports import Key
+from llmfleet.shell.queue import WorkQueue
+from llmfleet.shell.reconcile import Reconciler
+from llmfleet.shell.telemetry import Events, Metrics
+
+WATCH_RESTART_SECONDS = 2.0
+HEARTBEAT_SECONDS = 2.0
+STUCK_SECONDS = 30.0
+DEFECTS_UNTIL_UNHEALTHY = 20
+log = logging.getLogger(__name__)
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def monotonic(self) -> float:
+        """See ``ports.Clock``."""
+        return time.monotonic()
+
+    def rfc3339(self) -> str:
+        """See ``ports.Clock``."""
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Operator:
+    """Everything of one process."""
+
+    def __init__(self, settings: Settings, api: ApiServer, lease: Lease, pods: RuntimeClient) -> None:
+        """Wire the parts; nothing runs yet."""
+        self._settings, self._api, self._lease = settings, api, lease
+        self._clock, self._cache, self.metrics = SystemClock(), Cache(), Metrics()
+        events = Events(api, self._clock.rfc3339)
+        parts: dict[str, Any] = {"cache": self._cache, "cluster": api, "pods": pods, "clock": self._clock}
+        parts |= {"metrics": self.metrics, "events": events}
+        self._reconciler = Reconciler(defaults=_defaults(settings), **parts)
+        self._autoscaler = Autoscaler(settings=settings, **parts)
+        self._reconciles = WorkQueue(self._reconciler.reconcile, settings.workers)
+        self._ticks = WorkQueue(self._autoscaler.tick, settings.workers)
+        self._beat = time.monotonic()
+        self._is_listed = False
+
+    def livez(self) -> str:
+        """Alive while the loop turns and passes do not fail on defects again and again."""
+        silent = time.monotonic() - self._beat
+        if self._is_listed and silent > STUCK_SECONDS:
+            return f"no heartbeat for {silent:.0f} s"
+        bugs = self._reconciles.bugs + self._ticks.bugs
+        return f"{bugs} passes failed on defects" if bugs >= DEFECTS_UNTIL_UNHEALTHY else ""
+
+    def readyz(self) -> str:
+        """Ready as a healthy standby, or as a leader that has listed everything."""
+        return "" if self._is_listed or not self._lease.is_held else "listing"
+
+    async def lead(self, stop: asyncio.Event) -> None:
+        """Work as the leader until told to stop. NotLeader when the Lease is lost."""
+        self.metrics.leader.set(1)
+        await self._relist()
+        self._is_listed = True
+        async with asyncio.TaskGroup() as group:
+            loops = [self._lease.keep(), self._watch(stop), self._relist_regularly(), self._heartbeat()]
+            tasks = [group.create_task(loop) for loop in loops]
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def close(self) -> None:
+        """End the passes under way."""
+        await self._reconciles.close()
+        await self._ticks.close()
+
+    def _wake(self, key: Key | None) -> None:
+        if key is None:
+            return
+        self._reconciles.wake(key)
+        owner = self._cache.owner(key)
+        if owner is None:
+            self._ticks.forget(key)
+        elif owner["spec"].get("autoscaling"):
+            self._ticks.wake(key)
+
+    def _seen(self, kind: str, raw: Raw, is_gone: bool) -> None:  # noqa: FBT001 because kopf's port says so
+        raw = {**raw, "kind": kind}
+        key = self._cache.drop(raw) if is_gone else self._cache.put(raw)
+        if is_gone and kind == OWN.kind:
+            self._autoscaler.forget(raw["metadata"]["uid"])
+        self._wake(key)
+
+    async def _relist(self) -> None:
+        """Bring the cache level with the cluster: at the start, and for what a broken watch has missed."""
+        before = self._cache.versions()
+        listed = []
+        for namespace in self._settings.namespaces or (None,):
+            for kind in WATCHED:
+                selector = "" if kind is OWN else watch.MANAGED
+                listed += [raw async for raw in self._api.list(kind, namespace, selector)]
+        for key in self._cache.replace(listed, frozenset(kind.kind for kind in WATCHED), before):
+            self._wake(key)
+
+    async def _relist_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.relist_seconds)
+            with contextlib.suppress(FleetError):
+                await self._relist()
+
+    async def _heartbeat(self) -> None:
+        while True:
+            self._beat = time.monotonic()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        """Keep kopf watching; it ends on some server errors and is then started again."""
+        while True:
+            ready = asyncio.Event()
+            reclaim = asyncio.create_task(_reclaim_signals(ready, stop))
+            try:
+                await watch.watch(self._seen, self._settings.namespaces, ready)
+                return stop.set()  # kopf returns without an error only when a signal told it to
+            except Exception:
+                log.exception("the watch ended; starting it again")
+            finally:
+                reclaim.cancel()
+            await asyncio.sleep(WATCH_RESTART_SECONDS)
+
+
+def _defaults(settings: Settings) -> Defaults:
+    images = {
+        AcceleratorType.NVIDIA: settings.image_nvidia,
+        AcceleratorType.AMD: settings.image_amd,
+        AcceleratorType.CPU: settings.image_cpu,
+    }
+    return Defaults(images, settings.hf_endpoint, settings.endpoint_lag_seconds)
+
+
+def _own_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+
+
+async def _reclaim_signals(ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Kopf takes the signal handlers when it starts; take them back once it stands."""
+    await ready.wait()
+    _own_signals(stop)
+
+
+async def run(settings: Settings) -> int:
+    """Run until a signal (exit code 0) or until the Lease is lost (1: start again as a follower)."""
+    stop = asyncio.Event()
+    _own_signals(stop)
+    client, pods = await api_client(), RuntimeClient()
+    identity = settings.identity or socket.gethostname()
+    lease = Lease(ApiServer(client), settings.namespace, identity, settings.lease_duration_seconds)
+    operator = Operator(settings, ApiServer(client, lease.check), lease, pods)
+    runner = await health.serve(settings.health_port, operator.livez, operator.readyz, operator.metrics.registry)
+    try:
+        return await _acquire_and_lead(operator, lease, stop)
+    finally:
+        await operator.close()
+        await lease.release()
+        await runner.cleanup()
+        await pods.close()
+        await client.close()
+
+
+async def _acquire_and_lead(operator: Operator, lease: Lease, stop: asyncio.Event) -> int:
+    waiting = asyncio.create_task(lease.acquire())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if stop.is_set():
+        waiting.cancel()
+        return 0
+    code = 0
+    try:
+        await operator.lead(stop)
+    except* NotLeader as errors:
+        log.error("%s", errors.exceptions[0])  # noqa: TRY400 because losing the Lease needs no trace
+        code = 1
+    return code

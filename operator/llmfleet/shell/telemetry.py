@@ -1,0 +1,95 @@
+"""Our metrics and Kubernetes Events, derived from plans, statuses and decisions."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from llmfleet.api.conditions import ConditionType
+from llmfleet.api.status import ConditionStatus, Status
+from llmfleet.core.plan import Action
+from llmfleet.core.world import Raw
+from llmfleet.shell.errors import FleetError
+from llmfleet.shell.ports import Cluster
+
+REPEAT_SECONDS = 300
+"""The same Event about the same object is posted again only after this time."""
+MOST_REMEMBERED = 4096
+
+
+class Metrics:
+    """The operator's own metrics, prefix ``llmfleet_``."""
+
+    def __init__(self) -> None:
+        """A registry of its own, so that tests run side by side."""
+        registry = self.registry = CollectorRegistry()
+        labels = ("namespace", "name")
+        self.actions = Counter(
+            "llmfleet_actions", "Writes to children, by kind of action.", ("action",), registry=registry
+        )
+        self.refusals = Counter("llmfleet_refusals", "Writes the API server refused.", ("reason",), registry=registry)
+        self.reconcile_seconds = Histogram(
+            "llmfleet_reconcile_seconds", "Time of one reconcile, seconds.", registry=registry
+        )
+        self.leader = Gauge("llmfleet_leader", "1 while this replica holds the Lease.", registry=registry)
+        self.desired = Gauge("llmfleet_desired_replicas", "Replicas wanted.", labels, registry=registry)
+        self.ready = Gauge("llmfleet_ready_replicas", "Replicas that answer.", labels, registry=registry)
+        self.demand = Gauge(
+            "llmfleet_demand_requests", "Requests running and waiting, last tick.", labels, registry=registry
+        )
+        self.waiting = Gauge("llmfleet_waiting_requests", "Requests waiting, last tick.", labels, registry=registry)
+        self.decisions = Counter(
+            "llmfleet_scaling_decisions", "Changes of size, by reason.", (*labels, "reason"), registry=registry
+        )
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Drop the series of an object that is gone."""
+        for gauge in (self.desired, self.ready, self.demand, self.waiting):
+            gauge.remove_by_labels({"namespace": namespace, "name": name})
+        self.decisions.remove_by_labels({"namespace": namespace, "name": name})
+
+
+class Events:
+    """Kubernetes Events without repeats; an Event that cannot be posted is never worth a retry."""
+
+    def __init__(self, cluster: Cluster, rfc3339: Callable[[], str]) -> None:
+        """``rfc3339`` tells the wall clock."""
+        self._cluster = cluster
+        self._now = rfc3339
+        self._posted: dict[tuple[str, str, str], float] = {}
+
+    async def post(self, about: Raw, kind: str, reason: str, message: str) -> None:
+        """Post one Event of type Normal or Warning."""
+        identity = (about["metadata"]["uid"], reason, message)
+        now = time.monotonic()
+        if now - self._posted.get(identity, -REPEAT_SECONDS) < REPEAT_SECONDS:
+            return
+        if len(self._posted) >= MOST_REMEMBERED:
+            self._posted.clear()
+        self._posted[identity] = now
+        try:
+            await self._cluster.post_event({**about, "now": self._now()}, kind, reason, message)
+        except FleetError:
+            self._posted.pop(identity, None)
+
+    async def changed(self, about: Raw, old: Status, new: Status) -> None:
+        """Events for conditions that flipped or changed their reason."""
+        before = {each.type: each for each in old.conditions}
+        for each in new.conditions:
+            past = before.get(each.type)
+            if past and (past.status, past.reason) == (each.status, each.reason):
+                continue
+            if each.type == ConditionType.STALLED and each.status == ConditionStatus.TRUE:
+                await self.post(about, "Warning", each.reason, each.message)
+            elif each.type in (ConditionType.READY, ConditionType.RECONCILING) and each.status == ConditionStatus.TRUE:
+                await self.post(about, "Normal", each.reason, each.message)
+
+
+def action_name(action: Action) -> str:
+    """The kind of an action as a metric label."""
+    return type(action).__name__.lower()
+
+
+def as_members(status: Status) -> Mapping[str, object]:
+    """A status as the JSON members that are written."""
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,0 +1,81 @@
+"""Watching, by kopf; the only module that imports it. Events only: nothing is ever written onto an object."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import kopf
+
+from llmfleet import names
+from llmfleet.shell.kinds import CHILDREN, OWN, POD
+
+Seen = Callable[[str, dict[str, Any], bool], None]
+"""(kind, object, is_gone)"""
+
+MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
+
+
+class Backoffs:
+    """Delays without end, seconds: kopf ends the process when a finite row of them is used up."""
+
+    def __iter__(self) -> Iterator[float]:
+        """From one second, doubling to thirty, with jitter."""
+        delay = 1.0
+        while True:
+            yield delay * random.uniform(0.7, 1.3)  # noqa: S311 because jitter needs no secrecy
+            delay = min(30.0, delay * 2)
+
+
+def settings(*, is_clusterwide: bool) -> kopf.OperatorSettings:
+    """Kopf's settings; the reasons are measured in the reliability notes of the decisions folder."""
+    chosen = kopf.OperatorSettings()
+    chosen.scanning.disabled = not is_clusterwide
+    chosen.peering.standalone = True
+    chosen.posting.enabled = False
+    chosen.watching.server_timeout = 300
+    chosen.watching.client_timeout = 330
+    chosen.watching.reconnect_backoff = 1.0
+    chosen.watching.chunk_size = 500
+    for kind in (*CHILDREN, POD):
+        chosen.watching.label_selectors[kind.plural] = MANAGED
+    chosen.networking.request_timeout = 30
+    chosen.networking.connect_timeout = 5
+    chosen.networking.error_backoffs = Backoffs()
+    chosen.networking.enforce_retry_after = True
+    chosen.queueing.worker_limit = 20
+    chosen.queueing.exit_timeout = 5
+    chosen.process.ultimate_exiting_timeout = 25
+    return chosen
+
+
+def register(registry: kopf.OperatorRegistry, seen: Seen) -> None:
+    """Hand every event of a watched kind to ``seen``."""
+    kopf.on.login(registry=registry)(_login)
+    for kind in (OWN, *CHILDREN, POD):
+        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_handler(kind.kind, seen))
+
+
+def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+
+def _handler(kind: str, seen: Seen) -> Callable[..., Any]:
+    async def on_event(event: Any, **_: Any) -> None:
+        seen(kind, dict(event["object"]), event["type"] == "DELETED")
+
+    return on_event
+
+
+async def watch(seen: Seen, namespaces: tuple[str, ...], ready: asyncio.Event) -> None:
+    """Watch until cancelled. Returns when a signal told kopf to stop; raises when kopf gives up."""
+    registry = kopf.OperatorRegistry()
+    register(registry, seen)
+    await kopf.operator(
+        registry=registry,
+        settings=settings(is_clusterwide=not namespaces),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        ready_flag=ready,
+    )

@@ -1,0 +1,182 @@
+"""The contract between the operator and a serving pod: documents, paths, ports, exit codes.
+
+The operator imports this module and nothing else of the package. Every document carries a
+``version``; readers ignore members they do not know, so an older side can read a newer one.
+"""
+
+import json
+from enum import IntEnum, StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from .allowed import (
+    ALLOWED_ARGUMENTS,
+    ENV_NAME_PATTERN,
+    FLAG_ARGUMENTS,
+    REFUSED_ENV_NAMES,
+    REFUSED_ENV_PREFIXES,
+)
+
+__all__ = [
+    "ALLOWED_ARGUMENTS",
+    "ENV_NAME_PATTERN",
+    "FLAG_ARGUMENTS",
+    "REFUSED_ENV_NAMES",
+    "REFUSED_ENV_PREFIXES",
+    "EngineConfig",
+    "ExitCode",
+    "Farewell",
+    "LiveConfig",
+    "LoadReport",
+    "NamedValue",
+    "Phase",
+    "RuntimeStatus",
+    "Totals",
+]
+
+CONFIG_FOLDER = "/etc/llmfleet"
+ENGINE_FILE = "engine.json"
+LIVE_FILE = "live.json"
+TERMINATION_MESSAGE_FILE = "/dev/termination-log"
+TERMINATION_MESSAGE_BYTES = 4096
+SCRATCH_FOLDER = "/tmp"  # noqa: S108 because the pod mounts an emptyDir there; the root file system is read-only
+CACHE_FOLDER = "/var/cache/llmfleet"
+MODEL_FOLDER = "/models"
+"""A ``pvc://claim/path`` model is mounted here, read-only."""
+
+SERVING_PORT = 8000
+STATUS_PORT = 9000
+
+LIVEZ_PATH = "/livez"
+READYZ_PATH = "/readyz"
+STATUS_PATH = "/status"
+LOAD_PATH = "/load"
+METRICS_PATH = "/metrics"
+
+
+class ExitCode(IntEnum):
+    """How the launcher ends; never the engine's own code, which is 0 for a crash too (vLLM 0.32)."""
+
+    STOPPED = 0
+    BAD_CONFIG = 64
+    ENGINE_DIED = 70
+
+
+class Phase(StrEnum):
+    """Where a pod stands in its life; the transitions are the table in ``lifecycle.py``."""
+
+    STARTING = "Starting"
+    WARMING = "Warming"
+    READY = "Ready"
+    DRAINING = "Draining"
+    STOPPING = "Stopping"
+    FAILED = "Failed"
+
+
+class Document(BaseModel):
+    """A frozen JSON document with camel-case members; unknown members are ignored."""
+
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore"
+    )
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted members, no absent ones, so that equal documents are equal bytes."""
+        return json.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True), sort_keys=True)
+
+
+class NamedValue(Document):
+    """One extra engine argument (``--name value``; a flag without value) or environment variable."""
+
+    name: str
+    value: str | None = None
+
+
+class EngineConfig(Document):
+    """``engine.json``: all the launcher needs to start the engine. Fixed for the pod's life."""
+
+    version: Literal[1] = 1
+    model: str
+    """What the engine is told to load: a folder in the container, or a hub repository name."""
+    revision: str | None = None
+    """Hub commit, tag or branch; only with a repository name."""
+    served_names: tuple[str, ...] = Field(min_length=1)
+    max_model_len: int | None = None
+    """Tokens; absent means the engine's own ``auto``."""
+    max_concurrency: int | None = None
+    """Sequences in one batch, vLLM's ``max_num_seqs``."""
+    dtype: str = "auto"
+    args: tuple[NamedValue, ...] = ()
+    env: tuple[NamedValue, ...] = ()
+    endpoint_lag_seconds: float = 8.0
+    """How long a leaving pod keeps serving so that every proxy has forgotten it."""
+    drain_timeout_seconds: float = 120.0
+    """Used until a live document says otherwise."""
+    startup_timeout_seconds: float = 1200.0
+
+
+class LiveConfig(Document):
+    """``live.json``: what changes without a restart. ``number`` grows with every change."""
+
+    version: Literal[1] = 1
+    number: int = 0
+    drain_timeout_seconds: float = 120.0
+
+
+class RuntimeStatus(Document):
+    """``GET /status`` of the launcher."""
+
+    version: Literal[1] = 1
+    phase: Phase
+    since: float
+    """Unix time at which the phase began, seconds."""
+    engine: str = "vllm"
+    engine_version: str | None = None
+    guarded: bool = True
+    live_number: int = 0
+    max_model_len: int | None = None
+    """What the engine chose or was told, tokens; absent before Ready."""
+    kv_cache_tokens: int | None = None
+    message: str = ""
+
+
+class Totals(Document):
+    """A histogram's running sum (seconds) and count; both only grow while the engine lives."""
+
+    sum: float = 0.0
+    count: float = 0.0
+
+
+class LoadReport(Document):
+    """``GET /load``: the pod's traffic in about 300 bytes. A number the engine does not give is absent."""
+
+    version: Literal[1] = 1
+    started: float
+    """Unix time the engine started; counters restart with it."""
+    in_flight: int
+    """Requests the guard has let in and not finished."""
+    running: float | None = None
+    waiting: float | None = None
+    kv_cache_usage: float | None = None
+    """0 to 1."""
+    prompt_tokens: float | None = None
+    generation_tokens: float | None = None
+    time_to_first_token: Totals | None = None
+    time_per_output_token: Totals | None = None
+
+
+class Farewell(Document):
+    """The termination message: why the launcher ended and what the drain cost. At most 4,096 bytes."""
+
+    version: Literal[1] = 1
+    exit_code: int
+    reason: str
+    """``Stopped``, ``EngineDied`` or ``BadConfig``."""
+    message: str = ""
+    """The engine's own last words, shortened from the front."""
+    in_flight_at_start: int | None = None
+    finished: int | None = None
+    aborted: int | None = None
+    seconds: float | None = None

@@ -1,0 +1,26 @@
+"""PID 1 of a serving pod: ``python3 -m llmfleet_runtime.launcher``."""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+from .contract import ExitCode
+
+
+def main() -> int:
+    """Run the pod to its end and return the exit code."""
+    # The kernel drops a signal that PID 1 has no handler for, and the kubelet sends SIGTERM only once;
+    # so this comes before the heavy imports.
+    signal.signal(signal.SIGTERM, _leave_at_once)
+    from .pod import run  # noqa: PLC0415 because of the line above
+
+    return run()
+
+
+def _leave_at_once(_number: int, _frame: FrameType | None) -> None:
+    os._exit(ExitCode.STOPPED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

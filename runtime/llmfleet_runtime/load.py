@@ -1,0 +1,105 @@
+"""Pure: vLLM's metrics page -> the compact ``LoadReport``.
+
+A page is 50 kB with 600 lines, and 4,000 pods are asked every few seconds, so it is read once, line by
+line, and only the eight names below are looked at. A value that is not a finite number of zero or more
+is as absent as a missing one: no data is never read as no load.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+
+from .contract import LoadReport, Totals
+
+RUNNING = ("vllm:num_requests_running",)
+WAITING = ("vllm:num_requests_waiting",)
+KV_CACHE_USAGE = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
+PROMPT_TOKENS = ("vllm:prompt_tokens_total", "vllm:prompt_tokens")
+GENERATION_TOKENS = ("vllm:generation_tokens_total", "vllm:generation_tokens")
+TIME_TO_FIRST_TOKEN = ("vllm:time_to_first_token_seconds",)
+TIME_PER_OUTPUT_TOKEN = ("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds")
+"""Newest name first; the first that the page has is taken."""
+
+CACHE_INFO = "vllm:cache_config_info"
+BLOCKS = re.compile(r'\bnum_gpu_blocks="(\d+)"')
+BLOCK_SIZE = re.compile(r'\bblock_size="(\d+)"')
+
+Samples = dict[str, list[float]]
+
+
+def report(page: str, started: float, in_flight: int) -> LoadReport:
+    """Summarize ``page``; engines of one server are added up, cache usage (0 to 1) is that of the fullest."""
+    samples = _samples(page)
+    return LoadReport(
+        started=started,
+        in_flight=in_flight,
+        running=_sum(samples, RUNNING),
+        waiting=_sum(samples, WAITING),
+        kv_cache_usage=_fullest(samples),
+        prompt_tokens=_sum(samples, PROMPT_TOKENS),
+        generation_tokens=_sum(samples, GENERATION_TOKENS),
+        time_to_first_token=_totals(samples, TIME_TO_FIRST_TOKEN),
+        time_per_output_token=_totals(samples, TIME_PER_OUTPUT_TOKEN),
+    )
+
+
+def kv_cache_tokens(page: str) -> int | None:
+    """Tokens that fit the engines' caches together; None when the page does not tell."""
+    total = 0
+    for line in page.splitlines():
+        if line.startswith(CACHE_INFO):
+            blocks, size = BLOCKS.search(line), BLOCK_SIZE.search(line)
+            total += int(blocks[1]) * int(size[1]) if blocks and size else 0
+    return total or None
+
+
+def _samples(page: str) -> Samples:
+    """Values of the plain samples by name; buckets are left out."""
+    found: Samples = {}
+    for name, value in _lines(page):
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _lines(page: str) -> Iterator[tuple[str, float]]:
+    for line in page.splitlines():
+        if not line.startswith("vllm:"):
+            continue
+        # A label's value may hold blanks and braces; the sample's value stands after the last brace.
+        head, brace, tail = line.rpartition("}")
+        name = head.partition("{")[0] if brace else line.partition(" ")[0]
+        words = (tail if brace else line[len(name) :]).split()
+        if words and not name.endswith(("_bucket", "_created")):
+            yield name, _number(words[0])
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _values(samples: Samples, names: tuple[str, ...]) -> list[float] | None:
+    values = next((samples[name] for name in names if name in samples), None)
+    if values is None or not all(math.isfinite(value) and value >= 0 for value in values):
+        return None
+    return values
+
+
+def _sum(samples: Samples, names: tuple[str, ...]) -> float | None:
+    values = _values(samples, names)
+    return None if values is None else sum(values)
+
+
+def _fullest(samples: Samples) -> float | None:
+    values = _values(samples, KV_CACHE_USAGE)
+    return None if values is None else min(max(values), 1.0)
+
+
+def _totals(samples: Samples, names: tuple[str, ...]) -> Totals | None:
+    for name in names:
+        total, count = _sum(samples, (f"{name}_sum",)), _sum(samples, (f"{name}_count",))
+        if total is not None and count is not None:
+            return Totals(sum=total, count=count)
+    return None

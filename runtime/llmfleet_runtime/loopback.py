@@ -1,0 +1,106 @@
+"""HTTP to the engine in the same pod: health, one real request, the guard, metrics."""
+
+from dataclasses import dataclass
+
+import aiohttp
+
+from .guard import DRAIN_PATH, STATE_PATH, TOKEN_HEADER
+
+QUICK_SECONDS = 5.0
+COMPLETION_SECONDS = 300.0
+"""The first request of a large model may compile kernels."""
+
+FAILURES = (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError)
+"""No answer, or one that is not what was asked for."""
+
+
+@dataclass(frozen=True)
+class GuardState:
+    """``finished`` and ``aborted`` count since the drain began; ``quiet_seconds`` until nobody can miss us."""
+
+    in_flight: int
+    finished: int
+    aborted: int
+    quiet_seconds: float
+
+
+class Loopback:
+    """A client for ``http://127.0.0.1:port`` that shows the guard's token. Close it in the end."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._base = f"http://127.0.0.1:{port}"
+        self._session = aiohttp.ClientSession(
+            headers={TOKEN_HEADER.decode(): token},
+            timeout=aiohttp.ClientTimeout(total=QUICK_SECONDS),
+            # A connection of its own each time: an idle one may be closed by the engine just as it is used.
+            connector=aiohttp.TCPConnector(force_close=True),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close the session."""
+        await self._session.close()
+
+    async def is_healthy(self) -> bool:
+        """Whether ``/health`` answers 200 in time."""
+        try:
+            async with self._session.get(f"{self._base}/health") as answer:
+                return answer.status == 200
+        except FAILURES:
+            return False
+
+    async def try_request(self, model: str) -> str:
+        """Have one token made, or one embedding by a model that makes none; "" or what went wrong."""
+        generated = await self._post("/v1/completions", {"model": model, "prompt": "Hello", "max_tokens": 1})
+        if generated.startswith("404"):
+            return await self._post("/v1/embeddings", {"model": model, "input": "Hello"})
+        return generated
+
+    async def _post(self, path: str, document: dict[str, object]) -> str:
+        wait = aiohttp.ClientTimeout(total=COMPLETION_SECONDS)
+        try:
+            async with self._session.post(self._base + path, json=document, timeout=wait) as answer:
+                text = await answer.text()
+                return "" if answer.status == 200 else f"{answer.status}: {text[:300]}"
+        except FAILURES as error:
+            return f"{path}: {error!r}"
+
+    async def max_model_len(self) -> int | None:
+        """The context length in tokens that the engine works with."""
+        try:
+            async with self._session.get(f"{self._base}/v1/models") as answer:
+                document = await answer.json()
+                return int(document["data"][0]["max_model_len"])
+        except (*FAILURES, IndexError):
+            return None
+
+    async def metrics(self) -> str | None:
+        """The engine's metrics page; None when it does not come."""
+        try:
+            async with self._session.get(f"{self._base}/metrics") as answer:
+                return await answer.text() if answer.status == 200 else None
+        except FAILURES:
+            return None
+
+    async def guard_state(self) -> GuardState | None:
+        """What the guard counts; None when it does not answer."""
+        return await self._guard("GET", STATE_PATH, None)
+
+    async def drain(self, mode: str) -> GuardState | None:
+        """Switch the guard to ``closing`` or ``refusing``; None when it did not hear."""
+        return await self._guard("POST", DRAIN_PATH, {"mode": mode})
+
+    async def _guard(self, method: str, path: str, document: dict[str, str] | None) -> GuardState | None:
+        try:
+            async with self._session.request(method, self._base + path, json=document) as answer:
+                if answer.status != 200:
+                    return None
+                state = await answer.json()
+                return GuardState(
+                    in_flight=int(state["inFlight"]),
+                    finished=int(state["finished"]),
+                    aborted=int(state["aborted"]),
+                    quiet_seconds=float(state["quietSeconds"]),
+                )
+        except FAILURES:
+            return None

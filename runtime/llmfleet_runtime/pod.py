@@ -1,0 +1,226 @@
+"""One pod from start to end: starts the engine, follows its phases, drains on SIGTERM, says farewell."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from typing import Any
+
+from pydantic import ValidationError
+
+from . import machine
+from .argv import BadConfig, Platform, argv, environment
+from .contract import ENGINE_FILE, EngineConfig, ExitCode, Farewell, LoadReport, Phase, RuntimeStatus
+from .drain import Ledger, drain
+from .engine import Engine
+from .farewell import farewell, write
+from .guard import TOKEN_VARIABLE
+from .lifecycle import Event, after
+from .load import kv_cache_tokens
+from .loopback import Loopback
+from .places import Places, places
+from .sampler import Sampler
+from .server import serve
+from .sync import Live
+
+log = logging.getLogger(__name__)
+
+START_POLL_SECONDS = 0.2
+HEALTH_POLL_SECONDS = 2.0
+STALL_SECONDS = 30.0
+"""A ready engine whose ``/health`` gives no answer for this long is not alive."""
+STOP_GRACE_SECONDS = 2.0
+"""For vLLM's own clean-up once nothing is in flight; it takes 0.2 to 0.5 s or hangs."""
+USAGE_ERROR = 2
+"""How an argument parser exits."""
+
+
+class Pod:
+    """The pod's state and what moves it on. ``Reported`` of the status server."""
+
+    def __init__(self, config: EngineConfig, platform: Platform, place: Places, engine: Engine, token: str) -> None:
+        """Needs a running loop; ``engine`` was just started."""
+        self._config = config
+        self._engine = engine
+        self._loopback = Loopback(platform.port, token)
+        self._sampler = Sampler(self._loopback, engine.started)
+        self._live = Live(place.config_folder, config.drain_timeout_seconds)
+        self._stop_asked = asyncio.Event()
+        self._healthy_at = time.monotonic()
+        self._status = RuntimeStatus(phase=Phase.STARTING, since=engine.started, engine_version=platform.engine_version)
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM; a second one changes nothing."""
+        self._stop_asked.set()
+
+    async def live_through(self) -> Farewell:
+        """Until the engine or the pod has ended."""
+        rising = asyncio.create_task(self._rise())
+        following = asyncio.create_task(self._live.follow())
+        asked = asyncio.create_task(self._stop_asked.wait())
+        try:
+            await _first(rising, asked, self._engine.exited)
+            if self._engine.exited.done():
+                return await self._died()
+            if asked.done():
+                return await self._leave()
+            await rising
+            return await self._timed_out()
+        finally:
+            for task in (rising, following, asked):
+                task.cancel()
+            await asyncio.gather(rising, following, asked, return_exceptions=True)
+            await self._loopback.close()
+
+    def is_alive(self) -> bool:
+        """False once a ready engine has stopped answering, or has ended."""
+        if self._engine.exited.done():
+            return self._status.phase == Phase.STOPPING
+        return self._status.phase != Phase.READY or time.monotonic() - self._healthy_at < STALL_SECONDS
+
+    def status(self) -> RuntimeStatus:
+        """Where the pod stands, with the live document it has."""
+        message = self._status.message or self._live.problem
+        return self._status.model_copy(update={"live_number": self._live.config.number, "message": message})
+
+    async def load(self) -> LoadReport | None:
+        """Traffic now."""
+        return await self._sampler.report()
+
+    async def metrics(self) -> str | None:
+        """The engine's own page."""
+        return await self._loopback.metrics()
+
+    def _happened(self, event: Event) -> Phase:
+        phase = after(self._status.phase, event)
+        if phase != self._status.phase:
+            log.info("%s -> %s: %s", self._status.phase, phase, event)
+            self._status = self._status.model_copy(update={"phase": phase, "since": time.time(), "message": ""})
+        return phase
+
+    async def _rise(self) -> None:
+        """Starting, warming, ready, and then health for ever; returns only when the start takes too long."""
+        try:
+            async with asyncio.timeout(self._config.startup_timeout_seconds):
+                while not await self._loopback.is_healthy():
+                    await asyncio.sleep(START_POLL_SECONDS)
+                self._happened(Event.ENGINE_HEALTHY)
+                await self._warm_up()
+        except TimeoutError:
+            return
+        while True:
+            if await self._loopback.is_healthy():
+                self._healthy_at = time.monotonic()
+            await asyncio.sleep(HEALTH_POLL_SECONDS)
+
+    async def _warm_up(self) -> None:
+        while problem := await self._loopback.try_request(self._config.served_names[0]):
+            log.warning("the first request failed: %s", problem)
+            self._status = self._status.model_copy(update={"message": f"the first request failed: {problem}"})
+            await asyncio.sleep(1)
+        page = await self._loopback.metrics()
+        learned = {
+            "max_model_len": await self._loopback.max_model_len(),
+            "kv_cache_tokens": kv_cache_tokens(page or ""),
+        }
+        self._status = self._status.model_copy(update=learned)
+        self._healthy_at = time.monotonic()
+        self._happened(Event.ENGINE_ANSWERED)
+
+    async def _leave(self) -> Farewell:
+        stalled = not self.is_alive()
+        phase = self._happened(Event.STOP_ASKED_WHILE_STALLED if stalled else Event.STOP_ASKED)
+        if phase != Phase.DRAINING:
+            # Nobody is served, so there is nothing to wait for; vLLM loses a SIGTERM that comes while it starts.
+            await self._engine.stop(0)
+            return farewell(ExitCode.STOPPED, "stopped while stalled" if stalled else "stopped before it was ready")
+        draining = asyncio.create_task(self._drain())
+        await _first(draining, self._engine.exited)
+        if not draining.done():
+            draining.cancel()
+            return await self._died()
+        ledger = await draining
+        self._happened(Event.DRAINED)
+        await self._engine.stop(STOP_GRACE_SECONDS)
+        return farewell(ExitCode.STOPPED, "asked to stop", ledger)
+
+    async def _drain(self) -> Ledger:
+        return await drain(
+            self._loopback, self._config.endpoint_lag_seconds, lambda: self._live.config.drain_timeout_seconds
+        )
+
+    async def _died(self) -> Farewell:
+        was_serving = self._status.phase in {Phase.READY, Phase.DRAINING}
+        self._happened(Event.ENGINE_DIED)
+        code = await self._engine.stop(0)
+        end = f"by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with exit code {code}"
+        refused = code == USAGE_ERROR and not was_serving
+        return farewell(
+            ExitCode.BAD_CONFIG if refused else ExitCode.ENGINE_DIED,
+            f"the engine {'refused its arguments' if refused else 'ended by itself'}, {end}",
+            output=self._engine.output(),
+        )
+
+    async def _timed_out(self) -> Farewell:
+        message = f"the engine was not ready after {self._config.startup_timeout_seconds:g} s"
+        if self._status.message:
+            message += f"; {self._status.message}"
+        self._happened(Event.STARTUP_TIMED_OUT)
+        await self._engine.stop(0)
+        return farewell(ExitCode.ENGINE_DIED, message, output=self._engine.output())
+
+
+def run() -> int:
+    """Run this container's pod; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s launcher %(levelname)s %(message)s")
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    place = places()
+    try:
+        config = read_config(place)
+        platform = machine.platform(place.serving_port)
+        arguments = argv(config, platform, machine.memory_bytes())
+        variables = environment(config, platform)
+    except BadConfig as error:
+        parting = farewell(ExitCode.BAD_CONFIG, str(error))
+    else:
+        token = secrets.token_urlsafe()
+        child = {**os.environ, **variables, TOKEN_VARIABLE: token}
+        parting = asyncio.run(_run(config, platform, place, (sys.executable, *arguments), child))
+    write(parting, place.termination_message)
+    return parting.exit_code
+
+
+def read_config(place: Places) -> EngineConfig:
+    """``engine.json``. Raises ``BadConfig`` naming the file and its first wrong member."""
+    path = place.config_folder / ENGINE_FILE
+    try:
+        return EngineConfig.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BadConfig(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        member = ".".join(map(str, first["loc"])) or "document"
+        raise BadConfig(f"{path}: {member}: {first['msg']}") from error
+
+
+async def _run(
+    config: EngineConfig, platform: Platform, place: Places, command: tuple[str, ...], child: dict[str, str]
+) -> Farewell:
+    log.info("vLLM %s, %d cores: %s", platform.engine_version, platform.cpus, " ".join(command))
+    engine = Engine(command, child)
+    pod = Pod(config, platform, place, engine, child[TOKEN_VARIABLE])
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, pod.ask_to_stop)
+    runner = await serve(pod, place.status_port)
+    try:
+        return await pod.live_through()
+    finally:
+        await engine.stop(0)
+        await runner.cleanup()
+
+
+async def _first(*ends: asyncio.Future[Any]) -> None:
+    """Return when one of them is done."""
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
