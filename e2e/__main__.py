@@ -30,14 +30,17 @@ class Environment(NamedTuple):
 
     @property
     def folder(self) -> Path:
+        """The environment itself."""
         return self.root / ".venv"
 
     @property
     def python(self) -> Path:
+        """Its interpreter."""
         return self.folder / "bin" / "python"
 
     @property
     def constraints(self) -> Path:
+        """The pinned versions."""
         return self.root / "e2e" / "constraints.txt"
 
     @property
@@ -57,6 +60,7 @@ class Environment(NamedTuple):
         return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
     def is_complete(self) -> bool:
+        """Whether it was installed to the end from what is there now."""
         return self.stamp.is_file() and self.stamp.read_text() == self.fingerprint() and self.python.exists()
 
 
@@ -102,12 +106,14 @@ class Progress:
     """One line that is rewritten on a terminal; elsewhere one line per step and a sign of life."""
 
     def __init__(self, step: str, out: IO[str]) -> None:
+        """Announce the step."""
         self.step, self.out, self.started = step, out, time.monotonic()
         self.spoken = self.started
         if not out.isatty():
             print(f"e2e: {step} …", file=out, flush=True)
 
     def show(self, detail: str) -> None:
+        """Say what happens within the step."""
         now = time.monotonic()
         text = f"e2e: {self.step} · {now - self.started:.0f} s · {detail}"
         if self.out.isatty():
@@ -118,6 +124,7 @@ class Progress:
             print(text, file=self.out, flush=True)
 
     def done(self) -> None:
+        """Say how long the step took."""
         start = "\r\033[K" if self.out.isatty() else ""
         print(f"{start}e2e: {self.step}: done in {time.monotonic() - self.started:.0f} s", file=self.out, flush=True)
 
@@ -189,7 +196,7 @@ def become_task(environment: Environment, arguments: list[str]) -> NoReturn:
     variables.pop("PYTHONHOME", None)
     command = [str(environment.python), "-m", "poethepoet", "-C", str(environment.root), *arguments]
     sys.stdout.flush()
-    os.execve(command[0], command, variables)
+    os.execve(command[0], command, variables)  # noqa: S606 because no shell is wanted
 
 
 def main(arguments: list[str]) -> int:

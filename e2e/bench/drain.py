@@ -60,4 +60,4 @@ def delete_one(fleet: Fleet, load: Background) -> int:
 
 def describe(failures: tuple[tuple[str, int], ...]) -> str:
     """The reasons, most frequent first."""
-    return ", ".join(f"{count} × {reason}" for reason, count in failures)
+    return ", ".join(f"{count} x {reason}" for reason, count in failures)

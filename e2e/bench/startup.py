@@ -8,6 +8,7 @@ import copy
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import aiohttp
 
@@ -35,11 +36,11 @@ def run(stack: Stack, report: Report, runs: int) -> tuple[Row, ...]:
     for number in range(1, runs + 1):
         with report.step(f"run {number} of {runs}: llmfleet"):
             manifest = sample(FLEET, autoscaling=None, replicas=1)
-            by_llmfleet.append(until_answered(stack, lambda document=manifest: fleet.apply(document), FLEET))
+            by_llmfleet.append(until_answered(stack, partial(fleet.apply, manifest), FLEET))
             documents = documents or by_hand_documents(stack)
             remove(stack)
         with report.step(f"run {number} of {runs}: by hand"):
-            by_hand.append(until_answered(stack, lambda: stack.kubectl.apply(*documents), BARE))
+            by_hand.append(until_answered(stack, partial(stack.kubectl.apply, *documents), BARE))
             remove(stack)
     return judge(by_llmfleet, by_hand)
 
@@ -67,11 +68,11 @@ def until_answered(stack: Stack, apply: Callable[[], None], service: str) -> flo
 async def first_answer(stack: Stack, service: str) -> None:
     """Ask until answered. The Service of a fleet comes a moment after its object."""
     async with asyncio.timeout(WAIT_SECONDS), aiohttp.ClientSession() as session:
-        while (found := await asyncio.to_thread(stack.kubectl.find, "service", service)) is None:
+        while (found := await asyncio.to_thread(stack.kubectl.find, "service", service)) is None:  # noqa: ASYNC110 because it is the server that is waited for
             await asyncio.sleep(TRY_EVERY_SECONDS)
         url = f"http://{found['spec']['clusterIP']}:{found['spec']['ports'][0]['port']}"
         request = Request(url, {"model": FLEET, "prompt": "Hello", "max_tokens": 1}, timeout_seconds=30, fresh=True)
-        while not (await request.send(session)).is_ok:
+        while not (await request.send(session)).is_ok:  # noqa: ASYNC110 because it is the server that is waited for
             await asyncio.sleep(TRY_EVERY_SECONDS)
 
 

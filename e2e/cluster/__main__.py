@@ -39,7 +39,7 @@ def _sentences(command: Callable[P, None]) -> Callable[P, None]:
 
 @click.group()
 def main() -> None:
-    """A real Kubernetes on this machine, for tests."""
+    """Run a real Kubernetes on this machine, for tests."""
 
 
 @main.command()

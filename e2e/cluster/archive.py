@@ -11,7 +11,7 @@ from typing import Any
 
 
 def layer(programs: Mapping[str, bytes]) -> bytes:
-    """A layer of executables, path to content, the same bytes for the same input."""
+    """Pack a layer of executables, path to content; the same bytes for the same input."""
     output = io.BytesIO()
     with tarfile.open(fileobj=output, mode="w") as tar:
         for path, content in sorted(programs.items()):
@@ -28,6 +28,7 @@ def write(path: Path, name: str, content: bytes | Path, config: Mapping[str, Any
             "os": "linux",
             "config": dict(config),
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{_digest(content)}"]},
+            "history": [{"created_by": "llmfleet"}],  # buildah refuses to build twice on a layer without one
         }
     ).encode()
     manifest = json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]).encode()

@@ -45,13 +45,17 @@ class Cluster:
         return {**os.environ, **helm, **kube, "HOME": str(home), "PATH": f"{self.bin}:{os.environ.get('PATH', '')}"}
 
     def kubectl(
-        self, *arguments: str, input: str | None = None, check: bool = True, timeout: float | None = 120
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002 - called as in subprocess.run
+        check: bool = True,
+        timeout: float | None = 120,
     ) -> str:
         """Run kubectl and return what it printed.
 
         `timeout` is in seconds. Raises ClusterError when it ends with an error (only if `check`) or too late.
         """
-        return self._run("kubectl", *arguments, input=input, check=check, timeout=timeout)
+        return self._run("kubectl", *arguments, text=input, check=check, timeout=timeout)
 
     def helm(self, *arguments: str, timeout: float | None = 300) -> str:
         """Run helm and return what it printed; `timeout` in seconds. Raises ClusterError when it fails."""
@@ -64,13 +68,13 @@ class Cluster:
         containers.import_image(self.run_dir, archive)
 
     def _run(
-        self, tool: str, *arguments: str, input: str | None = None, check: bool = True, timeout: float | None
+        self, tool: str, *arguments: str, text: str | None = None, check: bool = True, timeout: float | None
     ) -> str:
         command = [str(self.bin / tool), *arguments]
         try:
             done = subprocess.run(
                 command,
-                input=input,
+                input=text,
                 env=self.environment,
                 capture_output=True,
                 text=True,

@@ -59,7 +59,7 @@ def socket(folder: Path) -> Path:
 
 
 def argv(folder: Path) -> list[str]:
-    """containerd's command line."""
+    """Return containerd's command line."""
     return ["containerd", f"--config={folder / 'containerd.toml'}"]
 
 

@@ -90,6 +90,7 @@ def controller_manager(profile: Profile, folder: Path) -> list[str]:
         f"--root-ca-file={pki / 'ca.crt'}",
         f"--cluster-signing-cert-file={pki / 'ca.crt'}",
         f"--cluster-signing-key-file={pki / 'ca.key'}",
+        f"--flex-volume-plugin-dir={folder / 'volume-plugins'}",
         "--node-monitor-grace-period=20s",
         "--kube-api-qps=300",
         "--kube-api-burst=600",
@@ -99,7 +100,7 @@ def controller_manager(profile: Profile, folder: Path) -> list[str]:
 
 
 def scheduler(profile: Profile, folder: Path) -> list[str]:
-    """The default scheduler."""
+    """Return the default scheduler's command line."""
     config = str(folder / "pki" / "kube-scheduler.kubeconfig")
     return [
         "kube-scheduler",

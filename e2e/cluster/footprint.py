@@ -5,7 +5,6 @@ the first change we write down what is there; afterwards whatever was not there 
 """
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ _PATHS = tuple(
             "/etc/cni",
             "/opt/cni",
             "/opt/containerd",
-            "/tmp/containerd-mount",
         ),
     )
 )
@@ -66,7 +64,7 @@ def record(path: Path) -> None:
     }
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(seen))
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def restore(path: Path) -> None:

@@ -31,7 +31,7 @@ def capacity_patch() -> dict[str, Any]:
 
 
 def kwok_node(name: str) -> dict[str, Any]:
-    """A node that kwok plays, with as many graphics processors as a real one."""
+    """Describe a node that kwok plays, with as many graphics processors as a real one."""
     resources = {"cpu": "64", "memory": "1Ti", "pods": "110", "ephemeral-storage": "1Ti", RESOURCE: str(PER_NODE)}
     host = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
     return {

@@ -23,7 +23,7 @@ _ENVIRONMENT = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 
 
 def base_image() -> Path:
-    """The base image's archive, named BASE inside: the host's Debian release with Python; made once (about 20 s).
+    """Return the base image's archive, called BASE: the host's Debian release with Python, made once in 20 s.
 
     The host's release, because programs bound from the host into containers must find their C library there.
     Raises ClusterError with mmdebstrap's words.
@@ -53,7 +53,8 @@ def build(
     """
     arguments = {"BASE": BASE, **(build_args or {})}
     mounts = dict(volumes or {})
-    stem = tag.replace("/", "_").replace(":", "_")
+    repository = tag.rpartition(":")[0]
+    stem = repository.replace("/", "_")
     made = _folder() / f"{stem}-{_digest(containerfile, context, arguments, mounts)}.tar"
     if made.exists():
         return made
@@ -69,6 +70,7 @@ def build(
     for stale in _folder().glob(f"{stem}-????????????.tar"):
         stale.unlink()
     partial.replace(made)
+    _forget(repository, tag)
     _clean()
     return made
 
@@ -80,6 +82,13 @@ def _ensure_base() -> None:
     if not stamp.exists() or stamp.read_text() != identity:
         _buildah("pull", f"docker-archive:{base}")
         stamp.write_text(identity)
+
+
+def _forget(repository: str, kept: str) -> None:
+    """Drop earlier builds of `repository`: each holds whole copies of its layers."""
+    for name in _buildah("images", "--format={{.Name}}:{{.Tag}}").split():
+        if name.rpartition(":")[0] == repository and name != kept:
+            _buildah("rmi", name)
 
 
 def _clean() -> None:
@@ -100,14 +109,14 @@ def _digest(containerfile: Path, context: Path, arguments: Mapping[str, str], vo
     return digest.hexdigest()[:12]
 
 
-def _buildah(*arguments: str) -> None:
+def _buildah(*arguments: str) -> str:
     storage = _folder() / "storage"
     storage.mkdir(exist_ok=True)
     roots = [f"--root={storage / 'root'}", f"--runroot={storage / 'run'}", "--storage-driver=vfs"]
-    _run(["buildah", *roots, *arguments])
+    return _run(["buildah", *roots, *arguments])
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str]) -> str:
     # Without isolation by namespaces it works inside containers too; marked, so that `down` finds a killed one.
     mark = marked_environment(layout.cluster_dir(), "images")
     own = {"BUILDAH_ISOLATION": "chroot", "TMPDIR": str(_scratch("tmp")), "HOME": str(_scratch("home"))}
@@ -117,6 +126,7 @@ def _run(command: list[str]) -> None:
     )
     if done.returncode:
         raise ClusterError(f"`{command[0]}` failed: {done.stderr[-2000:].strip()}")
+    return done.stdout
 
 
 def _scratch(name: str) -> Path:

@@ -53,7 +53,7 @@ def address(profile: Profile) -> str:
 
 
 def cache() -> Path:
-    """The project's folder in the user's cache; everything the cluster writes is below it."""
+    """Return the project's folder in the user's cache; everything the cluster writes is below it."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "llmfleet"
 

@@ -57,7 +57,7 @@ def down(profile: Profile | None = None, *, report: Report | None = None) -> Non
 
 
 def find(profile: Profile) -> Cluster | None:
-    """The running cluster of `profile`: completely started, all components alive, API server answering; or None."""
+    """Return the running cluster of `profile`: completely started, every component alive, answering; or None."""
     cluster = Cluster(profile)
     if not (cluster.run_dir / _READY).exists() or dead(cluster):
         return None
@@ -65,7 +65,7 @@ def find(profile: Profile) -> Cluster | None:
 
 
 def dead(cluster: Cluster) -> frozenset[str]:
-    """Components of `cluster` that have no process."""
+    """Return the components of `cluster` that have no process."""
     alive = {process.component for process in processes.running(cluster.run_dir) if process.is_daemon}
     return Bootstrap.components(cluster.profile) - alive
 
@@ -77,7 +77,7 @@ def _refuse(profile: Profile, binds: tuple[Path, ...]) -> None:
 
 
 def _provide(profile: Profile, report: Report) -> None:
-    """Packages and binaries, at the same time: one waits for the network while the other compiles."""
+    """Get packages and binaries at the same time: one waits for the network while the other compiles."""
     jobs: list[Callable[[Report], None]] = [lambda report: build.build(profile, report)]
     if profile is Profile.FULL:
         jobs.append(packages.install)

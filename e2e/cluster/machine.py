@@ -70,7 +70,7 @@ def rivals() -> tuple[str, ...]:
 
 def _command(entry: Path) -> str:
     try:
-        return (entry / "comm").read_text().strip()
+        return "" if processes.is_zombie(int(entry.name)) else (entry / "comm").read_text().strip()
     except OSError:
         return ""
 

@@ -37,11 +37,11 @@ def remove_chains() -> None:
             saved = subprocess.run([f"{command}-save", "-t", table], capture_output=True, text=True, check=False)
             script = removal(table, saved.stdout)
             if script:
-                _run(f"{command}-restore", "--noflush", input=script)
+                _run(f"{command}-restore", "--noflush", text=script)
 
 
 def tables() -> frozenset[str]:
-    """The nftables tables there are, as `family name`; iptables of today makes them and never takes them away."""
+    """List the nftables tables there are, as `family name`; iptables of today makes them and never takes them away."""
     listed = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=False).stdout
     return frozenset(line.removeprefix("table ") for line in listed.splitlines())
 
@@ -59,7 +59,7 @@ def remove_tables(known: frozenset[str]) -> None:
 
 
 def removal(table: str, saved: str) -> str:
-    """What iptables-restore must read to undo our part of `saved`, the table's iptables-save; empty if none."""
+    """Write what iptables-restore must read to undo our part of `saved`, the table's iptables-save; empty if none."""
     lines = saved.splitlines()
     ours = [line[1:].split()[0] for line in lines if line.startswith(tuple(f":{prefix}" for prefix in _CHAINS))]
     if not ours:
@@ -75,7 +75,7 @@ def removal(table: str, saved: str) -> str:
     return "\n".join([f"*{table}", *flushed, *entries, *deleted, "COMMIT", ""])
 
 
-def _run(*command: str, input: str | None = None) -> None:
-    done = subprocess.run(command, input=input, capture_output=True, text=True, check=False)
+def _run(*command: str, text: str | None = None) -> None:
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ClusterError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")

@@ -11,7 +11,7 @@ _RBAC = "rbac.authorization.k8s.io"
 
 
 def objects(profile: Profile) -> Manifest:
-    """A List of everything to create in a cluster of `profile`."""
+    """List everything to create in a cluster of `profile`."""
     items: list[Manifest] = []
     if profile is Profile.CONTROL:
         items = [_binding("kwok", "cluster-admin"), *(gpus.kwok_node(f"kwok-{i}") for i in range(KWOK_NODES))]
@@ -44,7 +44,7 @@ def _dns_role() -> Manifest:
 
 
 def _dns_service() -> list[Manifest]:
-    """The address pods ask, led to CoreDNS, which runs on the host beside the other components."""
+    """Lead the address that pods ask to CoreDNS, which runs on the host beside the other components."""
     ports = [("dns", "UDP"), ("dns-tcp", "TCP")]
     service: Manifest = {
         "apiVersion": "v1",

@@ -34,11 +34,11 @@ Rule = Callable[[Machine, Profile], str | None]
 
 
 def problems(machine: Machine, profile: Profile) -> tuple[str, ...]:
-    """Every reason why `profile` cannot start here, most basic first; empty when it can."""
+    """Tell every reason why `profile` cannot start here, most basic first; empty when it can."""
     return tuple(found for rule in RULES if (found := rule(machine, profile)))
 
 
-def _not_linux(machine: Machine, profile: Profile) -> str | None:
+def _not_linux(machine: Machine, _: Profile) -> str | None:
     if machine.system == "Linux":
         return None
     return f"The test cluster needs Linux and this is {machine.system}: run it in a Linux virtual machine."
@@ -50,19 +50,19 @@ def _not_root(machine: Machine, profile: Profile) -> str | None:
     return "Profile full needs root for containers and network: run it with sudo, or take --profile control."
 
 
-def _no_go(machine: Machine, profile: Profile) -> str | None:
+def _no_go(machine: Machine, _: Profile) -> str | None:
     if machine.built or machine.go or machine.go_from_pypi:
         return None
     return "There is no Go 1.26 here and PyPI has none for this machine: install it from https://go.dev/dl/."
 
 
-def _long_cache_path(machine: Machine, profile: Profile) -> str | None:
+def _long_cache_path(machine: Machine, _: Profile) -> str | None:
     if len(machine.cache) <= LONGEST_CACHE_PATH:
         return None
     return f"The cache path {machine.cache} is too long for sockets: set XDG_CACHE_HOME to a shorter one."
 
 
-def _little_disk(machine: Machine, profile: Profile) -> str | None:
+def _little_disk(machine: Machine, _: Profile) -> str | None:
     needed = WARM_BYTES if machine.built else COLD_BYTES
     if machine.free_bytes >= needed:
         return None
@@ -70,19 +70,19 @@ def _little_disk(machine: Machine, profile: Profile) -> str | None:
     return f"{machine.cache} has {free:.1f} GiB free and {wanted:.0f} are needed: free some, or set XDG_CACHE_HOME."
 
 
-def _missing_packages(machine: Machine, profile: Profile) -> str | None:
+def _missing_packages(machine: Machine, _: Profile) -> str | None:
     if not machine.missing_packages or (machine.root and machine.apt):
         return None
     return f"Packages are missing: apt-get install {' '.join(machine.missing_packages)}"
 
 
-def _missing_paths(machine: Machine, profile: Profile) -> str | None:
+def _missing_paths(machine: Machine, _: Profile) -> str | None:
     if not machine.missing_paths:
         return None
     return f"To be shown to containers but not there: {', '.join(machine.missing_paths)}. Make them first."
 
 
-def _busy_ports(machine: Machine, profile: Profile) -> str | None:
+def _busy_ports(machine: Machine, _: Profile) -> str | None:
     if not machine.busy_ports:
         return None
     return f"In use by another program: {', '.join(machine.busy_ports)}. Stop it (`ss -ltnp` names it)."

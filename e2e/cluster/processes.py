@@ -36,7 +36,7 @@ class Process:
 
 
 def marked_environment(folder: Path, component: str) -> dict[str, str]:
-    """Variables that mark a process as belonging to `folder`."""
+    """Return the variables that mark a process as belonging to `folder`."""
     return {MARK: str(folder), COMPONENT: component}
 
 
@@ -60,18 +60,18 @@ def start(folder: Path, component: str, argv: list[str], environment: dict[str, 
 
 
 def running(folder: Path) -> tuple[Process, ...]:
-    """Processes started for `folder` or for a folder inside it."""
+    """Find the processes started for `folder` or for a folder inside it."""
     found = (_read(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return tuple(p for p in found if p and (p.folder == folder or folder in p.folder.parents))
 
 
-def kill(folder: Path, chosen: Callable[[Process], bool] = lambda process: True) -> None:
-    """End the `chosen` processes of `folder` with SIGKILL and wait until they are gone.
+def kill(folder: Path, chosen: Callable[[Process], bool] | None = None) -> None:
+    """End the processes of `folder` (those that `chosen` picks, if given) with SIGKILL and wait until they are gone.
 
     There is nothing to save: `down` deletes their data. New children may appear meanwhile, hence the loop.
     """
     for _ in range(50):
-        targets = {p.pid: p for p in running(folder) if chosen(p)}
+        targets = {p.pid: p for p in running(folder) if chosen is None or chosen(p)}
         if not targets:
             return
         end(targets, lambda pid, known=targets: _read(pid) == known[pid])  # type: ignore[misc]
@@ -97,7 +97,7 @@ def end(pids: Iterable[int], ours: Callable[[int], bool]) -> None:
 
 def _read(pid: int) -> Process | None:
     try:
-        if _is_zombie(pid):
+        if is_zombie(pid):
             return None
         raw = Path(f"/proc/{pid}/environ").read_bytes()
         program = Path(f"/proc/{pid}/comm").read_text().strip()
@@ -110,5 +110,6 @@ def _read(pid: int) -> Process | None:
     return Process(pid, variables.get(COMPONENT, ""), Path(folder), program) if folder else None
 
 
-def _is_zombie(pid: int) -> bool:
+def is_zombie(pid: int) -> bool:
+    """Whether a process has ended and only waits for its parent to notice. Raises OSError when it is gone."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"

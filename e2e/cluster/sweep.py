@@ -35,7 +35,7 @@ def footprint_path() -> Path:
 
 
 def _groups() -> list[Path]:
-    """Our folder under every cgroup controller, version 1 and 2."""
+    """Find our folder under every cgroup controller, version 1 and 2."""
     if not _CGROUPS.is_dir():
         return []
     candidates = [_CGROUPS / layout.CGROUP, *(c / layout.CGROUP for c in _CGROUPS.iterdir() if c.is_dir())]
@@ -59,7 +59,7 @@ def contained() -> set[int]:
 def _remove_cgroups() -> None:
     for group in _groups():
         for folder, _, _ in os.walk(group, topdown=False):
-            os.rmdir(folder)
+            Path(folder).rmdir()
 
 
 def mounts(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import click
 from e2e import cluster as clusters
 from e2e.cluster import ClusterError, Profile, progress
 from e2e.engine.install import InstallError
-from e2e.stack import KubectlError, NotInTime, Stack, bring_up, sample
+from e2e.stack import KubectlError, NotInTime, bring_up, sample
 
 from . import chapters, foreign
 from .screen import Screen
@@ -24,7 +24,7 @@ TROUBLE = (ClusterError, InstallError, KubectlError, NotInTime, RuntimeError)
 @click.option("--image", help="With --context: the operator's image, NAME:TAG.")
 @click.option("--runtime-image", help="With --context: the runtime's image, NAME:TAG.")
 @click.option("--namespace", default="default", show_default=True, help="With --context: where the object goes.")
-def main(keep: bool, context: str | None, namespace: str, **foreign_options: str | None) -> None:
+def main(*, keep: bool, context: str | None, namespace: str, **foreign_options: str | None) -> None:
     """Show an LLMDeployment's whole life with real vLLM pods."""
     screen = Screen()
     found = clusters.find(Profile.FULL) if context is None else None

@@ -26,6 +26,7 @@ class Screen:
     """Everything that the demo prints goes through here."""
 
     def __init__(self, console: Console | None = None) -> None:
+        """Print to standard output unless told otherwise."""
         self.console = console or Console(highlight=False)
         self.began = time.monotonic()
         self.chapters = 0

@@ -30,6 +30,7 @@ class Stage:
 
     @property
     def fleet(self) -> Fleet:
+        """The object that the story is about."""
         return self.stack.fleet(self.manifest["metadata"]["name"])
 
     @property

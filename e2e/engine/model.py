@@ -27,7 +27,7 @@ SCALE = 0.05
 LOUD = 4.0
 """Component 0 of every embedding. It survives the norms, so column 0 of the last matrix acts as a bias."""
 SILENCE = -4.0
-"""That bias for tokens that shall never come: the end, and bytes that are no syllable (they could garble a terminal)."""
+"""That bias for tokens that shall never come: the end, and loose bytes, which could garble a terminal."""
 
 SPECIAL = ("<s>", "</s>", "<pad>")
 CHAT_TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}assistant:"
@@ -122,7 +122,7 @@ def _config() -> dict[str, object]:
 
 def _weights(vocabulary: dict[str, int]) -> dict[str, tuple[Shape, bytes]]:
     """Every tensor by name: its shape and its bfloat16 bytes."""
-    source = random.Random(SEED)
+    source = random.Random(SEED)  # noqa: S311 because the same weights every time are the point
 
     def noise(*shape: int) -> list[float]:
         rows, columns = shape

@@ -72,6 +72,7 @@ class Tally:
 
     @property
     def failed(self) -> int:
+        """How many of the ended requests failed."""
         return sum(not outcome.is_ok for outcome in self.outcomes)
 
 
@@ -116,7 +117,7 @@ async def open_loop(plan: Plan, rate: float, stop: asyncio.Event, tally: Tally) 
             try:
                 async with asyncio.timeout(max(wait, 0)):
                     await stop.wait()
-                return
+                return  # noqa: TRY300 because the exception is the way on
             except TimeoutError:
                 is_fresh = tally.started % 2 == 0
                 sending = send(plan, fresh if is_fresh else kept, tally, fresh=is_fresh)
@@ -154,6 +155,7 @@ class Background:
     """
 
     def __init__(self, plan: Plan) -> None:
+        """Prepare; entering starts."""
         self.tally = Tally()
         self._plan = plan
         self._ask_to_stop: Callable[[], object] = lambda: None
@@ -173,6 +175,7 @@ class Background:
 
     @property
     def is_running(self) -> bool:
+        """Whether requests are being sent or waited for."""
         return self._thread.is_alive()
 
     def until(self, wanted: Callable[[Tally], bool], seconds: float) -> None:
@@ -193,6 +196,7 @@ class Background:
 
     @property
     def report(self) -> Report:
+        """What was measured; only once the load has ended."""
         if isinstance(self._result, Report):
             return self._result
         raise RuntimeError("the load has not ended" if self._result is None else "the load broke") from self._result

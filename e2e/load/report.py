@@ -48,14 +48,17 @@ class Report:
 
     @property
     def failed(self) -> int:
+        """How many were not answered."""
         return sum(count for _, count in self.failures)
 
     @property
     def sent(self) -> int:
+        """How many were begun."""
         return self.ok + self.failed
 
     @property
     def tokens_per_second(self) -> float:
+        """Tokens of all answers over the whole run."""
         return self.tokens / self.seconds if self.seconds else 0.0
 
     @classmethod
@@ -73,5 +76,5 @@ class Report:
         )
 
     def __str__(self) -> str:
-        reasons = "".join(f"; {count} × {reason}" for reason, count in self.failures)
+        reasons = "".join(f"; {count} x {reason}" for reason, count in self.failures)
         return f"{self.sent} requests, {self.failed} failed{reasons}; {self.tokens} tokens in {self.seconds:.0f} s"

@@ -26,10 +26,11 @@ class Outcome:
 
     @property
     def is_ok(self) -> bool:
+        """Whether it was a complete, well-formed answer."""
         return self.failure is None
 
 
-class Cut(Exception):  # noqa: N818 because it is what happened to the stream
+class Cut(Exception):
     """The answer ended, but not as an answer ends."""
 
 
@@ -78,6 +79,7 @@ class Request:
 
     @property
     def path(self) -> str:
+        """Chat or plain completion."""
         return "/v1/chat/completions" if "messages" in self.body else "/v1/completions"
 
     async def send(self, session: aiohttp.ClientSession, on_text: Callable[[str], None] = lambda _: None) -> Outcome:

@@ -23,6 +23,7 @@ class Request:
 
     @property
     def is_write(self) -> bool:
+        """Whether it changes something, or tries to."""
         return self.verb in WRITES
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from e2e import cluster as clusters
@@ -24,7 +24,7 @@ def bring_up(report: Report, settings: Mapping[str, int | str] = chart.SHORT_WIN
         venv = pool.submit(install_engine, report)
         # What the images need comes first; then the programs are compiled while wheels are fetched.
         packages.install(report)
-        archives = pool.submit(build_images, report)
+        archives = pool.submit(build_images, venv, report)
         build.build(Profile.FULL, report)
         binds = (venv.result(), Path(sys.base_prefix))
         cluster = clusters.up(Profile.FULL, binds=binds, report=report)
@@ -44,17 +44,20 @@ def refuse_unfit_machine() -> None:
 
 
 def install_engine(report: Report) -> Path:
-    """vLLM's environment; its own lines are shown as facts."""
+    """The environment of vLLM; its own lines are shown as facts."""
     if (engine.engine_folder() / "complete").exists():
         return engine.install(lambda _: None)
     with report.step("install vLLM for the CPU", then="cluster"):
         return engine.install(report.say)
 
 
-def build_images(report: Report) -> tuple[Path, Path]:
+def build_images(venv: "Future[Path]", report: Report) -> tuple[Path, Path]:
     """Both images' archives, one after the other: they share layers and buildah's lock."""
-    with report.step("build the operator's and the runtime's images"):
-        return images.build(images.OPERATOR), images.build(images.RUNTIME)
+    with report.step("build the operator's image"):
+        operator = images.build_operator()
+    engine_path = venv.result()
+    with report.step("build the runtime's image"):
+        return operator, images.build_runtime(engine_path)
 
 
 def load_images(cluster: Cluster, archives: tuple[Path, Path], report: Report) -> tuple[str, str]:

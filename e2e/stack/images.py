@@ -22,25 +22,22 @@ COMMON = ("pyproject.toml", "README.md", "LICENSE", "operator/llmfleet", "runtim
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image of the project: its extra in ``pyproject.toml`` and the folder of its Containerfile."""
+    """One image of the project, named as the folder of its Containerfile."""
 
     name: str
 
     @property
     def repository(self) -> str:
+        """Its name without a tag."""
         return f"localhost/llmfleet/{self.name}"
-
-    @property
-    def containerfile(self) -> Path:
-        return ROOT / self.name / "Containerfile"
 
     def inputs(self) -> tuple[str, ...]:
         """What the build may read, relative to the repository's root."""
         return (*COMMON, f"{self.name}/Containerfile")
 
     def tag(self) -> str:
-        """Ten digits over every input, the pins and how the base is made."""
-        digest = hashlib.sha256(CONSTRAINTS.read_bytes() + images.BASE.encode())
+        """Ten digits over every input and the pins."""
+        digest = hashlib.sha256(CONSTRAINTS.read_bytes() + ENGINE_FILE.read_bytes())
         for path in files(self.inputs()):
             digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
         return digest.hexdigest()[:10]
@@ -48,6 +45,8 @@ class Image:
 
 OPERATOR = Image("operator")
 RUNTIME = Image("runtime")
+ENGINE = "localhost/llmfleet/engine:host"
+ENGINE_FILE = Path(__file__).with_name("engine.Containerfile")
 
 
 def files(inputs: tuple[str, ...]) -> Iterator[Path]:
@@ -58,32 +57,49 @@ def files(inputs: tuple[str, ...]) -> Iterator[Path]:
         yield from (file for file in found if file.is_file() and "__pycache__" not in file.parts)
 
 
-def build(image: Image) -> Path:
-    """Build what is missing and return the image's archive; seconds when nothing changed."""
-    tag = image.tag()
+def build_operator() -> Path:
+    """Build what is missing and return the archive; seconds when nothing changed."""
+    context = stage(OPERATOR)
+    name = f"{OPERATOR.repository}:{OPERATOR.tag()}"
+    arguments, volumes = {"WHEELS": "/wheels"}, {wheels(): "/wheels"}
+    return images.build(context / "operator" / "Containerfile", context, name, arguments, volumes)
+
+
+def build_runtime(engine: Path) -> Path:
+    """Build what is missing on top of a stand-in for the engine's image, and return the archive."""
+    below = cache() / "context-engine"
+    shutil.rmtree(below, ignore_errors=True)
+    below.mkdir()
+    shutil.copyfile(ENGINE_FILE, below / "Containerfile")
+    images.build(below / "Containerfile", below, ENGINE, {"ENGINE": str(engine)})
+    context = stage(RUNTIME)
+    name = f"{RUNTIME.repository}:{RUNTIME.tag()}"
+    return images.build(context / "runtime" / "Containerfile", context, name, {"BASE": ENGINE})
+
+
+def stage(image: Image) -> Path:
+    """A folder with exactly the image's inputs, so that nothing else of the checkout counts as a change."""
     context = cache() / f"context-{image.name}"
     shutil.rmtree(context, ignore_errors=True)
     for file in files(image.inputs()):
         target = context / file.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
-    shutil.copyfile(CONSTRAINTS, context / "constraints.txt")
-    volumes = {wheels(image): "/wheels"}
-    return images.build(context / image.name / "Containerfile", context, f"{image.repository}:{tag}", volumes=volumes)
+    return context
 
 
-def wheels(image: Image) -> Path:
-    """A folder with everything that the image's extra needs, and what builds the project's own wheel."""
+def wheels() -> Path:
+    """A folder with everything that the operator needs and what builds its own wheel, fetched once per set of pins."""
     digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes()).hexdigest()[:10]
-    folder = cache() / f"wheels-{image.name}-{digest}"
+    folder = cache() / f"wheels-{digest}"
     if not folder.exists():
         partial = folder.with_name(f".{folder.name}")
         shutil.rmtree(partial, ignore_errors=True)
         command = [sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--no-input"]
-        command += ["--wheel-dir", str(partial), "-c", str(CONSTRAINTS), f"{ROOT}[{image.name}]", "hatchling"]
+        command += ["--wheel-dir", str(partial), "-c", str(CONSTRAINTS), f"{ROOT}[operator]", "hatchling"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise ClusterError(f"Fetching wheels for the {image.name} image failed: {done.stderr[-1000:].strip()}")
+            raise ClusterError(f"Fetching wheels for the operator's image failed: {done.stderr[-1000:].strip()}")
         for own in partial.glob("llmfleet-*.whl"):
             # Built into the image from its sources, which change more often than these.
             own.unlink()

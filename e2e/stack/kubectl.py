@@ -19,7 +19,7 @@ class KubectlError(Exception):
     """The command failed; the text is what it wrote to standard error."""
 
 
-class NotInTime(Exception):  # noqa: N818 because the wait, not the program, went wrong
+class NotInTime(Exception):
     """What was waited for did not happen; the text says what was seen last."""
 
 

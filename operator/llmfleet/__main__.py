@@ -21,6 +21,7 @@ def run() -> None:
     """Run the operator; settings come from LLMFLEET_* variables."""
     from llmfleet.settings import Settings  # noqa: PLC0415 because other commands need no cluster libraries
     from llmfleet.shell import log  # noqa: PLC0415 because of the same
+    from llmfleet.shell.errors import FleetError  # noqa: PLC0415 because of the same
     from llmfleet.shell.run import run as run_operator  # noqa: PLC0415 because of the same
 
     try:
@@ -28,7 +29,10 @@ def run() -> None:
     except ValidationError as error:
         raise click.ClickException("\n".join(_explained(error))) from error
     log.configure(settings.log_level)
-    sys.exit(asyncio.run(run_operator(settings)))
+    try:
+        sys.exit(asyncio.run(run_operator(settings)))
+    except FleetError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _explained(error: ValidationError) -> list[str]:

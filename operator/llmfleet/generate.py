@@ -57,7 +57,7 @@ class _PlainDumper(yaml.SafeDumper):
 
     yaml_representers: ClassVar = yaml.SafeDumper.yaml_representers
 
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 because the signature is PyYAML's
         return True
 
 

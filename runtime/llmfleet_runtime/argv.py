@@ -28,7 +28,7 @@ KV_CACHE_UNLIMITED_BYTES = 256 * MEBIBYTE
 KV_CACHE_SHARE = 8
 
 
-class BadConfig(ValueError):  # noqa: N818 because it is a verdict on the input and the name of the exit reason
+class BadConfig(ValueError):
     """The configuration cannot be carried out; the text names the member and what is allowed."""
 
 

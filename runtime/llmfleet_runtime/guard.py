@@ -54,6 +54,7 @@ class Guard:
     """Wraps ``app``; ``clock`` is monotonic seconds."""
 
     def __init__(self, app: App, clock: Callable[[], float] = time.monotonic) -> None:
+        """Read the token from the environment; no token means that loopback alone tells the launcher."""
         self.app = app
         self.clock = clock
         self.token = os.environ.get(TOKEN_VARIABLE, "").encode()
@@ -197,7 +198,7 @@ def _error(kind: str, message: str) -> dict[str, object]:
     return {"error": {"message": message, "type": kind, "param": None, "code": None}}
 
 
-def _is_loopback(client: Any) -> bool:  # noqa: ANN401 because ASGI types it so
+def _is_loopback(client: Any) -> bool:
     try:
         address = ipaddress.ip_address(client[0])
     except (TypeError, ValueError, IndexError):

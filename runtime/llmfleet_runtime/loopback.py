@@ -28,6 +28,7 @@ class Loopback:
     """A client for ``http://127.0.0.1:port`` that shows the guard's token. Close it in the end."""
 
     def __init__(self, port: int, token: str) -> None:
+        """Needs a running loop; nothing is asked yet."""
         self._base = f"http://127.0.0.1:{port}"
         self._session = aiohttp.ClientSession(
             headers={TOKEN_HEADER.decode(): token},

@@ -105,7 +105,7 @@ class Pod:
         """Starting, warming, ready, and then health for ever; returns only when the start takes too long."""
         try:
             async with asyncio.timeout(self._config.startup_timeout_seconds):
-                while not await self._loopback.is_healthy():
+                while not await self._loopback.is_healthy():  # noqa: ASYNC110 because the engine cannot call us
                     await asyncio.sleep(START_POLL_SECONDS)
                 self._happened(Event.ENGINE_HEALTHY)
                 await self._warm_up()

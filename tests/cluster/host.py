@@ -15,11 +15,11 @@ def snapshot() -> dict[str, frozenset[str]]:
     """Mounts, links, packet filter, processes, files, cgroups and kernel settings, as they are now."""
     return {
         "mounts": frozenset(_mounts()),
-        "links": frozenset(os.listdir("/sys/class/net")),
+        "links": frozenset(path.name for path in Path("/sys/class/net").iterdir()),
         "packet filter": frozenset(_packet_filter()),
         "processes": frozenset(_processes()),
         "files": frozenset(path for root in _ROOTS for path in _files(root)),
-        "home": frozenset(os.listdir(Path.home())),
+        "home": frozenset(path.name for path in Path.home().iterdir()),
         "cgroups": frozenset(map(str, Path("/sys/fs/cgroup").glob("*/k8s.io*"))),
         "settings": frozenset(f"{s}={s.read_text()}" for s in footprint.SETTINGS if s.exists()),
     }
@@ -45,14 +45,14 @@ def _packet_filter() -> list[str]:
 def _processes() -> list[str]:
     """Ours by mark, and everything that lives in namespaces other than this test's: containers of any origin."""
     marked = {process.pid for process in processes.running(layout.cache())}
-    own = os.readlink("/proc/self/ns/net")
+    own = _network_of(Path("/proc/self"))
     foreign = {int(e.name) for e in Path("/proc").iterdir() if e.name.isdigit() and _network_of(e) not in (own, "")}
     return [str(pid) for pid in marked | foreign]
 
 
 def _network_of(entry: Path) -> str:
     try:
-        return os.readlink(entry / "ns" / "net")
+        return str((entry / "ns" / "net").readlink())
     except OSError:
         return ""
 
@@ -61,6 +61,6 @@ def _files(root: str) -> list[str]:
     found = []
     for folder, _, names in os.walk(root):
         if "__pycache__" not in folder and not folder.startswith(_PASSING):
-            found += [folder, *(os.path.join(folder, name) for name in names)]
+            found += [folder, *(f"{folder}/{name}" for name in names)]
     cache = str(layout.cache())
     return [path for path in found if not path.startswith((cache, *_PASSING))]

@@ -18,6 +18,18 @@ GOOD = Machine(
     free_bytes=preflight.COLD_BYTES,
     cache="/home/somebody/.cache/llmfleet",
 )
+NAT = """\
+*nat
+:PREROUTING ACCEPT [0:0]
+:KUBE-SERVICES - [0:0]
+:CNI-HOSTPORT-DNAT - [0:0]
+:THEIRS - [0:0]
+-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+-A PREROUTING -j THEIRS
+-A KUBE-SERVICES -j RETURN
+COMMIT
+"""
 
 
 @pytest.mark.parametrize("profile", list(Profile))
@@ -76,22 +88,7 @@ def test_go_version_is_read(printed: str, expected: tuple[int, int]) -> None:
 
 
 def test_only_our_chains_and_the_jumps_to_them_are_removed() -> None:
-    saved = "\n".join(
-        [
-            "*nat",
-            ":PREROUTING ACCEPT [0:0]",
-            ":KUBE-SERVICES - [0:0]",
-            ":CNI-HOSTPORT-DNAT - [0:0]",
-            ":THEIRS - [0:0]",
-            '-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES',
-            "-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT",
-            "-A PREROUTING -j THEIRS",
-            "-A KUBE-SERVICES -j RETURN",
-            "COMMIT",
-        ]
-    )
-    script = network.removal("nat", saved).splitlines()
-    assert script == [
+    assert network.removal("nat", NAT).splitlines() == [
         "*nat",
         ":KUBE-SERVICES - [0:0]",
         ":CNI-HOSTPORT-DNAT - [0:0]",

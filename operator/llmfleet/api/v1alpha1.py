@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field
 
 from llmfleet import names
 from llmfleet.api.fields import Annotations, Resource, no_reserved_keys, rule, rules, well_formed_keys
-from llmfleet.api.workload import Accelerator, Engine, Model, Pod, Resources
+from llmfleet.api.placement import Pod
+from llmfleet.api.workload import Accelerator, Engine, Model, Resources
 
 
 class Targets(Resource):

@@ -1,6 +1,7 @@
 """One pod as we care about it: a pure reading of the raw object."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +35,10 @@ _ENGINE_WORDS: tuple[tuple[tuple[str, ...], Reason], ...] = (
     ),
 )
 """vLLM's and huggingface_hub's words for a cause, lower case; the first match wins."""
+
+
+_LACKS_DEVICE = re.compile(r"Insufficient [a-z0-9.-]+/")
+"""Of all resources only extended ones, such as GPUs, have a slash in their name."""
 
 
 class Health(StrEnum):
@@ -137,7 +142,7 @@ def _trouble(status: Mapping[str, Any], container: Mapping[str, Any]) -> Trouble
 def _scheduling_trouble(message: str) -> Trouble:
     if "persistentvolumeclaim" in message and "not found" in message:
         return Trouble(Reason.CONFIG_ERROR, message, is_terminal=True)
-    lacks_gpu = any(f"Insufficient {gpu}" in message for gpu in names.GPU_RESOURCES.values())
+    lacks_gpu = _LACKS_DEVICE.search(message)
     reason = Reason.INSUFFICIENT_GPU if lacks_gpu else Reason.UNSCHEDULABLE
     return Trouble(reason, message or "the scheduler has not placed the pod yet", is_terminal=False)
 

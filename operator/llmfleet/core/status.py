@@ -109,7 +109,8 @@ def _resolved(observed: Observed, plan: Plan) -> Resolved | None:
         "max_model_len": report.max_model_len if report else None,
         "engine_version": report.engine_version if report else None,
     }
-    return (past or Resolved()).model_copy(update={key: value for key, value in facts.items() if value is not None})
+    known = (past or Resolved()).model_copy(update={key: value for key, value in facts.items() if value is not None})
+    return None if known == Resolved() else known  # an applied empty object would become null, which is refused
 
 
 def _revisions(observed: Observed, plan: Plan) -> tuple[RevisionStatus, ...]:

@@ -41,11 +41,20 @@ class Autoscaler:
         raw = self.cache.owner(key)
         observed = observe(raw, self.cache.children(key), self.cache.pods(key)) if raw else None
         deployment = observed.deployment if observed else None
-        if observed is None or deployment is None or deployment.spec.autoscaling is None or deployment.deleting:
+        if observed is None or deployment is None or deployment.deleting:
+            return None
+        if deployment.spec.autoscaling is None:
+            await self._retire(key, observed)
             return None
         if not deployment.spec.paused and observed.fleets():
             await self._decide(key, observed, deployment)
         return self.settings.autoscale_tick_seconds
+
+    async def _retire(self, key: Key, observed: Observed) -> None:
+        """Take back the recorded decision of a fleet that is no longer autoscaled."""
+        self.forget(observed.raw["metadata"]["uid"])
+        if observed.status.autoscaling is not None:
+            self.cache.put(await self.cluster.apply_status(key, {}, names.AUTOSCALER_MANAGER))
 
     async def _decide(self, key: Key, observed: Observed, deployment: LLMDeployment) -> None:
         uid, size = deployment.uid, desired_size(observed, deployment)

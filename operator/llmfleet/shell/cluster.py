@@ -23,12 +23,15 @@ PAGE_SIZE = 500
 
 
 async def api_client() -> ApiClient:
-    """A client for the cluster this process runs in, else for the current kubeconfig context."""
+    """A client for the cluster this process runs in, else for the current kubeconfig context. Refused without one."""
     configuration = Configuration()
     try:
         load_incluster_config(client_configuration=configuration)
     except ConfigException:
-        await load_kube_config(client_configuration=configuration)
+        try:
+            await load_kube_config(client_configuration=configuration)
+        except ConfigException as error:
+            raise Refused(f"no cluster: run inside one, or set KUBECONFIG and a current context ({error})") from error
     # Without this, aiohttp reads the netrc file at every request.
     configuration.client_session_kwargs = {"trust_env": False}
     client = ApiClient(configuration)
@@ -85,7 +88,7 @@ class ApiServer:
         try:
             return await self.request("GET", kind.path(namespace, name))
         except Refused as error:
-            if error.args[1:] == (HTTPStatus.NOT_FOUND,):
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
@@ -117,7 +120,7 @@ class ApiServer:
         try:
             await self.request("DELETE", BY_KIND[ref.kind].path(namespace, ref.name), body)
         except Refused as error:
-            if error.args[1:] != (HTTPStatus.NOT_FOUND,):
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
     async def apply_status(self, key: Key, status: Mapping[str, Any], manager: str) -> Raw:

@@ -21,7 +21,12 @@ class Conflict(FleetError):
 
 
 class Refused(FleetError):
-    """The server said no; the message has its words."""
+    """The server said no; the message has its words, ``status`` the HTTP status, 0 when we said no ourselves."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        """Keep the status beside the message."""
+        super().__init__(message)
+        self.status = status
 
 
 class NotLeader(FleetError):

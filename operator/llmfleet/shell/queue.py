@@ -37,7 +37,9 @@ class WorkQueue(Generic[K]):
 
     def forget(self, key: K) -> None:
         """Drop a key whose object is gone; a pass under way ends first."""
-        self._woken.pop(key, None)
+        woken = self._woken.pop(key, None)
+        if woken:
+            woken.set()
 
     async def close(self) -> None:
         """Cancel all passes and wait for them."""

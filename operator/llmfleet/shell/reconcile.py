@@ -1,14 +1,14 @@
 """One reconcile: observe, plan, execute, report."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmfleet import names
 from llmfleet.api.conditions import Reason
 from llmfleet.core import fleet, status
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
 from llmfleet.core.template import Defaults
-from llmfleet.core.world import Observed, Report, observe
+from llmfleet.core.world import Observed, Raw, observe
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.cluster import NameTaken
 from llmfleet.shell.errors import Refused
@@ -32,25 +32,21 @@ class Reconciler:
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass; seconds until the next one is wanted without an event. Raises FleetError."""
-        if self.cache.owner(key) is None:
-            self.metrics.forget(*key)
+        raw = self.cache.owner(key)
+        if raw is None:
             return None
         with self.metrics.reconcile_seconds.time():
-            observed = await self._observe(key)
+            observed = await self._observe(key, raw)
             plan = fleet.plan(observed, self.defaults)
             outcomes = await self._execute(key, plan)
             await self._report(key, observed, plan, outcomes)
         return plan.recheck_after
 
-    async def _observe(self, key: Key) -> Observed:
+    async def _observe(self, key: Key, raw: Raw) -> Observed:
         """The cache's objects, and what the ready pods say of themselves."""
-        raw = self.cache.owner(key)
-        if raw is None:
-            raise Refused("gone")
         seen = observe(raw, self.cache.children(key), self.cache.pods(key))
         ready = [pod for pod in seen.staying() if pod.is_ready]
-        reports: dict[str, Report] = dict(await self.pods.reports(ready)) if ready else {}
-        return observe(raw, self.cache.children(key), self.cache.pods(key), reports)
+        return replace(seen, reports=await self.pods.reports(ready))
 
     async def _execute(self, key: Key, plan: Plan) -> Outcomes:
         """Carry out the actions in order, up to the first refusal."""
@@ -72,7 +68,7 @@ class Reconciler:
         except NameTaken as error:
             return Outcome(action, Reason.NAME_TAKEN, str(error))
         except Refused as error:
-            return Outcome(action, Reason.REFUSED, str(error.args[0]))
+            return Outcome(action, Reason.REFUSED, str(error))
         return Outcome(action)
 
     async def _carry_out(self, key: Key, action: Action) -> None:

@@ -77,8 +77,7 @@ class Operator:
     async def lead(self, stop: asyncio.Event) -> None:
         """Work as the leader until told to stop. NotLeader when the Lease is lost."""
         self.metrics.leader.set(1)
-        await self._relist()
-        self._is_listed = True
+        await self._list_first()
         async with asyncio.TaskGroup() as group:
             loops = [self._lease.keep(), self._watch(stop), self._relist_regularly(), self._heartbeat()]
             tasks = [group.create_task(loop) for loop in loops]
@@ -92,13 +91,17 @@ class Operator:
         await self._ticks.close()
 
     def _wake(self, key: Key | None) -> None:
+        """Have a fleet looked at; one whose object is gone is forgotten, its children go by owner reference."""
         if key is None:
             return
-        self._reconciles.wake(key)
         owner = self._cache.owner(key)
         if owner is None:
+            self._reconciles.forget(key)
             self._ticks.forget(key)
-        elif owner["spec"].get("autoscaling"):
+            self.metrics.forget(*key)
+            return
+        self._reconciles.wake(key)
+        if owner["spec"].get("autoscaling") or owner.get("status", {}).get("autoscaling"):
             self._ticks.wake(key)
 
     def _seen(self, kind: str, raw: Raw, is_gone: bool) -> None:  # noqa: FBT001 because kopf's port says so
@@ -107,6 +110,17 @@ class Operator:
         if is_gone and kind == OWN.kind:
             self._autoscaler.forget(raw["metadata"]["uid"])
         self._wake(key)
+
+    async def _list_first(self) -> None:
+        """Fill the cache before anything is decided; a server that cannot answer is asked again."""
+        while not self._is_listed:
+            try:
+                await self._relist()
+                self._is_listed = True
+            except FleetError as error:
+                log.warning("listing: %s; again in %.0f s", error, WATCH_RESTART_SECONDS)
+                self._lease.check()
+                await asyncio.sleep(WATCH_RESTART_SECONDS)
 
     async def _relist(self) -> None:
         """Bring the cache level with the cluster: at the start, and for what a broken watch has missed."""

@@ -7,16 +7,21 @@ from typing import Any
 
 import pytest
 import yaml
+
 from e2e.cluster import Cluster, Profile, up
 
 CHART = Path(__file__).parents[3] / "charts" / "llmfleet"
+CRD = CHART.parents[1] / "crds" / "llmdeployments.yaml"
 Render = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
-    """The API server alone; its folder of programs holds helm."""
-    return up(Profile.API)
+    """The API server alone, with our CRD; its folder of programs holds helm."""
+    made = up(Profile.API)
+    made.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
+    made.kubectl("wait", "--for=condition=Established", "crd/llmdeployments.llmfleet.io", "--timeout=30s")
+    return made
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from llmfleet_runtime.contract import ALLOWED_ARGUMENTS
 
 FOLDER = Path(__file__).parent / "cases"
@@ -74,7 +75,8 @@ def _expand(path: Path, entry: dict[str, Any]) -> Iterator[Case]:
 def _placed(at: str, value: object, entry: dict[str, Any]) -> dict[str, Any]:
     """The smallest object with the value at the path."""
     document = _merged(smallest(), entry.get("given", {}))
-    return _merged(document, _nested(at.split(".") if at else [], value, entry.get("beside", {})))
+    placed: dict[str, Any] = _merged(document, _nested(at.split(".") if at else [], value, entry.get("beside", {})))
+    return placed
 
 
 def _nested(steps: list[str], value: object, beside: dict[str, Any]) -> Any:

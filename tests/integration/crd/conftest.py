@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.cluster import Cluster, Profile, up
 
+from e2e.cluster import Cluster, Profile, up
 from tests.integration.crd.server import Server
 
 CRD = Path(__file__).parents[3] / "crds" / "llmdeployments.yaml"

@@ -132,7 +132,7 @@ def _quantity(text: celtypes.Value) -> celtypes.Value:
 
 
 def _compare(left: celtypes.Value, right: celtypes.Value) -> celtypes.Value:
-    return celtypes.IntType((left > right) - (left < right))  # type: ignore[operator]  # both are from quantity()
+    return celtypes.IntType((left > right) - (left < right))
 
 
 def _escaped(schema: dict[str, Any], value: Any) -> Any:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from llmfleet.reference import root_schema
 
+from llmfleet.reference import root_schema
 from tests.integration.crd.casefile import Case, cases
 from tests.integration.crd.constraint import constraints
 from tests.integration.crd.server import Server

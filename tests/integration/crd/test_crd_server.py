@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
-from e2e.cluster import Cluster, ClusterError
 
+from e2e.cluster import Cluster, ClusterError
 from tests.integration.crd.casefile import smallest
 from tests.integration.crd.conftest import CRD
 from tests.integration.crd.server import Server

@@ -1,8 +1,8 @@
 """Every case file, judged without a server: schema by our own check, rules by cel-python."""
 
 import pytest
-from llmfleet.reference import root_schema
 
+from llmfleet.reference import root_schema
 from tests.integration.crd.casefile import Case, cases
 from tests.integration.crd.constraint import Constraint, constraints
 from tests.integration.crd.offline import judge
@@ -26,7 +26,7 @@ def test_a_refusal_names_the_field_and_what_is_allowed(case: Case) -> None:
 
 
 @pytest.mark.parametrize("accepted", [True, False], ids=["accepted", "refused"])
-def test_every_constraint_has_a_case(accepted: bool) -> None:
+def test_every_constraint_has_a_case(*, accepted: bool) -> None:
     def is_covered(constraint: Constraint) -> bool:
         return any(constraint.is_of(case) for case in CASES if case.accepted is accepted)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from llmfleet.api.schema import fields
 from llmfleet.generate import COMMAND, generate, verify
 from llmfleet.reference import root_schema

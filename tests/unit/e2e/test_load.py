@@ -223,7 +223,7 @@ def test_percentiles_are_values_that_were_measured() -> None:
 def test_failures_do_not_flatter_the_percentiles() -> None:
     report = Report.of([Outcome("HTTP 503", 0.001), Outcome(None, 2.0)], seconds=1)
     assert report.latency.p50 == 2.0
-    assert str(report) == "2 requests, 1 failed; 1 × HTTP 503; 0 tokens in 1 s"
+    assert str(report) == "2 requests, 1 failed; 1 x HTTP 503; 0 tokens in 1 s"
 
 
 def test_the_default_client_library_still_repeats_no_post() -> None:
