@@ -14,7 +14,6 @@ from llmfleet.core.plan import Action, Annotate, Apply, Delete, Outcomes, Plan, 
 from llmfleet.core.world import Observed, Report, labels
 from llmfleet.shell.errors import Conflict
 from llmfleet.shell.telemetry import as_members
-
 from tests import builders
 from tests.builders import Raw, merged
 

@@ -68,6 +68,7 @@ def apiserver(profile: Profile, folder: Path) -> list[str]:
         f"--audit-policy-file={policy}",
         f"--audit-log-path={folder / AUDIT_LOG}",
         "--audit-log-mode=blocking",
+        "--audit-log-maxsize=10000",  # In MB: never cut into pieces, else a test would count only the last.
         "--max-requests-inflight=2000",
         "--max-mutating-requests-inflight=1000",
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from e2e.cluster import archive, layout
 from e2e.cluster.errors import ClusterError
+from e2e.cluster.lock import hold
 from e2e.cluster.processes import marked_environment
 
 BASE = "localhost/llmfleet/base:dev"
@@ -31,11 +32,12 @@ def base_image() -> Path:
     codename = platform.freedesktop_os_release().get("VERSION_CODENAME", "bookworm")
     command = ["mmdebstrap", "--variant=apt", f"--include={','.join(_PACKAGES)}", _OPEN_HOME, codename]
     made = _folder() / f"base-{codename}-{hashlib.sha256(repr(command).encode()).hexdigest()[:8]}.tar"
-    if not made.exists():
-        root = _scratch("base") / "root.tar"
-        _run([*command, str(root)])
-        archive.write(made, BASE, root, {"Env": _ENVIRONMENT, "Cmd": ["/bin/sh"]})
-        shutil.rmtree(root.parent)
+    with hold(layout.cache() / "base.lock"):
+        if not made.exists():
+            root = _scratch("base") / "root.tar"
+            _run([*command, str(root)])
+            archive.write(made, BASE, root, {"Env": _ENVIRONMENT, "Cmd": ["/bin/sh"]})
+            shutil.rmtree(root.parent)
     return made
 
 
@@ -53,26 +55,34 @@ def build(
     """
     arguments = {"BASE": BASE, **(build_args or {})}
     mounts = dict(volumes or {})
-    repository = tag.rpartition(":")[0]
-    stem = repository.replace("/", "_")
-    made = _folder() / f"{stem}-{_digest(containerfile, context, arguments, mounts)}.tar"
-    if made.exists():
-        return made
-    _clean()
-    _ensure_base()
+    identity = repr((tag, sorted(arguments.items()), sorted(mounts.values()), base_image().name))
+    digest = _digest(identity, containerfile, (context, *mounts))
+    made = _folder() / f"{_repository(tag).replace('/', '_')}-{digest}.tar"
     # The network is the host's: with wheels in a volume a build needs none, and without it may use PyPI.
     command = ["build", "--network=host", "--pull-never", "--tag", tag, "--file", str(containerfile)]
     command += [f"--build-arg={key}={value}" for key, value in arguments.items()]
     command += [f"--volume={source}:{target}:ro" for source, target in mounts.items()]
-    _buildah(*command, str(context))
+    # One at a time: cleaning up would take the working containers of another build away.
+    with hold(layout.cache() / "images.lock"):
+        if not made.exists():
+            _clean()
+            _ensure_base()
+            _buildah(*command, str(context))
+            _export(tag, made)
+    return made
+
+
+def _export(tag: str, made: Path) -> None:
+    """Write the archive and drop earlier builds of the same repository: each holds whole copies of its layers."""
     partial = _scratch("push") / "image.tar"
     _buildah("push", tag, f"oci-archive:{partial}:{tag}")
-    for stale in _folder().glob(f"{stem}-????????????.tar"):
+    for stale in _folder().glob(f"{made.stem.rpartition('-')[0]}-????????????.tar"):
         stale.unlink()
     partial.replace(made)
-    _forget(repository, tag)
+    for name in _buildah("images", "--format={{.Name}}:{{.Tag}}").split():
+        if _repository(name) == _repository(tag) and name != tag:
+            _buildah("rmi", "--force", name)
     _clean()
-    return made
 
 
 def _ensure_base() -> None:
@@ -84,27 +94,22 @@ def _ensure_base() -> None:
         stamp.write_text(identity)
 
 
-def _forget(repository: str, kept: str) -> None:
-    """Drop earlier builds of `repository`: each holds whole copies of its layers."""
-    for name in _buildah("images", "--format={{.Name}}:{{.Tag}}").split():
-        if name.rpartition(":")[0] == repository and name != kept:
-            _buildah("rmi", name)
-
-
 def _clean() -> None:
     """Forget what earlier builds left: its storage keeps whole copies, hundreds of megabytes each."""
     _buildah("rm", "--all")
     _buildah("rmi", "--prune", "--force")
 
 
-def _digest(containerfile: Path, context: Path, arguments: Mapping[str, str], volumes: Mapping[Path, str]) -> str:
-    """Hash of all that goes into a build: names and contents of files, arguments, the base image."""
-    digest = hashlib.sha256(containerfile.read_bytes())
-    base = base_image()
-    digest.update(repr((sorted(arguments.items()), sorted(volumes.values()), base.name)).encode())
-    for root in (context, *volumes):
+def _repository(tag: str) -> str:
+    return tag.rpartition(":")[0]
+
+
+def _digest(identity: str, containerfile: Path, roots: tuple[Path, ...]) -> str:
+    """Hash of all that goes into a build: its identity, and names and contents of files."""
+    digest = hashlib.sha256(identity.encode() + containerfile.read_bytes())
+    for root in roots:
         for path in sorted(found for found in root.rglob("*") if found.is_file() and "__pycache__" not in found.parts):
-            digest.update(str(path.relative_to(root)).encode())
+            digest.update(str(path.relative_to(root)).encode() + b"\0")
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:12]
 

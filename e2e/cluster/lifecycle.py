@@ -1,11 +1,10 @@
 """Bringing a cluster up and taking it down."""
 
-import fcntl
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from e2e.cluster import build, containers, layout, machine, packages, preflight, processes
@@ -13,6 +12,7 @@ from e2e.cluster.bootstrap import Bootstrap
 from e2e.cluster.cluster import Cluster
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.layout import Profile
+from e2e.cluster.lock import hold
 from e2e.cluster.progress import Report, Silent
 from e2e.cluster.sweep import footprint_path, sweep
 
@@ -27,7 +27,7 @@ def up(profile: Profile, *, binds: tuple[Path, ...] = (), report: Report | None 
     Raises ClusterError, before any change when the machine does not fit.
     """
     report = report or Silent()
-    with _lock(report):
+    with _alone(report):
         running = find(profile)
         if running:
             _show_more(running, binds, report)
@@ -47,7 +47,7 @@ def up(profile: Profile, *, binds: tuple[Path, ...] = (), report: Report | None 
 def down(profile: Profile | None = None, *, report: Report | None = None) -> None:
     """Take the cluster of `profile`, or all of them, away, leaving the machine as it was; nothing there is fine."""
     report = report or Silent()
-    with _lock(report):
+    with _alone(report):
         for chosen in [profile] if profile else list(Profile):
             if layout.run_dir(chosen).exists() or (chosen is Profile.FULL and footprint_path().exists()):
                 with report.step(f"take down profile {chosen}"):
@@ -59,7 +59,8 @@ def down(profile: Profile | None = None, *, report: Report | None = None) -> Non
 def find(profile: Profile) -> Cluster | None:
     """Return the running cluster of `profile`: completely started, every component alive, answering; or None."""
     cluster = Cluster(profile)
-    if not (cluster.run_dir / _READY).exists() or dead(cluster):
+    # Without our own kubectl it is a cluster of other versions, started before they were raised.
+    if not (cluster.run_dir / _READY).exists() or not (cluster.bin / "kubectl").exists() or dead(cluster):
         return None
     return cluster if cluster.kubectl("get", "--raw=/readyz", check=False, timeout=10) == "ok" else None
 
@@ -106,15 +107,6 @@ def _show_more(cluster: Cluster, binds: tuple[Path, ...], report: Report) -> Non
         _remember(cluster, (*shown, *new))
 
 
-@contextmanager
-def _lock(report: Report) -> Iterator[None]:
-    """One `up` or `down` at a time; the kernel lets go of the lock however its holder ends."""
-    path = layout.cache() / "cluster.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            with report.step("wait for another up or down to finish"):
-                fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _alone(report: Report) -> AbstractContextManager[None]:
+    """One `up` or `down` at a time."""
+    return hold(layout.cache() / "cluster.lock", lambda: report.step("wait for another up or down to finish"))

@@ -24,13 +24,13 @@ def bring_up(report: Report, settings: Mapping[str, int | str] = chart.SHORT_WIN
         venv = pool.submit(install_engine, report)
         # What the images need comes first; then the programs are compiled while wheels are fetched.
         packages.install(report)
-        archives = pool.submit(build_images, venv, report)
+        built = pool.submit(build_images, venv, report)
         build.build(Profile.FULL, report)
         binds = (venv.result(), Path(sys.base_prefix))
         cluster = clusters.up(Profile.FULL, binds=binds, report=report)
         kubectl = Kubectl(str(cluster.bin / "kubectl"), cluster.environment)
         volume.provide(cluster, kubectl)
-        operator, runtime = load_images(cluster, archives.result(), report)
+        operator, runtime = load_images(cluster, built.result(), report)
     install_chart(cluster, kubectl, operator, runtime, settings, report)
     return Stack(kubectl, cluster)
 
@@ -51,8 +51,8 @@ def install_engine(report: Report) -> Path:
         return engine.install(report.say)
 
 
-def build_images(venv: "Future[Path]", report: Report) -> tuple[Path, Path]:
-    """Both images' archives, one after the other: they share layers and buildah's lock."""
+def build_images(venv: "Future[Path]", report: Report) -> tuple[images.Built, images.Built]:
+    """Build both images, one after the other: they share layers and buildah's lock."""
     with report.step("build the operator's image"):
         operator = images.build_operator()
     engine_path = venv.result()
@@ -60,11 +60,10 @@ def build_images(venv: "Future[Path]", report: Report) -> tuple[Path, Path]:
         return operator, images.build_runtime(engine_path)
 
 
-def load_images(cluster: Cluster, archives: tuple[Path, Path], report: Report) -> tuple[str, str]:
+def load_images(cluster: Cluster, built: tuple[images.Built, images.Built], report: Report) -> tuple[str, str]:
     """Give both images to the node and return their names."""
     with report.step("import the images", then="chart"):
-        operator = images.load(cluster, images.OPERATOR, archives[0])
-        return operator, images.load(cluster, images.RUNTIME, archives[1])
+        return images.load(cluster, built[0]), images.load(cluster, built[1])
 
 
 def install_chart(

@@ -26,7 +26,9 @@ def install(helm: str, kubectl: Kubectl, operator: str, runtime: str, settings: 
         **{f"settings.{name}": value for name, value in settings.items()},
     }
     command = [helm, "upgrade", RELEASE, str(CHART), "--install", "--namespace", NAMESPACE, "--create-namespace"]
-    command += ["--wait", "--timeout", "120s", *(["--kube-context", kubectl.context] if kubectl.context else [])]
+    command += ["--wait", "--timeout", "120s"]
+    # On a cluster of our own the definition may have been applied by hand before.
+    command += ["--kube-context", kubectl.context] if kubectl.context else ["--take-ownership"]
     for name, value in values.items():
         command += ["--set", f"{name}={value}"]
     done = subprocess.run(command, env=kubectl.environment, capture_output=True, text=True, check=False)

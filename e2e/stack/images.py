@@ -9,9 +9,8 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from e2e.cluster import Cluster, ClusterError, images, layout
 
@@ -20,72 +19,64 @@ CONSTRAINTS = ROOT / "e2e" / "constraints.txt"
 COMMON = ("pyproject.toml", "README.md", "LICENSE", "operator/llmfleet", "runtime/llmfleet_runtime")
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
-    """One image of the project, named as the folder of its Containerfile."""
+class Built(NamedTuple):
+    """An image as manifests name it, and the archive that holds it."""
 
     name: str
-
-    @property
-    def repository(self) -> str:
-        """Its name without a tag."""
-        return f"localhost/llmfleet/{self.name}"
-
-    def inputs(self) -> tuple[str, ...]:
-        """What the build may read, relative to the repository's root."""
-        return (*COMMON, f"{self.name}/Containerfile")
-
-    def tag(self) -> str:
-        """Ten digits over every input and the pins."""
-        digest = hashlib.sha256(CONSTRAINTS.read_bytes() + ENGINE_FILE.read_bytes())
-        for path in files(self.inputs()):
-            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
-        return digest.hexdigest()[:10]
+    archive: Path
 
 
-OPERATOR = Image("operator")
-RUNTIME = Image("runtime")
 ENGINE = "localhost/llmfleet/engine:host"
 ENGINE_FILE = Path(__file__).with_name("engine.Containerfile")
 
 
-def files(inputs: tuple[str, ...]) -> Iterator[Path]:
-    """Every file among the inputs, in a fixed order, compiled Python aside."""
-    for name in inputs:
-        path = ROOT / name
-        found = sorted(path.rglob("*")) if path.is_dir() else [path]
-        yield from (file for file in found if file.is_file() and "__pycache__" not in file.parts)
-
-
-def build_operator() -> Path:
-    """Build what is missing and return the archive; seconds when nothing changed."""
-    context = stage(OPERATOR)
-    name = f"{OPERATOR.repository}:{OPERATOR.tag()}"
+def build_operator() -> Built:
+    """Build what is missing; seconds when nothing changed."""
+    context = stage("operator")
+    name = f"localhost/llmfleet/operator:{tag(context)}"
     arguments, volumes = {"WHEELS": "/wheels"}, {wheels(): "/wheels"}
-    return images.build(context / "operator" / "Containerfile", context, name, arguments, volumes)
+    return Built(name, images.build(context / "operator" / "Containerfile", context, name, arguments, volumes))
 
 
-def build_runtime(engine: Path) -> Path:
-    """Build what is missing on top of a stand-in for the engine's image, and return the archive."""
-    below = cache() / "context-engine"
-    shutil.rmtree(below, ignore_errors=True)
-    below.mkdir()
+def build_runtime(engine: Path) -> Built:
+    """Build what is missing on top of a stand-in for the engine's image."""
+    below = empty_context("engine")
     shutil.copyfile(ENGINE_FILE, below / "Containerfile")
     images.build(below / "Containerfile", below, ENGINE, {"ENGINE": str(engine)})
-    context = stage(RUNTIME)
-    name = f"{RUNTIME.repository}:{RUNTIME.tag()}"
-    return images.build(context / "runtime" / "Containerfile", context, name, {"BASE": ENGINE})
+    context = stage("runtime")
+    name = f"localhost/llmfleet/runtime:{tag(context)}"
+    return Built(name, images.build(context / "runtime" / "Containerfile", context, name, {"BASE": ENGINE}))
 
 
-def stage(image: Image) -> Path:
-    """A folder with exactly the image's inputs, so that nothing else of the checkout counts as a change."""
-    context = cache() / f"context-{image.name}"
-    shutil.rmtree(context, ignore_errors=True)
-    for file in files(image.inputs()):
-        target = context / file.relative_to(ROOT)
+def stage(image: str) -> Path:
+    """A folder with exactly the image's inputs: nothing else is a change, and edits meanwhile do not mix in."""
+    context = empty_context(image)
+    for name in (*COMMON, f"{image}/Containerfile"):
+        source, target = ROOT / name, context / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, target)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, target)
+    # Part of the tag, so that other pins or another engine make another image.
+    (context / "pins").write_bytes(CONSTRAINTS.read_bytes() + ENGINE_FILE.read_bytes())
     return context
+
+
+def empty_context(name: str) -> Path:
+    """An empty folder for a build to read."""
+    context = cache() / f"context-{name}"
+    shutil.rmtree(context, ignore_errors=True)
+    context.mkdir()
+    return context
+
+
+def tag(context: Path) -> str:
+    """Ten digits over the names and contents of all files."""
+    digest = hashlib.sha256()
+    for path in sorted(file for file in context.rglob("*") if file.is_file()):
+        digest.update(str(path.relative_to(context)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:10]
 
 
 def wheels() -> Path:
@@ -107,15 +98,14 @@ def wheels() -> Path:
     return folder
 
 
-def load(cluster: Cluster, image: Image, archive: Path) -> str:
-    """Import the archive unless the node has it; return the image's full name."""
-    name = f"{image.repository}:{image.tag()}"
-    stamp = cluster.run_dir / "images" / f"{image.name}-{image.tag()}"
+def load(cluster: Cluster, built: Built) -> str:
+    """Import the image unless the node has it; return its name."""
+    stamp = cluster.run_dir / "images" / built.name.rpartition("/")[2].replace(":", "-")
     if not stamp.exists():
-        cluster.load_image(archive)
+        cluster.load_image(built.archive)
         stamp.parent.mkdir(exist_ok=True)
         stamp.touch()
-    return name
+    return built.name
 
 
 def cache() -> Path:

@@ -14,7 +14,7 @@ from llmfleet.core import manifests
 from llmfleet.core.plan import Action, Annotate, Apply, Blocked, Delete, Plan, Ref
 from llmfleet.core.revision import revision_of
 from llmfleet.core.rollout import Side, Sizes, next_sizes
-from llmfleet.core.size import desired_size
+from llmfleet.core.size import current_size, desired_size
 from llmfleet.core.template import Defaults, Frozen, freeze
 from llmfleet.core.world import Observed, Raw, labels
 from llmfleet_runtime.contract import LiveConfig
@@ -45,7 +45,7 @@ def plan(observed: Observed, defaults: Defaults) -> Plan:
     if "deletionTimestamp" in observed.raw["metadata"]:
         return Plan(blocked=(Blocked(Reason.DELETING, "the object is being deleted"),))
     if deployment is None:
-        return Plan(blocked=(Blocked(Reason.INVALID_SPEC, observed.invalid),), desired=sum(observed.fleets().values()))
+        return Plan(blocked=(Blocked(Reason.INVALID_SPEC, observed.invalid),), desired=current_size(observed) or 0)
     revision, desired = revision_of(deployment), desired_size(observed, deployment)
     if deployment.spec.paused:
         return Plan((), (Blocked(Reason.PAUSED, "spec.paused is true; nothing is touched"),), revision, desired)

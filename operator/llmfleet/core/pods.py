@@ -152,12 +152,12 @@ def _crash(ended: Mapping[str, Any], restarts: int) -> Trouble:
     if ended.get("reason") == "OOMKilled":
         return Trouble(Reason.OUT_OF_HOST_MEMORY, "the kernel ended the container at its memory limit", is_terminal)
     message = _last_words(ended.get("message", ""))
-    lowered = message.lower()
+    lowered, shown = message.lower(), message[-900:]
     for words, reason in _ENGINE_WORDS:
         if any(word in lowered for word in words):
-            return Trouble(reason, message, is_terminal)
+            return Trouble(reason, shown, is_terminal)
     bad_config = ended.get("exitCode") == ExitCode.BAD_CONFIG
-    text = message or f"exit code {ended.get('exitCode')} without a message"
+    text = shown or f"exit code {ended.get('exitCode')} without a message"
     return Trouble(Reason.BAD_ENGINE_CONFIG if bad_config else Reason.CRASH_LOOP, text, is_terminal)
 
 
@@ -166,5 +166,5 @@ def _last_words(message: str) -> str:
     try:
         farewell = Farewell.model_validate(json.loads(message))
     except (ValueError, ValidationError):
-        return message[-900:]
-    return (farewell.message or farewell.reason)[-900:]
+        return message
+    return farewell.message or farewell.reason

@@ -30,8 +30,10 @@ def next_sizes(desired: int, current: Side, previous: Mapping[str, Side]) -> Siz
     """
     needed = max(0, desired - current.ready)
     kept = {name: min(side.size, side.served) for name, side in previous.items()}
-    for name, size in list(kept.items()):
-        kept[name] = max(0, size - max(0, sum(kept.values()) - needed))
+    for spared in ({name: side.ready for name, side in previous.items()}, dict.fromkeys(previous, 0)):
+        for name, size in list(kept.items()):  # pods that do not answer at the moment go first, of any revision
+            excess = max(0, sum(kept.values()) - needed)
+            kept[name] = size - min(excess, max(0, size - spared[name]))
     remaining = sum(kept.values())
     if not remaining:
         return Sizes(desired, kept)

@@ -27,10 +27,10 @@ class Backoffs:
             delay = min(30.0, delay * 2)
 
 
-def settings(*, is_clusterwide: bool) -> kopf.OperatorSettings:
+def settings() -> kopf.OperatorSettings:
     """Kopf's settings; the reasons are measured in the reliability notes of the decisions folder."""
     chosen = kopf.OperatorSettings()
-    chosen.scanning.disabled = not is_clusterwide
+    chosen.scanning.disabled = True
     chosen.peering.standalone = True
     chosen.posting.enabled = False
     chosen.watching.server_timeout = 300
@@ -73,7 +73,7 @@ async def watch(seen: Seen, namespaces: tuple[str, ...], ready: asyncio.Event) -
     register(registry, seen)
     await kopf.operator(
         registry=registry,
-        settings=settings(is_clusterwide=not namespaces),
+        settings=settings(),
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,

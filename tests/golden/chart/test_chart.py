@@ -135,3 +135,11 @@ def test_the_object_in_the_notes_is_one_that_the_server_takes(cluster: Cluster) 
     sample = yaml.safe_load(notes.partition("<<EOF\n")[2].partition("  EOF\n")[0])
     cluster.kubectl("apply", "--dry-run=server", "-f", "-", input=yaml.safe_dump(sample))
     assert sample["spec"] == {"model": {"uri": "hf://Qwen/Qwen3-8B"}}
+
+
+def test_uninstalling_keeps_the_crd(cluster: Cluster) -> None:
+    adopt = ("--take-ownership", "--force-conflicts")  # because other tests have made the CRD by themselves
+    cluster.helm("install", "kept", str(CHART), "--namespace=llmfleet-kept", "--create-namespace", *adopt)
+    cluster.helm("uninstall", "kept", "--namespace=llmfleet-kept")
+    assert cluster.kubectl("get", "deployments", "--namespace=llmfleet-kept", "--output=name") == ""
+    assert "llmdeployments.llmfleet.io" in cluster.kubectl("get", "crds", "--output=name")

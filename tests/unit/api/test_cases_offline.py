@@ -2,6 +2,7 @@
 
 import pytest
 
+from llmfleet.api.v1alpha1 import Spec
 from llmfleet.reference import root_schema
 from tests.integration.crd.casefile import Case, cases
 from tests.integration.crd.constraint import Constraint, constraints
@@ -15,6 +16,11 @@ CASES = cases()
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES if case.accepted])
 def test_what_a_case_calls_legal_is_accepted(case: Case) -> None:
     assert judge(SCHEMA, case.document, case.old) == []
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES if case.accepted])
+def test_what_is_admitted_can_be_read_by_the_operator(case: Case) -> None:
+    Spec.model_validate(case.document["spec"])
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES if not case.accepted])

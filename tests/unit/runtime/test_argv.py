@@ -1,6 +1,7 @@
 """argv.py: what the engine is started with."""
 
 import pytest
+
 from llmfleet_runtime.argv import MEBIBYTE, BadConfig, Platform, argv, environment, kv_cache_bytes
 from llmfleet_runtime.contract import (
     ALLOWED_ARGUMENTS,
@@ -72,7 +73,10 @@ def test_several_served_names_follow_their_option_in_order():
 def test_what_the_user_sets_is_not_set_twice():
     chosen = (NamedValue(name="enforce-eager", value="false"), NamedValue(name="allowed-media-domains", value="a.org"))
     arguments = argv(config(args=chosen), CPU, None)
-    assert [a for a in arguments if "eager" in a or "media" in a] == ["--no-enforce-eager", "--allowed-media-domains=a.org"]
+    assert [a for a in arguments if "eager" in a or "media" in a] == [
+        "--no-enforce-eager",
+        "--allowed-media-domains=a.org",
+    ]
 
 
 @pytest.mark.parametrize(

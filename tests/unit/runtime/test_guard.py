@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from llmfleet_runtime.guard import DRAIN_PATH, FLUSH_SECONDS, PROBES, REUSE_SECONDS, SERVED, STATE_PATH, Guard
 
+from llmfleet_runtime.guard import DRAIN_PATH, FLUSH_SECONDS, PROBES, REUSE_SECONDS, SERVED, STATE_PATH, Guard
 from tests.unit.runtime.asgi import ELSEWHERE, LOOPBACK, TOKEN, App, Exchange, ask
 
 SHOWN = [(b"x-llmfleet-token", TOKEN)]

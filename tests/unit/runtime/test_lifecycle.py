@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+
 from llmfleet_runtime.contract import Phase
 from llmfleet_runtime.lifecycle import FINAL, TRANSITIONS, Event, after
 

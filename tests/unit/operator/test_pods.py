@@ -1,0 +1,98 @@
+"""A raw pod read as health and trouble."""
+
+import json
+
+import pytest
+
+from llmfleet.api.conditions import Reason
+from llmfleet.core.pods import Health, PodView, Trouble, pod_view
+from tests import builders
+from tests.builders import Modifier, crashed, pod, ready, starting, unready, unschedulable, waiting, with_status
+
+NOT_FOUND = 'persistentvolumeclaim "models" not found'
+
+
+def view(*modifiers: Modifier) -> PodView:
+    return pod_view(pod("a1", *modifiers))
+
+
+@pytest.mark.parametrize(
+    ("modifiers", "health", "has_served"),
+    [
+        pytest.param([], Health.PENDING, False, id="just made"),
+        pytest.param([waiting("ContainerCreating")], Health.PENDING, False, id="container not there"),
+        pytest.param([starting()], Health.STARTING, False, id="running before its start-up probe"),
+        pytest.param([ready()], Health.READY, True, id="ready"),
+        pytest.param([unready()], Health.UNREADY, True, id="ready once, not now"),
+        pytest.param([ready(), crashed(), with_status(conditions=[])], Health.PENDING, False, id="restarting"),
+        pytest.param([ready(), builders.being_deleted()], Health.LEAVING, True, id="deleted and still ready"),
+        pytest.param([with_status(phase="Failed")], Health.LEAVING, False, id="evicted"),
+        pytest.param([with_status(phase="Succeeded")], Health.LEAVING, False, id="ended"),
+    ],
+)
+def test_health(modifiers: list[Modifier], health: Health, has_served: bool) -> None:
+    seen = view(*modifiers)
+    assert (seen.health, seen.has_served) == (health, has_served)
+
+
+@pytest.mark.parametrize(
+    ("modifiers", "reason", "is_terminal"),
+    [
+        ([unschedulable("0/3 nodes: 3 Insufficient nvidia.com/gpu")], Reason.INSUFFICIENT_GPU, False),
+        ([unschedulable("0/3 nodes: 3 Insufficient amd.com/gpu")], Reason.INSUFFICIENT_GPU, False),
+        ([unschedulable("0/3 nodes: 3 Insufficient cpu")], Reason.UNSCHEDULABLE, False),
+        ([unschedulable("")], Reason.UNSCHEDULABLE, False),
+        ([unschedulable(NOT_FOUND)], Reason.CONFIG_ERROR, True),
+        ([waiting("ErrImagePull", "no such tag")], Reason.IMAGE_PULL_FAILED, True),
+        ([waiting("ImagePullBackOff")], Reason.IMAGE_PULL_FAILED, True),
+        ([waiting("InvalidImageName")], Reason.IMAGE_PULL_FAILED, True),
+        ([waiting("CreateContainerConfigError", 'secret "a" not found')], Reason.CONFIG_ERROR, True),
+        ([crashed("CUDA out of memory")], Reason.OUT_OF_GPU_MEMORY, False),
+        ([crashed("CUDA out of memory", restarts=2)], Reason.OUT_OF_GPU_MEMORY, True),
+        ([crashed("is larger than the available KV cache memory")], Reason.OUT_OF_GPU_MEMORY, False),
+        ([crashed("OSError: No such file: /models/tiny")], Reason.MODEL_NOT_FOUND, False),
+        ([crashed("Repository Not Found for url", restarts=5)], Reason.MODEL_NOT_FOUND, True),
+        ([crashed("unknown option", exit_code=64)], Reason.BAD_ENGINE_CONFIG, False),
+        ([crashed("Segmentation fault")], Reason.CRASH_LOOP, False),
+        ([crashed("Segmentation fault", restarts=2)], Reason.CRASH_LOOP, True),
+        ([crashed("whatever", exit_code=137, reason="OOMKilled")], Reason.OUT_OF_HOST_MEMORY, False),
+    ],
+)
+def test_trouble(modifiers: list[Modifier], reason: Reason, is_terminal: bool) -> None:
+    trouble = view(*modifiers).trouble
+    assert trouble is not None
+    assert (trouble.reason, trouble.is_terminal) == (reason, is_terminal)
+
+
+@pytest.mark.parametrize("modifiers", [[], [starting()], [ready()], [waiting("ContainerCreating")], [unready()]])
+def test_a_pod_that_starts_or_serves_has_no_trouble(modifiers: list[Modifier]) -> None:
+    assert view(*modifiers).trouble is None
+
+
+def test_a_pod_that_serves_again_has_forgotten_its_crash() -> None:
+    assert view(crashed("CUDA out of memory"), ready()).trouble is None
+
+
+def test_the_farewell_gives_the_engines_own_words() -> None:
+    farewell = {"exitCode": 70, "reason": "EngineDied", "message": "ValueError: unknown head size"}
+    assert view(crashed(json.dumps(farewell))).trouble == Trouble(
+        Reason.CRASH_LOOP, "ValueError: unknown head size", is_terminal=False
+    )
+
+
+@pytest.mark.parametrize("message", ["{not json", "[]", "null", '"text"', "", "x" * 9000])
+def test_any_termination_message_is_read_and_bounded(message: str) -> None:
+    trouble = view(crashed(message)).trouble
+    assert trouble is not None
+    assert 0 < len(trouble.message) <= 900
+
+
+def test_a_crash_without_a_message_names_its_exit_code() -> None:
+    trouble = view(crashed("", exit_code=139)).trouble
+    assert trouble is not None
+    assert "139" in trouble.message
+
+
+def test_other_containers_of_the_pod_are_not_looked_at() -> None:
+    injected = {"name": "istio-proxy", "state": {"waiting": {"reason": "ErrImagePull"}}}
+    assert view(with_status(containerStatuses=[injected])).trouble is None

@@ -1,0 +1,43 @@
+"""How a new revision replaces an old one, step by step."""
+
+import pytest
+
+from llmfleet.core.rollout import Side, next_sizes
+
+NONE = Side(0, 0, 0)
+
+
+def side(size: int, ready: int | None = None, served: int | None = None) -> Side:
+    ready = size if ready is None else ready
+    return Side(size, ready, ready if served is None else served)
+
+
+@pytest.mark.parametrize(
+    ("desired", "current", "old", "expected"),
+    [
+        pytest.param(2, NONE, [], (2, []), id="a new fleet starts at its size"),
+        pytest.param(0, side(2), [], (0, []), id="zero is a size"),
+        pytest.param(1, side(3), [], (1, []), id="a settled fleet shrinks at once"),
+        pytest.param(1, NONE, [side(1)], (1, [1]), id="one candidate beside the only old pod"),
+        pytest.param(1, side(1, 0), [side(1)], (1, [1]), id="the old pod waits for the candidate"),
+        pytest.param(1, side(1), [side(1)], (1, [0]), id="the ready candidate replaces it"),
+        pytest.param(3, NONE, [side(3)], (1, [3]), id="a surge of one"),
+        pytest.param(3, side(1), [side(3)], (2, [2]), id="each ready new pod releases one old"),
+        pytest.param(3, side(2, 1), [side(2)], (2, [2]), id="an unready new pod releases none"),
+        pytest.param(3, side(3, 2), [side(1)], (3, [1]), id="the last old pod stays to the end"),
+        pytest.param(3, side(3), [side(1)], (3, [0]), id="the last old pod goes"),
+        pytest.param(3, NONE, [side(3, 0)], (3, [0]), id="a revision that never answered gives way at once"),
+        pytest.param(3, NONE, [side(3, 1)], (3, [1]), id="only those that never answered give way"),
+        pytest.param(2, NONE, [side(2, 1, 2)], (1, [2]), id="an old pod that has answered is waited for"),
+        pytest.param(2, NONE, [side(2), side(1, 0)], (1, [2, 0]), id="a bad candidate blocks no mending one"),
+        pytest.param(2, NONE, [side(1), side(1)], (1, [1, 1]), id="two previous revisions serve together"),
+        pytest.param(2, side(1), [side(1), side(1)], (2, [0, 1]), id="the oldest leaves first"),
+        pytest.param(1, NONE, [side(1), side(1, 0, 1)], (1, [1, 0]), id="who does not answer leaves before who does"),
+        pytest.param(1, NONE, [side(3)], (1, [1]), id="shrinking during a rollout takes old pods first"),
+        pytest.param(5, NONE, [side(2)], (4, [2]), id="growing during a rollout grows the new revision"),
+        pytest.param(0, side(1, 0), [side(1)], (0, [0]), id="scaled to zero during a rollout"),
+    ],
+)  # fmt: skip
+def test_next_sizes(desired: int, current: Side, old: list[Side], expected: tuple[int, list[int]]) -> None:
+    sizes = next_sizes(desired, current, {str(age): each for age, each in enumerate(old)})
+    assert (sizes.current, list(sizes.previous.values())) == expected
