@@ -79,6 +79,7 @@ COREDNS_SOURCE = Source(
 SOURCES = (KUBERNETES_SOURCE, TOOLS_SOURCE, COREDNS_SOURCE)
 
 DEBIAN_PACKAGES = (
+    "libnuma1",
     "runc",
     "containernetworking-plugins",
     "iptables",

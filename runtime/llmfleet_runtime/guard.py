@@ -101,7 +101,7 @@ class Guard:
             body = _error("ServiceUnavailable", "This replica is stopping; send the request again.")
             await _answer(self._closing(send), 503, body, (b"retry-after", b"1"))
             return
-        request = _Request(self, receive, self._closing(send))
+        request = _Request(self, scope, receive, self._closing(send))
         self.in_flight += 1
         try:
             await self.app(scope, request.receive, request.send)
@@ -136,14 +136,17 @@ class Guard:
 
 
 class _Request:
-    """One request between its admission and its end, which comes once: last byte, disconnect or return."""
+    """One request between its admission and its end, which comes once: last byte, disconnect or return.
 
-    def __init__(self, guard: Guard, receive: Receive, send: Send) -> None:
+    It is the last of its connection when either side said ``Connection: close``.
+    """
+
+    def __init__(self, guard: Guard, scope: Message, receive: Receive, send: Send) -> None:
         self._guard = guard
         self._receive = receive
         self._send = send
         self._is_open = True
-        self._is_told = False
+        self._is_last = (b"connection", b"close") in ((name, value.lower()) for name, value in scope["headers"])
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -153,7 +156,7 @@ class _Request:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._is_told = self._guard.mode != OPEN
+            self._is_last = self._is_last or self._guard.mode != OPEN
         await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self.end(is_whole=True)
@@ -168,7 +171,7 @@ class _Request:
             guard.finished += 1
         else:
             guard.aborted += 1
-        wait = FLUSH_SECONDS if self._is_told else REUSE_SECONDS
+        wait = FLUSH_SECONDS if self._is_last else REUSE_SECONDS
         guard.quiet_at = max(guard.quiet_at, guard.clock() + wait)
 
 

@@ -109,7 +109,8 @@ def _stamped(manifest: Manifest) -> Manifest:
 def is_current(manifest: Manifest, live: Mapping[str, Any]) -> bool:
     """Whether the live object carries this intent and still says what it asked for.
 
-    The second half finds an edit by hand: each member we set must read as we set it (the server only adds).
+    The second half finds an edit by hand: each member we set must read as we set it (the server only adds),
+    and a selector must be ours alone: one label more and it selects nothing.
     A pod template is left out of it, since the server normalises quantities in it; our intent cannot change it.
     """
     intended = {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind", "metadata")}
@@ -122,7 +123,10 @@ def is_current(manifest: Manifest, live: Mapping[str, Any]) -> bool:
 
 def _within(intended: Any, live: Any) -> bool:
     if isinstance(intended, Mapping):
-        return isinstance(live, Mapping) and all(_within(value, live.get(key)) for key, value in intended.items())
+        return isinstance(live, Mapping) and all(
+            value == live.get(key) if key == "selector" else _within(value, live.get(key))
+            for key, value in intended.items()
+        )
     if isinstance(intended, list):
         same_length = isinstance(live, list) and len(intended) == len(live)
         return same_length and all(_within(ours, theirs) for ours, theirs in zip(intended, live, strict=True))

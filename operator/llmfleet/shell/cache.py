@@ -59,13 +59,15 @@ class Cache:
     ) -> set[Key]:
         """Bring the cache level with a full listing of ``kinds``; the keys whose objects differ.
 
-        ``before`` is ``versions()`` from before the listing: what was put since is not dropped.
+        ``before`` is ``versions()`` from before the listing: what was put since is not dropped, and what was
+        dropped since is not put.
         """
         changed: set[Key] = set()
         seen: set[str] = set()
+        dropped = before.keys() - self.versions().keys()
         for raw in listed:
             seen.add(_uid(raw))
-            if before.get(_uid(raw)) != raw["metadata"]["resourceVersion"]:
+            if _uid(raw) not in dropped and before.get(_uid(raw)) != raw["metadata"]["resourceVersion"]:
                 key = self.put(raw)
                 changed |= {key} if key else set()
         for key, objects in list(self._objects.items()):

@@ -30,6 +30,7 @@ WATCH_RESTART_SECONDS = 2.0
 HEARTBEAT_SECONDS = 2.0
 STUCK_SECONDS = 30.0
 DEFECTS_UNTIL_UNHEALTHY = 20
+BROKEN_WATCHES_UNTIL_UNHEALTHY = 10
 log = logging.getLogger(__name__)
 
 
@@ -61,12 +62,15 @@ class Operator:
         self._ticks = WorkQueue(self._autoscaler.tick, settings.workers)
         self._beat = time.monotonic()
         self._is_listed = False
+        self._broken_watches = 0
 
     def livez(self) -> str:
         """Alive while the loop turns and passes do not fail on defects again and again."""
         silent = time.monotonic() - self._beat
         if self._is_listed and silent > STUCK_SECONDS:
             return f"no heartbeat for {silent:.0f} s"
+        if self._broken_watches >= BROKEN_WATCHES_UNTIL_UNHEALTHY:
+            return f"the watch broke {self._broken_watches} times in a row"
         bugs = self._reconciles.bugs + self._ticks.bugs
         return f"{bugs} passes failed on defects" if bugs >= DEFECTS_UNTIL_UNHEALTHY else ""
 
@@ -148,15 +152,22 @@ class Operator:
         """Keep kopf watching; it ends on some server errors and is then started again."""
         while True:
             ready = asyncio.Event()
-            reclaim = asyncio.create_task(_reclaim_signals(ready, stop))
+            reclaim = asyncio.create_task(self._watching(ready, stop))
             try:
                 await watch.watch(self._seen, self._settings.namespaces, ready)
                 return stop.set()  # kopf returns without an error only when a signal told it to
             except Exception:
+                self._broken_watches += 1
                 log.exception("the watch ended; starting it again")
             finally:
                 reclaim.cancel()
             await asyncio.sleep(WATCH_RESTART_SECONDS)
+
+    async def _watching(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
+        """Kopf takes the signal handlers when it starts; take them back once it stands."""
+        await ready.wait()
+        self._broken_watches = 0
+        _own_signals(stop)
 
 
 def _defaults(settings: Settings) -> Defaults:
@@ -172,12 +183,6 @@ def _own_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
-
-
-async def _reclaim_signals(ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Kopf takes the signal handlers when it starts; take them back once it stands."""
-    await ready.wait()
-    _own_signals(stop)
 
 
 async def run(settings: Settings) -> int:

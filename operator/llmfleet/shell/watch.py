@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -74,6 +74,8 @@ async def watch(seen: Seen, namespaces: tuple[str, ...], ready: asyncio.Event) -
     await kopf.operator(
         registry=registry,
         settings=settings(),
+        # Kopf would look the user up by name, which an arbitrary user ID in a container does not have.
+        identity=cast("Any", names.MANAGED_BY),
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,

@@ -30,7 +30,7 @@ def view(*modifiers: Modifier) -> PodView:
         pytest.param([with_status(phase="Succeeded")], Health.LEAVING, False, id="ended"),
     ],
 )
-def test_health(modifiers: list[Modifier], health: Health, has_served: bool) -> None:
+def test_health(modifiers: list[Modifier], health: Health, *, has_served: bool) -> None:
     seen = view(*modifiers)
     assert (seen.health, seen.has_served) == (health, has_served)
 
@@ -58,7 +58,7 @@ def test_health(modifiers: list[Modifier], health: Health, has_served: bool) -> 
         ([crashed("whatever", exit_code=137, reason="OOMKilled")], Reason.OUT_OF_HOST_MEMORY, False),
     ],
 )
-def test_trouble(modifiers: list[Modifier], reason: Reason, is_terminal: bool) -> None:
+def test_trouble(modifiers: list[Modifier], reason: Reason, *, is_terminal: bool) -> None:
     trouble = view(*modifiers).trouble
     assert trouble is not None
     assert (trouble.reason, trouble.is_terminal) == (reason, is_terminal)

@@ -237,6 +237,11 @@ async def test_a_connection_that_was_told_needs_only_its_last_bytes(guard, clock
     assert guard.state()["quietSeconds"] == FLUSH_SECONDS
 
 
+async def test_a_client_that_closes_by_itself_is_not_waited_for(guard):
+    await ask(guard, "/v1/completions", headers=[(b"connection", b"Close")])
+    assert guard.state()["quietSeconds"] == FLUSH_SECONDS
+
+
 def test_the_guard_needs_the_standard_library_only():
     code = "import sys, llmfleet_runtime.guard; print(*sorted({n.partition('.')[0] for n in sys.modules}))"
     path = next(entry for entry in sys.path if entry.endswith("runtime"))

@@ -1,0 +1,1 @@
+"""Stands in for vLLM in the launcher's tests."""
