@@ -1,9 +1,27 @@
-"""Hypothesis runs without its own deadline (pytest-timeout has one) and, where CI says so, longer."""
+"""Order: fast before slow, and what takes clusters down last. Hypothesis has no deadline, since pytest-timeout is one."""
 
+import asyncio
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("usual", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", parent=settings.get_profile("usual"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
+
+# Else pytest-asyncio asks for the present loop, asyncio makes one, and nobody closes it: a ResourceWarning at the end.
+asyncio.set_event_loop(None)
+
+LEVELS = ("unit", "property", "golden", "contract", "wire", "integration", "e2e", "engine", "docs", "cluster")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sort by level, keeping the random order within each."""
+
+    def level(item: pytest.Item) -> int:
+        folder = item.path.relative_to(config.rootpath / "tests").parts[0]
+        return LEVELS.index(folder) if folder in LEVELS else len(LEVELS)
+
+    items.sort(key=level)

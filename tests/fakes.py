@@ -13,7 +13,7 @@ from llmfleet.settings import Settings
 from llmfleet.shell.autoscale import Autoscaler
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.errors import Conflict, FleetError
-from llmfleet.shell.kinds import Kind
+from llmfleet.shell.kinds import WATCHED, Kind
 from llmfleet.shell.ports import Key
 from llmfleet.shell.reconcile import Reconciler
 from llmfleet.shell.telemetry import Events, Metrics
@@ -114,8 +114,7 @@ class FakeOperator:
     def see(self) -> None:
         """Bring the cache level with the world, as the watch would."""
         everything = [self.world.raw, *self.world.objects.values(), *self.world.pods.values()]
-        kinds = frozenset({"LLMDeployment", "Pod", *(ref.kind for ref in self.world.objects)})
-        self.cache.replace(copy.deepcopy(everything), kinds, self.cache.versions())
+        self.cache.replace(everything, frozenset(kind.kind for kind in WATCHED), self.cache.versions())
 
     async def reconcile(self) -> float | None:
         """See, then one pass."""

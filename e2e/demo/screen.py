@@ -48,7 +48,7 @@ class Screen:
     def fact(self, text: str, style: str = "") -> None:
         """Something that has just been seen, with the time since the demo began."""
         clock = Text(f"{time.monotonic() - self.began:6.1f} s  ", style="dim")
-        self.console.print(clock + Text(text, style=style))
+        self.console.print(clock + Text(text, style=style), soft_wrap=not self.console.is_terminal)
 
     def document(self, document: dict[str, Any], title: str) -> None:
         """A manifest, as it is applied."""
@@ -64,7 +64,7 @@ class Screen:
         is_good = (condition["status"] == "False") == (condition["type"] in GOOD_WHEN_FALSE)
         style = "green" if is_good else "yellow"
         head = f"{condition['type']:<13} {condition['status']:<8}"
-        self.fact(f"{head}{condition.get('reason', '')}: {condition.get('message', '')}", style)
+        self.fact(f"{head}{condition.get('reason', '')}: {in_short(condition.get('message', ''))}", style)
 
     def decision(self, entry: dict[str, Any]) -> None:
         """An entry of ``status.autoscaling.history``."""
@@ -125,3 +125,9 @@ class Screen:
         for what, measured in rows:
             table.add_row(what, measured)
         self.console.print(table)
+
+
+def in_short(message: str) -> str:
+    """The last line of a long message: of an engine's last words, that is the error itself."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return lines[-1] if lines else ""

@@ -47,6 +47,9 @@ class Stage:
                 self.show_changes(fleet)
                 if wanted(fleet):
                     return fleet
+                stalled = condition(fleet, "Stalled")
+                if stalled["status"] == "True":
+                    raise NotInTime(f"{what} will not come: {stalled['reason']}: {stalled['message']}")
         raise NotInTime(f"{what} did not come within {seconds:.0f} s")
 
     def show_changes(self, fleet: Document) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from e2e import cluster as clusters
 from e2e import engine
-from e2e.cluster import Cluster, ClusterError, Profile, build, machine, packages, preflight
+from e2e.cluster import Cluster, ClusterError, Profile, build, layout, machine, packages, preflight
+from e2e.cluster.lock import hold
 from e2e.cluster.progress import Report
 
 from . import chart, images, volume
@@ -18,8 +19,19 @@ CRD = "crd/llmdeployments.llmfleet.io"
 
 
 def bring_up(report: Report, settings: Mapping[str, int | str] = chart.SHORT_WINDOWS) -> Stack:
-    """Return the running stack, making what is missing; seconds when nothing changed."""
-    refuse_unfit_machine()
+    """Return the running stack, making what is missing; seconds when nothing changed. One at a time on a machine."""
+    with hold(layout.cache() / "stack.lock", lambda: report.step("wait for another demo, test or bench to come up")):
+        refuse_unfit_machine()
+        cluster, built = provide(report)
+        kubectl = Kubectl(str(cluster.bin / "kubectl"), cluster.environment)
+        volume.provide(cluster, kubectl)
+        operator, runtime = load_images(cluster, built, report)
+        install_chart(cluster, kubectl, operator, runtime, settings, report)
+        return Stack(kubectl, cluster)
+
+
+def provide(report: Report) -> tuple[Cluster, tuple[images.Built, images.Built]]:
+    """The cluster, seeing the engine, and the images; what needs nothing of another overlaps."""
     with ThreadPoolExecutor(3) as pool:
         venv = pool.submit(install_engine, report)
         # What the images need comes first; then the programs are compiled while wheels are fetched.
@@ -27,12 +39,7 @@ def bring_up(report: Report, settings: Mapping[str, int | str] = chart.SHORT_WIN
         built = pool.submit(build_images, venv, report)
         build.build(Profile.FULL, report)
         binds = (venv.result(), Path(sys.base_prefix))
-        cluster = clusters.up(Profile.FULL, binds=binds, report=report)
-        kubectl = Kubectl(str(cluster.bin / "kubectl"), cluster.environment)
-        volume.provide(cluster, kubectl)
-        operator, runtime = load_images(cluster, built.result(), report)
-    install_chart(cluster, kubectl, operator, runtime, settings, report)
-    return Stack(kubectl, cluster)
+        return clusters.up(Profile.FULL, binds=binds, report=report), built.result()
 
 
 def refuse_unfit_machine() -> None:

@@ -41,7 +41,8 @@ def explain(kubectl: Kubectl) -> str:
     inside = kubectl.inside(NAMESPACE)
     try:
         pods = inside.run("get", "pods", "-o", "wide")
-        return f"{pods}\n{inside.run('logs', f'deployment/{RELEASE}', '--tail=20')}"
+        lines = inside.run("logs", f"deployment/{RELEASE}", "--tail=3").splitlines()
+        return "\n".join([pods, *(line[-1000:] for line in lines)])
     except KubectlError as error:
         return str(error)
 

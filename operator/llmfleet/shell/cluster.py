@@ -112,7 +112,11 @@ class ApiServer:
         """See ``ports.Cluster``."""
         body = {"metadata": {"annotations": dict(annotations)}}
         query = {"fieldManager": names.CHILDREN_MANAGER}
-        await self.request("PATCH", BY_KIND[ref.kind].path(namespace, ref.name), body, MERGE, **query)
+        try:
+            await self.request("PATCH", BY_KIND[ref.kind].path(namespace, ref.name), body, MERGE, **query)
+        except Refused as error:
+            if error.status != HTTPStatus.NOT_FOUND:  # a pod that is gone needs no mark
+                raise
 
     async def delete(self, namespace: str, ref: Ref, uid: str) -> None:
         """See ``ports.Cluster``."""

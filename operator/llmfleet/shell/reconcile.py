@@ -15,6 +15,8 @@ from llmfleet.shell.errors import Refused
 from llmfleet.shell.ports import Clock, Cluster, Key, Pods
 from llmfleet.shell.telemetry import Events, Metrics, action_name, as_members
 
+REFUSED_RECHECK_SECONDS = 30.0
+"""What stood in the way of a refused write need not be ours, so that no event tells when it is gone."""
 log = logging.getLogger(__name__)
 
 
@@ -40,7 +42,7 @@ class Reconciler:
             plan = fleet.plan(observed, self.defaults)
             outcomes = await self._execute(key, plan)
             await self._report(key, observed, plan, outcomes)
-        return plan.recheck_after
+        return REFUSED_RECHECK_SECONDS if outcomes.refusals else plan.recheck_after
 
     async def _observe(self, key: Key, raw: Raw) -> Observed:
         """The cache's objects, and what the ready pods say of themselves."""

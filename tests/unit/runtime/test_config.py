@@ -40,7 +40,7 @@ def test_a_bad_document_is_said_with_file_and_member(tmp_path, document, words):
 
 
 def test_a_missing_document_is_said(tmp_path):
-    with pytest.raises(BadConfig, match="engine.json cannot be read: No such file"):
+    with pytest.raises(BadConfig, match=r"engine\.json cannot be read: No such file"):
         read_config(Places(tmp_path))
 
 

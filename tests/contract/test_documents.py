@@ -1,0 +1,83 @@
+"""Both sides read every document that a released version has written; the files are kept for ever."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from llmfleet_runtime.argv import Platform, argv, environment
+from llmfleet_runtime.contract import (
+    ALLOWED_ARGUMENTS,
+    EngineConfig,
+    ExitCode,
+    Farewell,
+    LiveConfig,
+    LoadReport,
+    Phase,
+    RuntimeStatus,
+)
+from llmfleet_runtime.load import kv_cache_tokens, report
+
+FOLDER = Path(__file__).with_name("v1")
+MODELS = {
+    "engine": EngineConfig,
+    "live": LiveConfig,
+    "status": RuntimeStatus,
+    "load": LoadReport,
+    "farewell": Farewell,
+}
+DOCUMENTS = sorted(FOLDER.glob("*.json"))
+PAGES = sorted(FOLDER.glob("metrics-*.txt"))
+
+
+def model_of(path):
+    return MODELS[path.stem.partition("-")[0]]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_a_kept_document_is_read_and_no_member_is_lost(path):
+    text = path.read_text()
+    read = json.loads(model_of(path).model_validate_json(text).to_json())
+    assert json.loads(text).items() <= read.items()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_members_of_a_later_version_are_ignored(path):
+    later = {**json.loads(path.read_text()), "addedLater": {"x": [1]}}
+    assert model_of(path).model_validate(later) == model_of(path).model_validate_json(path.read_text())
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_another_version_is_not_mistaken_for_this_one(path):
+    with pytest.raises(ValidationError):
+        model_of(path).model_validate({**json.loads(path.read_text()), "version": 2})
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
+def test_every_document_is_kept(model):
+    assert any(model_of(path) is model for path in DOCUMENTS)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("engine-*.json")), ids=lambda path: path.stem)
+def test_a_kept_configuration_still_starts_an_engine(path):
+    config, platform = EngineConfig.model_validate_json(path.read_text()), Platform("0.32.0")
+    assert f"--model={config.model}" in argv(config, platform, None)
+    assert environment(config, platform)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_recorded_page_gives_every_number(path):
+    found = report(path.read_text(), 1.0, 0)
+    assert None not in dict(found).values()
+    assert kv_cache_tokens(path.read_text())
+
+
+@pytest.mark.parametrize("name", ["tool-call-parser", "enable-auto-tool-choice", "seed", "max-num-batched-tokens"])
+def test_an_argument_once_allowed_stays_allowed(name):
+    assert name in ALLOWED_ARGUMENTS
+
+
+def test_exit_codes_and_phases_never_change_their_meaning():
+    assert {code.name: int(code) for code in ExitCode} == {"STOPPED": 0, "BAD_CONFIG": 64, "ENGINE_DIED": 70}
+    assert [*map(str, Phase)] == ["Starting", "Warming", "Ready", "Draining", "Stopping", "Failed"]

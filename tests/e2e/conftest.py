@@ -1,0 +1,46 @@
+"""One running stack for all scenarios, and fleets that several scenarios share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from e2e import cluster as clusters
+from e2e.cluster import Profile, progress
+from e2e.stack import Fleet, Stack, bring_up, sample
+from e2e.stack.fleet import is_settled
+
+# Each scenario waits for real engines: some start three of them, one after the other, on two cores.
+TIMEOUT_SECONDS = 600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name == "e2e" and "unit" not in item.path.parts:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The whole of it; a cluster that was not running before is taken down again."""
+    was_running = clusters.find(Profile.FULL) is not None
+    yield bring_up(progress.choose())
+    if not was_running:
+        clusters.down(Profile.FULL, report=progress.choose())
+
+
+@pytest.fixture(scope="module")
+def steady_fleet(stack: Stack) -> Iterator[Fleet]:
+    """Two replicas of fixed number that batch many requests at once."""
+    fleet = stack.fleet("steady")
+    fleet.delete()
+    fleet.apply(sample("steady", autoscaling=None, replicas=2, engine={"maxConcurrency": 32}))
+    yield fleet
+    fleet.delete()
+
+
+@pytest.fixture
+def steady(steady_fleet: Fleet) -> Fleet:
+    """The steady fleet with two ready replicas and nothing left to do, whatever ran before."""
+    steady_fleet.until(lambda seen: is_settled(seen) and seen["status"]["readyReplicas"] == 2, "two ready replicas")
+    return steady_fleet

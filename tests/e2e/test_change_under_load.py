@@ -1,0 +1,104 @@
+"""Pods leave, revisions change and the operator dies while real streams run; no client may notice."""
+
+from e2e.bench import drain
+from e2e.load import Background
+from e2e.stack import Fleet, Stack, chart
+from e2e.stack.fleet import condition, is_settled
+from e2e.stack.kubectl import Document
+from e2e.stack.process import processes_of
+from tests.e2e.scenario import STREAMS, assert_none_failed, load_on
+
+
+def revision_of(seen: Document) -> str:
+    """The revision that serves."""
+    (current,) = [entry["name"] for entry in seen["status"]["revisions"] if entry["role"] == "Current"]
+    return str(current)
+
+
+def concurrency_of(seen: Document) -> int:
+    return int(seen["spec"]["engine"]["maxConcurrency"])
+
+
+def until_replaced(fleet: Fleet, old: str) -> Document:
+    return fleet.until(
+        lambda seen: is_settled(seen) and revision_of(seen) != old and seen["status"]["replicas"] == 2,
+        f"a revision after {old} on both replicas",
+        300,
+    )
+
+
+def busy(fleet: Fleet) -> Background:
+    return load_on(fleet, clients=drain.CLIENTS, max_tokens=drain.TOKENS)
+
+
+def test_a_pod_is_deleted_twice_under_open_streams_and_no_request_fails(steady: Fleet) -> None:
+    with busy(steady) as load:
+        streams = [drain.delete_one(steady, load) for _ in range(2)]
+        report = load.stop()
+    assert_none_failed(report)
+    assert min(streams) >= STREAMS
+
+
+def test_an_edit_of_the_engine_rolls_a_new_revision_out_and_no_request_fails(steady: Fleet) -> None:
+    before = steady.get()
+    with load_on(steady, clients=8) as load:
+        steady.patch(engine={"maxConcurrency": concurrency_of(before) + 1})
+        after = until_replaced(steady, revision_of(before))
+        report = load.stop()
+    assert_none_failed(report)
+    assert after["status"]["updatedReplicas"] == 2
+    assert all(revision_of(after) in pod["metadata"]["name"] for pod in steady.pods() if is_staying(pod))
+
+
+def is_staying(pod: Document) -> bool:
+    return "deletionTimestamp" not in pod["metadata"]
+
+
+def test_an_operator_killed_midway_of_a_rollout_ends_it_rightly(steady: Fleet, stack: Stack) -> None:
+    before = steady.get()
+    with load_on(steady, clients=8) as load:
+        steady.patch(engine={"maxConcurrency": concurrency_of(before) + 1})
+        steady.until(lambda seen: seen["status"].get("updatedReplicas") == 1, "the first pod of the new revision")
+        killed = [process for pod in stack.operator_pods() for process in processes_of(pod)]
+        for process in killed:
+            process.kill()
+        after = until_replaced(steady, revision_of(before))
+        report = load.stop()
+    assert killed != []
+    assert_none_failed(report)
+    assert after["status"]["readyReplicas"] == 2
+    assert sum(status["restartCount"] for pod in stack.operator_pods() for status in containers_of(pod)) >= 1
+    stack.kubectl.inside(chart.NAMESPACE).run("wait", "deployment", chart.RELEASE, "--for=condition=Available")
+
+
+def containers_of(pod: Document) -> list[Document]:
+    statuses: list[Document] = pod["status"]["containerStatuses"]
+    return statuses
+
+
+def test_an_invalid_edit_is_refused_with_field_and_value_while_the_fleet_serves(steady: Fleet) -> None:
+    before = steady.get()
+    with load_on(steady, clients=4, max_tokens=16) as load:
+        answer = steady.refusal(engine={"maxConcurrency": 0})
+        load.until(lambda tally, sent=len(load.tally.outcomes): len(tally.outcomes) > sent + 20, 60)
+        report = load.stop()
+    assert_none_failed(report)
+    assert "spec.engine.maxConcurrency" in answer
+    assert "0" in answer
+    assert steady.get()["metadata"]["generation"] == before["metadata"]["generation"]
+
+
+def test_an_edit_that_cannot_be_realised_leaves_the_fleet_serving_and_says_so(steady: Fleet) -> None:
+    before = steady.get()
+    serving = {pod["metadata"]["name"] for pod in steady.pods() if is_staying(pod)}
+    uri = before["spec"]["model"]["uri"]
+    with load_on(steady, clients=4, max_tokens=16) as load:
+        steady.patch(model={"uri": f"{uri}-that-is-missing"})
+        stalled = steady.until(lambda seen: condition(seen, "Stalled")["status"] == "True", "Stalled", 240)
+        assert condition(stalled, "Stalled")["message"] != ""
+        assert condition(stalled, "Available")["status"] == "True"
+        assert serving <= {pod["metadata"]["name"] for pod in steady.pods() if is_staying(pod)}
+        steady.patch(model={"uri": uri})
+        steady.until(lambda seen: is_settled(seen) and revision_of(seen) == revision_of(before), "the old revision")
+        report = load.stop()
+    assert_none_failed(report)

@@ -1,0 +1,50 @@
+"""Clients without retries: each counts every answer that is not a whole stream."""
+
+import asyncio
+import itertools
+import json
+import time
+from dataclasses import dataclass, field
+
+import aiohttp
+
+
+@dataclass
+class Tally:
+    """What clients saw."""
+
+    whole: int = 0
+    told_to_close: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+async def stream(session, url, tokens, tally):
+    """One streamed completion of exactly ``tokens`` tokens."""
+    body = {"model": "tiny", "prompt": f"count {tokens}", "max_tokens": tokens, "stream": True, "temperature": 0}
+    body["stream_options"] = {"include_usage": True}
+    try:
+        async with session.post(url, json=body) as answer:
+            text = await answer.text()
+            tally.told_to_close += answer.headers.get("Connection", "").lower() == "close"
+        assert answer.status == 200, f"{answer.status} {text[:200]}"
+        events = [line.removeprefix("data: ") for line in text.split("\n\n") if line]
+        assert events[-1] == "[DONE]", text[-200:]
+        assert json.loads(events[-2])["usage"]["completion_tokens"] == tokens
+        tally.whole += 1
+    except (aiohttp.ClientError, OSError, AssertionError, ValueError) as error:
+        tally.failures.append(repr(error)[:300])
+
+
+async def client(number, url, tally, until):
+    """Stream after stream until the time ``until()``, each with its own connection or all over one."""
+    connector = aiohttp.TCPConnector(force_close=number % 2 == 0, limit=1)
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=120)) as session:
+        for count in itertools.count():
+            if time.monotonic() >= until():
+                return
+            await stream(session, url, 60 + 20 * (number + count) % 200, tally)
+
+
+async def swarm(count, url, tally, until):
+    """``count`` clients at once: even numbers over fresh connections, odd ones over one kept alive."""
+    await asyncio.gather(*(client(number, url, tally, until) for number in range(count)))

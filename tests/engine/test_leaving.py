@@ -1,0 +1,101 @@
+"""A pod with real vLLM that leaves: drain under load, early SIGTERM, sudden death."""
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import aiohttp
+
+from llmfleet_runtime.contract import ExitCode, Phase
+from tests.engine.clients import Tally, stream, swarm
+from tests.engine.conftest import READY_SECONDS
+
+LAG_SECONDS = 8.0
+
+
+async def test_sixteen_clients_lose_nothing_when_their_pod_leaves(start):
+    pod = start(endpointLagSeconds=LAG_SECONDS, drainTimeoutSeconds=120)
+    await asyncio.to_thread(pod.until_ready, READY_SECONDS)
+    tally, ends = Tally(), [float("inf")]
+    swarming = asyncio.create_task(swarm(16, f"http://127.0.0.1:{pod.serving}/v1/completions", tally, lambda: ends[0]))
+    await asyncio.sleep(4)
+    before = tally.whole
+    pod.terminate()
+    # Endpoints keep sending new requests for a while after the signal; here for most of the lag.
+    ends[0] = time.monotonic() + LAG_SECONDS - 2
+    await swarming
+    assert await asyncio.to_thread(pod.wait, 60) == ExitCode.STOPPED
+    assert tally.failures == []
+    assert before > 16
+    assert tally.told_to_close > 16
+    farewell = pod.farewell()
+    assert (farewell.reason, farewell.aborted, farewell.in_flight_at_start >= 8) == ("Stopped", 0, True)
+    assert abs(farewell.finished - (tally.whole - before)) <= 16
+    assert LAG_SECONDS <= farewell.seconds < LAG_SECONDS + 10
+
+
+async def test_a_long_stream_outlives_the_lag_and_the_deadline_ends_another(start):
+    pod = start(endpointLagSeconds=1, drainTimeoutSeconds=120)
+    await asyncio.to_thread(pod.until_ready, READY_SECONDS)
+    tally, url = Tally(), f"http://127.0.0.1:{pod.serving}/v1/completions"
+    async with aiohttp.ClientSession(headers={"Connection": "close"}) as session:
+        long = asyncio.create_task(stream(session, url, 2000, tally))
+        endless = asyncio.create_task(stream(session, url, 8000, tally))
+        await asyncio.sleep(0.5)
+        pod.terminate()
+        await long
+        assert (tally.whole, pod.phase()) == (1, Phase.DRAINING)
+        (pod.folder / "config" / "live.json").write_text('{"version": 1, "number": 2, "drainTimeoutSeconds": 1}')
+        await endless
+    assert await asyncio.to_thread(pod.wait, 20) == ExitCode.STOPPED
+    assert (tally.whole, len(tally.failures)) == (1, 1)
+    farewell = pod.farewell()
+    assert (farewell.in_flight_at_start, farewell.finished, farewell.aborted) == (2, 1, 1)
+
+
+def test_sigterm_while_vllm_starts_ends_it_at_once(start):
+    pod = start()
+    pod.until(lambda: "Initializing" in pod.output() or "APIServer" in pod.output(), READY_SECONDS)
+    engine = pod.engine_pid()
+    began = time.monotonic()
+    pod.terminate()
+    assert pod.wait(10) == ExitCode.STOPPED
+    assert time.monotonic() - began < 3
+    assert pod.farewell().message == "stopped before it was ready"
+    assert not Path(f"/proc/{engine}").exists()
+
+
+def test_a_killed_engine_process_is_told_with_exit_code_70(start):
+    pod = start()
+    pod.until_ready(READY_SECONDS)
+    server = pod.engine_pid()
+    workers = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    os.kill(int(workers[-1]), signal.SIGKILL)
+    assert pod.wait(30) == ExitCode.ENGINE_DIED
+    assert pod.farewell().message.startswith("the engine ended by itself, with exit code 0")
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+
+
+def test_a_killed_server_process_leaves_no_worker_behind(start):
+    pod = start()
+    pod.until_ready(READY_SECONDS)
+    server = pod.engine_pid()
+    workers = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    os.kill(server, signal.SIGKILL)
+    assert pod.wait(30) == ExitCode.ENGINE_DIED
+    assert "by signal 9 (SIGKILL)" in pod.farewell().message
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+
+
+def test_a_value_that_vllm_refuses_is_a_bad_configuration(start):
+    pod = start(args=[{"name": "seed", "value": "x"}])
+    assert pod.wait(60) == ExitCode.BAD_CONFIG
+    assert "argument --seed: invalid" in pod.farewell().message
+
+
+def test_a_missing_model_is_told_in_the_engines_words(start):
+    pod = start(model="/nowhere/model")
+    assert pod.wait(90) == ExitCode.ENGINE_DIED
+    assert "/nowhere/model" in pod.farewell().message

@@ -1,0 +1,160 @@
+"""One autoscaling tick after another: what is recorded, when, and under which manager."""
+
+import pytest
+
+from llmfleet.core.scaling.load import Sample
+from llmfleet.settings import Settings
+from llmfleet.shell.autoscale import policy
+from llmfleet.shell.errors import Refused, Unavailable
+from llmfleet.shell.pods import sample
+from llmfleet_runtime.contract import LoadReport
+from tests.builders import deployment, parsed, with_autoscaling, with_spec
+from tests.fakes import FakeOperator
+from tests.simulator import Simulator
+
+AUTOSCALED = (with_autoscaling(1, 4), with_spec(engine={"maxConcurrency": 2}))
+BUSY, IDLE = Sample(running=2.0, waiting=30.0), Sample(running=0.0, waiting=0.0)
+
+
+async def settled(*modifiers) -> FakeOperator:
+    made = FakeOperator(Simulator(deployment(*(modifiers or AUTOSCALED))))
+    await made.settle(12)
+    made.cluster.writes.clear()
+    return made
+
+
+async def look(made: FakeOperator, times: int = 1, load: Sample | None = IDLE) -> None:
+    made.pods.load = load
+    for _ in range(times):
+        made.clock.now += 2
+        await made.tick()
+        await made.reconcile()
+        made.world.step()
+
+
+def recorded(made: FakeOperator) -> dict:
+    return dict(made.world.raw["status"]["autoscaling"])
+
+
+async def test_a_decision_is_recorded_under_its_own_manager_and_sizes_the_fleet() -> None:
+    made = await settled()
+    await look(made, 12, BUSY)
+    assert (recorded(made)["desired"], made.world.ready()) == (4, 4)
+    assert {manager for manager, members in made.cluster.statuses if "autoscaling" in members} == {
+        "llmfleet-autoscaler"
+    }
+
+
+async def test_each_change_is_told_with_its_numbers() -> None:
+    made = await settled()
+    await look(made, 12, BUSY)
+    first = recorded(made)["history"][0]
+    assert (first["from"], first["to"]) == (1, 4)
+    assert "requests" in first["message"]
+    told = [reason for _, reason, _ in made.cluster.events if reason.startswith("Scaled")]
+    assert told == [f"Scaled{first['reason']}"]
+
+
+async def test_a_constant_load_is_silent() -> None:
+    made = await settled()
+    await look(made, 60, Sample(running=2.0, waiting=2.0))
+    made.cluster.writes.clear()
+    await look(made, 60, Sample(running=2.0, waiting=2.0))
+    assert made.cluster.writes == []
+
+
+async def test_an_idle_fleet_goes_back_to_its_minimum() -> None:
+    made = await settled()
+    await look(made, 12, BUSY)
+    await look(made, 120, IDLE)
+    assert (made.world.ready(), recorded(made)["desired"]) == (1, 1)
+
+
+async def test_silent_pods_hold_the_size_and_say_so() -> None:
+    made = await settled()
+    await look(made, 12, BUSY)
+    await look(made, 120, None)
+    assert (made.world.ready(), recorded(made)["loadSeen"]) == (4, False)
+    scaling = next(each for each in made.world.raw["status"]["conditions"] if each["type"] == "ScalingActive")
+    assert scaling["reason"] == "LoadUnavailable"
+
+
+async def test_the_history_is_bounded() -> None:
+    made = await settled()
+    for _ in range(6):
+        await look(made, 8, BUSY)
+        await look(made, 70, IDLE)
+    assert len(recorded(made)["history"]) == 10
+
+
+@pytest.mark.parametrize(
+    "modifiers",
+    [
+        pytest.param([with_spec(replicas=2)], id="not autoscaled"),
+        pytest.param([with_autoscaling(3, 1), with_spec(replicas=-1)], id="invalid"),
+    ],
+)
+async def test_a_fleet_that_is_not_autoscaled_is_not_looked_at(modifiers: list) -> None:
+    made = FakeOperator(Simulator(deployment(*modifiers)))
+    assert await made.tick() is None
+    assert made.cluster.writes == []
+
+
+async def test_a_paused_fleet_is_watched_and_not_sized() -> None:
+    made = await settled()
+    made.world.edit(paused=True)
+    await look(made, 20, BUSY)
+    assert not [write for write in made.cluster.writes if "autoscaler" in write]
+    assert await made.tick() == Settings().autoscale_tick_seconds
+
+
+async def test_a_restarted_operator_keeps_the_size_it_finds() -> None:
+    made = await settled()
+    await look(made, 12, BUSY)
+    again = FakeOperator(made.world)
+    await look(again, 20, IDLE)
+    assert (again.world.ready(), recorded(again)["desired"]) == (4, 4)
+
+
+async def test_autoscaling_taken_away_keeps_the_size() -> None:
+    made = await settled()
+    await look(made, 12, BUSY)
+    made.world.edit(autoscaling=None)
+    await look(made, 12, IDLE)
+    assert made.world.ready() == 4
+
+
+@pytest.mark.parametrize("error", [Unavailable("503"), Refused("no", 403)])
+async def test_a_decision_that_cannot_be_written_is_decided_again(error: Exception) -> None:
+    made = await settled()
+    made.cluster.refusals["status llmfleet-autoscaler"] = error
+    with pytest.raises(type(error)):
+        await look(made, 12, BUSY)
+    made.cluster.refusals.clear()
+    await look(made, 12, BUSY)
+    assert made.world.ready() == 4
+
+
+async def test_what_is_remembered_goes_with_the_object() -> None:
+    made = await settled()
+    await look(made, 2, BUSY)
+    made.autoscaler.forget(made.world.raw["metadata"]["uid"])
+    assert (made.autoscaler._memories, made.autoscaler._written) == ({}, {})
+
+
+def test_spec_and_settings_make_the_policy() -> None:
+    found = policy(parsed(deployment(*AUTOSCALED)), Settings(stable_window_seconds=30, scale_down_hold_seconds=90))
+    assert (found.min_replicas, found.max_replicas, found.queue_depth, found.max_concurrency) == (1, 4, 4, 2)
+    assert (found.stable_window_seconds, found.hold_down_seconds) == (30, 90)
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ('{"version": 1, "started": 1.0, "inFlight": 3, "running": 2, "waiting": 1}', Sample(2.0, 1.0)),
+        ('{"version": 1, "started": 1.0, "inFlight": 3}', Sample()),
+        ('{"version": 1, "started": 1.0, "inFlight": 3, "running": 2, "ofTomorrow": {}}', Sample(2.0, None)),
+    ],
+)
+def test_a_page_of_load_is_a_sample_whose_absent_numbers_stay_absent(page: str, expected: Sample) -> None:
+    assert sample(LoadReport.model_validate_json(page)) == expected

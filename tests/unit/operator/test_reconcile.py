@@ -1,0 +1,168 @@
+"""One reconcile after another, over a simulated cluster."""
+
+import json
+
+import pytest
+
+from llmfleet.shell.cluster import NameTaken
+from llmfleet.shell.errors import Conflict, NotLeader, Refused, Unavailable
+from llmfleet.shell.ports import Key
+from tests.builders import Raw, being_deleted, deployment, revision, with_spec
+from tests.fakes import FakeOperator
+from tests.simulator import Simulator
+
+
+def operator(*modifiers) -> FakeOperator:
+    return FakeOperator(Simulator(deployment(with_spec(replicas=2), *modifiers)))
+
+
+async def settled(*modifiers) -> FakeOperator:
+    made = operator(*modifiers)
+    await made.settle()
+    made.cluster.writes.clear()
+    return made
+
+
+def conditions(made: FakeOperator) -> dict[str, Raw]:
+    return {each["type"]: each for each in made.world.raw["status"]["conditions"]}
+
+
+async def test_a_new_object_becomes_a_ready_fleet() -> None:
+    made = await settled()
+    assert (made.world.ready(), conditions(made)["Ready"]["status"]) == (2, "True")
+
+
+async def test_the_first_pass_writes_children_then_status() -> None:
+    made = operator()
+    await made.reconcile()
+    kinds = [write.split("/")[0] for write in made.cluster.writes]
+    assert kinds == [
+        "apply ControllerRevision", "apply ConfigMap", "apply ConfigMap", "apply Service",
+        "apply PodDisruptionBudget", "apply Deployment", "status llmfleet-status", "event Starting",
+    ]  # fmt: skip
+
+
+async def test_nothing_is_written_when_nothing_changed() -> None:
+    made = await settled()
+    for _ in range(5):
+        await made.reconcile()
+    assert made.cluster.writes == []
+
+
+async def test_a_pass_on_a_cache_that_lags_behind_its_own_writes_writes_nothing_twice() -> None:
+    made = operator()
+    await made.reconcile()
+    made.cluster.writes.clear()
+    await made.reconciler.reconcile(made.key)
+    assert made.cluster.writes == []
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(NameTaken("Service qwen exists"), "NameTaken"), (Refused("denied by x", 403), "Refused")]
+)
+async def test_a_refused_write_ends_the_pass_and_shows_in_the_status(error: Refused, reason: str) -> None:
+    made = operator()
+    made.cluster.refusals["apply Service/qwen"] = error
+    await made.reconcile()
+    assert not [write for write in made.cluster.writes if "Deployment" in write]
+    stalled = conditions(made)["Stalled"]
+    assert (stalled["status"], stalled["reason"]) == ("True", reason)
+    assert str(error) in stalled["message"]
+    assert made.cluster.events[-1][:2] == ("Warning", reason)
+
+
+async def test_a_refusal_is_tried_again_since_no_event_may_tell_of_its_end() -> None:
+    made = operator()
+    made.cluster.refusals["apply Service/qwen"] = NameTaken("Service qwen exists")
+    assert await made.reconcile() == 30
+    made.cluster.refusals.clear()
+    assert await made.reconcile() is None
+    assert conditions(made)["Stalled"]["status"] == "False"
+
+
+async def test_a_refusal_that_stays_writes_no_second_status() -> None:
+    made = operator()
+    made.cluster.refusals["apply Service/qwen"] = NameTaken("Service qwen exists")
+    for _ in range(2):
+        await made.reconcile()
+    made.cluster.writes.clear()
+    await made.reconcile()
+    assert made.cluster.writes == []
+
+
+@pytest.mark.parametrize("error", [Conflict("changed"), Unavailable("503"), NotLeader("lost")])
+async def test_passing_trouble_is_left_to_the_queue_and_is_no_status(error: Exception) -> None:
+    made = operator()
+    made.cluster.refusals["apply Deployment"] = error
+    made.cluster.refusals[f"apply Deployment/qwen-{revision(made.world.raw)}"] = error
+    with pytest.raises(type(error)):
+        await made.reconcile()
+    assert "status" not in made.world.raw
+
+
+async def test_an_object_that_is_gone_is_nothing_to_do() -> None:
+    made = operator()
+    assert await made.reconciler.reconcile(Key("team-a", "gone")) is None
+    assert made.cluster.writes == []
+
+
+async def test_a_leaving_object_is_not_written_to() -> None:
+    made = await settled()
+    being_deleted()(made.world.raw)
+    await made.reconcile()
+    assert made.cluster.writes == []
+
+
+async def test_an_edit_rolls_without_dropping_below_the_size() -> None:
+    made = await settled()
+    old = revision(made.world.raw)
+    made.world.edit(engine={"maxModelLen": 512})
+    for _ in range(30):
+        await made.reconcile()
+        made.world.step()
+        assert made.world.ready() >= 2
+    assert made.world.ready(revision(made.world.raw)) == 2
+    assert old not in made.world.sizes()
+
+
+async def test_conditions_that_flip_become_events_once() -> None:
+    made = await settled()
+    made.world.edit(engine={"maxModelLen": 512})
+    await made.settle()
+    reasons = [reason for _, reason, _ in made.cluster.events]
+    assert {"RollingOut", "AllReplicasReady"} <= set(reasons)
+    assert len(reasons) == len(set(made.cluster.events))
+
+
+async def test_an_event_that_cannot_be_posted_spoils_nothing() -> None:
+    made = operator()
+    made.cluster.refusals["event"] = Refused("events are forbidden", 403)
+    await made.settle()
+    assert conditions(made)["Ready"]["status"] == "True"
+
+
+async def test_a_new_drain_time_reaches_running_pods_without_a_restart() -> None:
+    made = await settled()
+    pods = set(made.world.pods)
+    made.world.edit(lifecycle={"drainTimeoutSeconds": 5})
+    await made.settle(10)
+    assert set(made.world.pods) == pods
+    assert set(made.world.live_numbers.values()) == {2}
+
+
+async def test_status_is_written_under_its_own_manager_and_leaves_autoscaling_alone() -> None:
+    made = await settled()
+    assert {manager for manager, _ in made.cluster.statuses} == {"llmfleet-status"}
+    assert all("autoscaling" not in members for _, members in made.cluster.statuses)
+
+
+async def test_passes_are_measured() -> None:
+    made = await settled()
+    assert made.metrics.registry.get_sample_value("llmfleet_actions_total", {"action": "apply"}) == 6
+    labels = {"namespace": "team-a", "name": "qwen"}
+    assert made.metrics.registry.get_sample_value("llmfleet_ready_replicas", labels) == 2
+
+
+async def test_written_status_is_json() -> None:
+    made = await settled()
+    assert json.loads(json.dumps(made.cluster.statuses[-1][1])) == made.cluster.statuses[-1][1]
