@@ -1,4 +1,4 @@
-"""Order: fast before slow, and what takes clusters down last. Hypothesis has no deadline, since pytest-timeout is one."""
+"""Fast before slow, and what takes clusters down last. Hypothesis has no deadline: pytest-timeout is one."""
 
 import asyncio
 import os
@@ -6,7 +6,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("usual", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("usual", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", parent=settings.get_profile("usual"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 

@@ -126,7 +126,7 @@ class FakeOperator:
         self.see()
         return await self.autoscaler.tick(self.key)
 
-    async def settle(self, passes: int = 40) -> None:
+    async def settle(self, passes: int = 16) -> None:
         """Pass and step until a while has gone by."""
         for _ in range(passes):
             await self.reconcile()

@@ -17,6 +17,8 @@ def create_bridge() -> None:
     _run("ip", "link", "add", layout.BRIDGE, "type", "bridge")
     _run("ip", "address", "add", f"{layout.BRIDGE_ADDRESS}/{_PREFIX_LENGTH}", "dev", layout.BRIDGE)
     _run("ip", "link", "set", layout.BRIDGE, "up")
+    # What kube-proxy does not know, or not yet, ends at the bridge instead of leaving the machine.
+    _run("ip", "route", "add", layout.SERVICE_NETWORK, "dev", layout.BRIDGE)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
 

@@ -28,6 +28,7 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         """Print to standard output unless told otherwise."""
         self.console = console or Console(highlight=False)
+        self.is_plain = not self.console.is_terminal
         self.began = time.monotonic()
         self.chapters = 0
 
@@ -36,28 +37,28 @@ class Screen:
         self.chapters += 1
         heading = f"{self.chapters} · {title}"
         self.console.print()
-        if self.console.is_terminal:
+        if not self.is_plain:
             self.console.print(Rule(Text(heading, style="bold cyan"), align="left", style="cyan"))
         else:
             self.console.print(f"== {heading}", markup=False)
 
     def say(self, text: str) -> None:
         """A sentence of the narrator."""
-        self.console.print(Text(text, style="italic"))
+        self.console.print(Text(text, style="italic"), soft_wrap=self.is_plain)
 
     def fact(self, text: str, style: str = "") -> None:
         """Something that has just been seen, with the time since the demo began."""
         clock = Text(f"{time.monotonic() - self.began:6.1f} s  ", style="dim")
-        self.console.print(clock + Text(text, style=style), soft_wrap=not self.console.is_terminal)
+        self.console.print(clock + Text(text, style=style), soft_wrap=self.is_plain)
 
     def document(self, document: dict[str, Any], title: str) -> None:
         """A manifest, as it is applied."""
         text = yaml.safe_dump(document, sort_keys=False).rstrip()
-        if self.console.is_terminal:
+        if not self.is_plain:
             syntax = Syntax(text, "yaml", background_color="default")
             self.console.print(Panel(syntax, title=title, title_align="left", border_style="dim", expand=False))
         else:
-            self.console.print("\n".join(f"    {line}" for line in text.splitlines()), markup=False)
+            self.console.print("\n".join(f"    {line}" for line in text.splitlines()), markup=False, soft_wrap=True)
 
     def condition(self, condition: dict[str, Any]) -> None:
         """A condition that has changed."""
@@ -73,20 +74,20 @@ class Screen:
 
     def refusal(self, text: str) -> None:
         """The server's own words to an edit that it refused."""
-        if self.console.is_terminal:
+        if not self.is_plain:
             self.console.print(Panel(Text(text, style="red"), title="the answer", title_align="left", expand=False))
         else:
-            self.console.print(f"    {text}", markup=False)
+            self.console.print(f"    {text}", markup=False, soft_wrap=True)
 
     def piece(self, text: str) -> None:
         """A piece of an answer as it streams in."""
-        self.console.print(Text(text, style="bold"), end="")
+        self.console.print(Text(text, style="bold"), end="", soft_wrap=True)
         self.console.file.flush()
 
     @contextmanager
     def live(self, line: Callable[[], str]) -> Iterator[None]:
         """Keep one line up to date at the bottom while the block runs; other output goes above it."""
-        if self.console.is_terminal:
+        if not self.is_plain:
             spinner = Spinner("dots", style="cyan")
 
             def draw() -> Spinner:
@@ -113,11 +114,11 @@ class Screen:
     def table(self, title: str, rows: list[tuple[str, str]]) -> None:
         """What was measured."""
         self.console.print()
-        if not self.console.is_terminal:
+        if self.is_plain:
             width = max(len(what) for what, _ in rows)
             self.console.print(f"== {title}", markup=False)
             for what, measured in rows:
-                self.console.print(f"{what:<{width}}  {measured}", markup=False)
+                self.console.print(f"{what:<{width}}  {measured}", markup=False, soft_wrap=True)
             return
         table = Table(title=title, title_justify="left", title_style="bold cyan", border_style="dim")
         table.add_column("what")

@@ -108,7 +108,8 @@ def kv_cache_bytes(memory_bytes: int | None) -> int:
 
 
 def _tuning(platform: Platform) -> dict[str, str]:
-    shared = {"VLLM_MAX_N_SEQUENCES": "128", "NO_COLOR": "1"}
+    # Without a name, torch looks the user up in a passwd file that knows nothing of the pod's.
+    shared = {"VLLM_MAX_N_SEQUENCES": "128", "NO_COLOR": "1", "USER": "llmfleet"}
     if not platform.is_cpu_build:
         return shared
     return {**shared, "OMP_NUM_THREADS": str(_threads(platform)), "MALLOC_ARENA_MAX": "2"}

@@ -84,6 +84,8 @@ class Pod:
     def status(self) -> RuntimeStatus:
         """Where the pod stands, with the live document it has."""
         message = self._status.message or self._live.problem
+        if self._status.phase == Phase.READY and not self.is_alive():
+            message = f"the engine has not answered for {time.monotonic() - self._healthy_at:.0f} s"
         return self._status.model_copy(update={"live_number": self._live.config.number, "message": message})
 
     async def load(self) -> LoadReport | None:

@@ -7,9 +7,15 @@ STREAMS = 16
 """Open streams at the moment a pod is told to go."""
 
 
-def load_on(fleet: Fleet, *, clients: int = 8, max_tokens: int = 64, seconds: float = 400) -> Background:
-    """A closed loop of streams through the fleet's Service."""
-    return Background(Plan(fleet.url(), fleet.name, clients=clients, max_tokens=max_tokens, seconds=seconds))
+def load_on(fleet: Fleet, *, clients: int = 8, max_tokens: int = 64, rate: float | None = None) -> Background:
+    """Streams through the fleet's Service: a closed loop of clients, or so many requests a second."""
+    plan = Plan(fleet.url(), fleet.name, clients=clients, max_tokens=max_tokens, rate=rate, seconds=400)
+    return Background(plan)
+
+
+def traffic_on(fleet: Fleet) -> Background:
+    """Steady traffic that leaves some processor time to engines that start meanwhile."""
+    return load_on(fleet, rate=5.0, max_tokens=32)
 
 
 def assert_none_failed(report: Report) -> None:

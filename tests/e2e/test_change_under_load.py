@@ -6,7 +6,7 @@ from e2e.stack import Fleet, Stack, chart
 from e2e.stack.fleet import condition, is_settled
 from e2e.stack.kubectl import Document
 from e2e.stack.process import processes_of
-from tests.e2e.scenario import STREAMS, assert_none_failed, load_on
+from tests.e2e.scenario import STREAMS, assert_none_failed, load_on, traffic_on
 
 
 def revision_of(seen: Document) -> str:
@@ -41,7 +41,7 @@ def test_a_pod_is_deleted_twice_under_open_streams_and_no_request_fails(steady: 
 
 def test_an_edit_of_the_engine_rolls_a_new_revision_out_and_no_request_fails(steady: Fleet) -> None:
     before = steady.get()
-    with load_on(steady, clients=8) as load:
+    with traffic_on(steady) as load:
         steady.patch(engine={"maxConcurrency": concurrency_of(before) + 1})
         after = until_replaced(steady, revision_of(before))
         report = load.stop()
@@ -56,7 +56,7 @@ def is_staying(pod: Document) -> bool:
 
 def test_an_operator_killed_midway_of_a_rollout_ends_it_rightly(steady: Fleet, stack: Stack) -> None:
     before = steady.get()
-    with load_on(steady, clients=8) as load:
+    with traffic_on(steady) as load:
         steady.patch(engine={"maxConcurrency": concurrency_of(before) + 1})
         steady.until(lambda seen: seen["status"].get("updatedReplicas") == 1, "the first pod of the new revision")
         killed = [process for pod in stack.operator_pods() for process in processes_of(pod)]
@@ -78,9 +78,10 @@ def containers_of(pod: Document) -> list[Document]:
 
 def test_an_invalid_edit_is_refused_with_field_and_value_while_the_fleet_serves(steady: Fleet) -> None:
     before = steady.get()
-    with load_on(steady, clients=4, max_tokens=16) as load:
+    with traffic_on(steady) as load:
         answer = steady.refusal(engine={"maxConcurrency": 0})
-        load.until(lambda tally, sent=len(load.tally.outcomes): len(tally.outcomes) > sent + 20, 60)
+        sent = len(load.tally.outcomes)
+        load.until(lambda tally: len(tally.outcomes) > sent + 20, 60)
         report = load.stop()
     assert_none_failed(report)
     assert "spec.engine.maxConcurrency" in answer
@@ -92,7 +93,7 @@ def test_an_edit_that_cannot_be_realised_leaves_the_fleet_serving_and_says_so(st
     before = steady.get()
     serving = {pod["metadata"]["name"] for pod in steady.pods() if is_staying(pod)}
     uri = before["spec"]["model"]["uri"]
-    with load_on(steady, clients=4, max_tokens=16) as load:
+    with traffic_on(steady) as load:
         steady.patch(model={"uri": f"{uri}-that-is-missing"})
         stalled = steady.until(lambda seen: condition(seen, "Stalled")["status"] == "True", "Stalled", 240)
         assert condition(stalled, "Stalled")["message"] != ""

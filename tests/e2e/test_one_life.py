@@ -62,7 +62,7 @@ def test_load_scales_out_and_quiet_scales_in_and_no_request_fails(tiny: Fleet) -
         grown = tiny.until_ready_replicas(3, seconds=240)
         report = load.stop()
     assert_none_failed(report)
-    with load_on(tiny, clients=1, max_tokens=16) as load:
+    with load_on(tiny, rate=1.0, max_tokens=16) as load:
         shrunk = tiny.until_ready_replicas(1, seconds=240)
         report = load.stop()
     assert_none_failed(report)

@@ -1,6 +1,7 @@
 """The Jinja environment: strict, and every placed value becomes JSON, so that nothing can be injected."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -8,11 +9,21 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Undefined
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where it is installed: seven times as fast."""
+_SURROGATES = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})")
+
 
 def _as_json(value: Any) -> str:
     if isinstance(value, Undefined):
         return str(value)  # raises UndefinedError naming the variable
-    return json.dumps(value)
+    return _SURROGATES.sub(_as_one_escape, json.dumps(value))
+
+
+def _as_one_escape(pair: re.Match[str]) -> str:
+    """JSON escapes a character beyond 16 bits in two parts, YAML in one."""
+    high, low = (int(each, 16) for each in pair.groups())
+    return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
 
 @cache
@@ -29,5 +40,5 @@ def _environment() -> Environment:
 def render(template: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """One manifest from ``templates/<template>.yaml.j2``; a missing value raises jinja2.UndefinedError."""
     text = _environment().get_template(f"{template}.yaml.j2").render(values)
-    manifest: dict[str, Any] = yaml.safe_load(text)
+    manifest: dict[str, Any] = yaml.load(text, Loader=_LOADER)  # noqa: S506 because both loaders are the safe ones
     return manifest

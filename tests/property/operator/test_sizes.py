@@ -2,6 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from llmfleet.core.rollout import Side, next_sizes
 
 

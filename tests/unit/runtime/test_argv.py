@@ -183,6 +183,6 @@ def test_a_variable_stands_once():
 
 def test_what_the_runtime_fixes_is_refused_to_users():
     for platform in (GPU, CPU):
-        tuning = {"VLLM_MAX_N_SEQUENCES", "NO_COLOR", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"}
+        tuning = {"VLLM_MAX_N_SEQUENCES", "NO_COLOR", "USER", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"}
         for name in environment(config(), platform).keys() - tuning:
             assert name in REFUSED_ENV_NAMES or name.startswith(REFUSED_ENV_PREFIXES), name

@@ -1,0 +1,29 @@
+"""README's commands are the project's tasks."""
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+TASKS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["poe"]["tasks"]
+
+
+def commands(prefix: str) -> set[str]:
+    """The words that follow the prefix in code blocks and code spans."""
+    code = re.findall(r"```(?:sh|bash|console)?\n(.*?)```|`([^`\n]+)`", README, re.DOTALL)
+    text = "\n".join(block or span for block, span in code)
+    return set(re.findall(rf"(?:^|\s){re.escape(prefix)} ([a-z][a-z-]*)", text, re.MULTILINE))
+
+
+def test_the_two_commands_of_the_readme_are_there() -> None:
+    assert {"demo", "test"} <= commands("python3 e2e")
+
+
+def test_every_command_of_the_readme_is_a_task() -> None:
+    assert commands("python3 e2e") | commands("poe") <= set(TASKS)
+
+
+def test_every_task_says_in_a_line_what_it_does() -> None:
+    helpless = [name for name, task in TASKS.items() if not name.startswith("_") and not task.get("help")]
+    assert helpless == []

@@ -1,0 +1,62 @@
+"""What the operator emits, byte for byte: a difference here is a difference in every cluster."""
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+
+from llmfleet.core.fleet import plan
+from llmfleet.core.plan import Apply
+from tests.builders import DEFAULTS, deployment, look, with_autoscaling, with_spec
+
+FULL = (
+    with_autoscaling(2, 8),
+    with_spec(
+        model={"uri": "pvc://models/llama/8b", "servedNames": ["support-chat", "llama"]},
+        engine={
+            "image": "registry.example/vllm:0.32.0",
+            "maxModelLen": 8192,
+            "maxConcurrency": 256,
+            "dtype": "BFloat16",
+            "args": [{"name": "tool-call-parser", "value": "llama3_json"}, {"name": "enable-auto-tool-choice"}],
+            "env": [{"name": "TZ", "value": "UTC"}],
+        },
+        accelerator={"type": "NVIDIA", "products": ["NVIDIA-H100-80GB-HBM3", "NVIDIA-L40S"]},
+        resources={
+            "requests": {"cpu": "8", "memory": "96Gi", "ephemeral-storage": "20Gi"},
+            "limits": {"memory": "96Gi"},
+            "sharedMemory": "8Gi",
+        },
+        pod={
+            "labels": {"team": "support"},
+            "annotations": {"example.com/note": 'says "hello"'},
+            "serviceAccountName": "models",
+            "imagePullSecrets": ["registry"],
+            "priorityClassName": "high",
+            "runtimeClassName": "nvidia",
+            "schedulerName": "other",
+            "nodeSelector": {"pool": "gpu"},
+            "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+            "topologySpread": [{"topologyKey": "topology.kubernetes.io/zone"}],
+        },
+        lifecycle={"startupTimeoutSeconds": 600, "drainTimeoutSeconds": 60},
+        service={"port": 80, "annotations": {"example.com/scrape": "yes"}},
+    ),
+)
+CASES = {
+    "short": deployment(),
+    "full": deployment(*FULL),
+    "cpu": deployment(with_spec(model={"uri": "file:///models/tiny"}, accelerator={"type": "CPU"})),
+    "mig": deployment(with_spec(accelerator={"resourceName": "nvidia.com/mig-1g.10gb"}, replicas=2)),
+}
+
+
+@pytest.fixture
+def golden(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(JSONSnapshotExtension)
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_the_children_of_a_new_fleet(case: str, golden: SnapshotAssertion) -> None:
+    found = plan(look(CASES[case]), DEFAULTS)
+    applied = [each for each in found.actions if isinstance(each, Apply)]
+    assert {str(each.ref): dict(each.manifest) for each in applied} == golden

@@ -1,0 +1,70 @@
+"""One LLMDeployment in a namespace of its own, seen through kubectl."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from e2e.cluster import Cluster
+from tests.builders import Raw, merged
+from tests.integration.operator.operator_process import PATIENCE_SECONDS, eventually
+
+KINDS = "deployments,controllerrevisions,configmaps,services,poddisruptionbudgets"
+MANAGED = "app.kubernetes.io/managed-by=llmfleet"
+
+
+@dataclass
+class Fleet:
+    """What a user does and sees."""
+
+    cluster: Cluster
+    namespace: str
+    name: str = "qwen"
+
+    def kubectl(self, *arguments: str, document: Raw | None = None) -> str:
+        """What kubectl prints; ClusterError when it refuses. ``document`` goes in where ``-f -`` stands."""
+        text = None if document is None else json.dumps(document)
+        return self.cluster.kubectl("--namespace", self.namespace, *arguments, input=text)
+
+    def create(self, **spec: Any) -> None:
+        usual = {"model": {"uri": "file:///models/tiny"}, "replicas": 2}
+        document = {
+            "apiVersion": "llmfleet.io/v1alpha1",
+            "kind": "LLMDeployment",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": merged(usual, spec),
+        }
+        self.kubectl("create", "-f", "-", document=document)
+
+    def edit(self, **spec: Any) -> None:
+        self.kubectl("patch", "llm", self.name, "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    def get(self) -> Raw:
+        return dict(json.loads(self.kubectl("get", "llm", self.name, "-o", "json")))
+
+    def list(self, kinds: str, selector: str = MANAGED) -> list[Raw]:
+        found = json.loads(self.kubectl("get", kinds, "-l", selector, "-o", "json"))["items"]
+        return sorted(found, key=lambda raw: (raw["kind"], raw["metadata"]["name"]))
+
+    def condition(self, kind: str) -> Raw:
+        """A condition that speaks of the present spec; empty before."""
+        raw = self.get()
+        generation = raw["metadata"]["generation"]
+        found = (each for each in raw.get("status", {}).get("conditions", ()) if each["type"] == kind)
+        condition = next(found, {})
+        return dict(condition) if condition.get("observedGeneration") == generation else {}
+
+    def await_condition(self, kind: str, status: str = "True", seconds: float = PATIENCE_SECONDS) -> Raw:
+        return eventually(lambda: self.condition(kind), lambda found: found.get("status") == status, seconds)
+
+    def sizes(self) -> dict[str, int]:
+        return {raw["metadata"]["name"]: raw["spec"]["replicas"] for raw in self.list("deployments")}
+
+    def ready_pods(self) -> int:
+        return sum(_is_ready(pod) for pod in self.list("pods"))
+
+
+def _is_ready(pod: Raw) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return "deletionTimestamp" not in pod["metadata"] and any(
+        each["type"] == "Ready" and each["status"] == "True" for each in conditions
+    )
