@@ -62,4 +62,7 @@ def unit(requests: list[Request]) -> str:
 
 def operator_memory(stack: Stack) -> int:
     """Resident bytes of the operator's processes, as the node's kernel counts them."""
-    return sum(process.resident_bytes() for pod in stack.operator_pods() for process in processes_of(pod))
+    processes = [process for pod in stack.operator_pods() for process in processes_of(pod)]
+    if not processes:
+        raise LookupError("the operator has no process on this machine")
+    return sum(process.resident_bytes() for process in processes)

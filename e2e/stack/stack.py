@@ -49,6 +49,9 @@ class Stack:
                 proxy.terminate()
 
     def operator_pods(self) -> list[Document]:
-        """The operator's pods."""
-        selector = "app.kubernetes.io/name=llmfleet"
-        return self.kubectl.inside(chart.NAMESPACE).listed("pods", selector)
+        """The operator's pods; there is at least one, or the stack is broken."""
+        selector = f"app.kubernetes.io/instance={chart.RELEASE}"
+        found = self.kubectl.inside(chart.NAMESPACE).listed("pods", selector)
+        if not found:
+            raise LookupError(f"no pod in {chart.NAMESPACE} carries {selector}")
+        return found

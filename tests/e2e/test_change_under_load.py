@@ -60,11 +60,11 @@ def test_an_operator_killed_midway_of_a_rollout_ends_it_rightly(steady: Fleet, s
         steady.patch(engine={"maxConcurrency": concurrency_of(before) + 1})
         steady.until(lambda seen: seen["status"].get("updatedReplicas") == 1, "the first pod of the new revision")
         killed = [process for pod in stack.operator_pods() for process in processes_of(pod)]
+        assert killed != []
         for process in killed:
             process.kill()
         after = until_replaced(steady, revision_of(before))
         report = load.stop()
-    assert killed != []
     assert_none_failed(report)
     assert after["status"]["readyReplicas"] == 2
     assert sum(status["restartCount"] for pod in stack.operator_pods() for status in containers_of(pod)) >= 1

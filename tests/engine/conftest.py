@@ -1,7 +1,5 @@
 """The real engine on the CPU, installed once, and launchers over it."""
 
-import time
-
 import pytest
 
 from e2e.engine import install, tiny_model
@@ -42,12 +40,11 @@ def launch_real(python, model):
 def pod(launch_real, tmp_path_factory):
     """One ready pod that a module's tests share and leave as it was."""
     pod = launch_real(tmp_path_factory.mktemp("pod"))
-    began = time.monotonic()
-    pod.until_ready(READY_SECONDS)
-    pod.seconds_to_ready = time.monotonic() - began
-    yield pod
-    pod.terminate()
-    pod.wait(30)
+    try:
+        pod.until_ready(READY_SECONDS)
+        yield pod
+    finally:
+        pod.destroy()
 
 
 @pytest.fixture
@@ -61,6 +58,4 @@ def start(launch_real, tmp_path):
 
     yield begin
     for pod in started:
-        if pod.process.poll() is None:
-            pod.terminate()
-            pod.process.wait(30)
+        pod.destroy()

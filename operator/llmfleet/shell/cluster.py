@@ -169,7 +169,7 @@ class NameTaken(Refused):
 def _refusal(status: int, text: bytes) -> FleetError:
     try:
         message = json.loads(text).get("message", "")
-    except ValueError:
+    except (ValueError, AttributeError):  # no JSON, or JSON that is no object: a proxy's words
         message = text[:200].decode(errors="replace")
     if status == HTTPStatus.CONFLICT:
         return Conflict(message)

@@ -50,7 +50,8 @@ class RuntimeClient:
 
     async def _get(self, pod: PodView, path: str, document: type[D]) -> D | None:
         try:
-            async with self._session.get(f"http://{_host(pod.address)}:{STATUS_PORT}{path}") as response:
+            url = f"http://{_host(pod.address)}:{STATUS_PORT}{path}"
+            async with self._session.get(url, allow_redirects=False) as response:
                 page = await response.content.read(LARGEST_PAGE_BYTES)
             return document.model_validate_json(page)
         except (aiohttp.ClientError, TimeoutError, OSError, ValidationError):

@@ -1,5 +1,6 @@
 """Runs the real launcher, as a program, over the stand-in engine."""
 
+import contextlib
 import json
 import os
 import signal
@@ -48,7 +49,7 @@ class Launched:
         code, body = self.get("/status")
         return RuntimeStatus.model_validate_json(body).phase if code == 200 else None
 
-    def until(self, fact, seconds=10.0):
+    def until(self, fact, seconds=40.0):
         """Wait for a fact; fails with the output so far."""
         deadline = time.monotonic() + seconds
         while not fact():
@@ -56,13 +57,13 @@ class Launched:
             assert time.monotonic() < deadline, self.output()
             time.sleep(0.02)
 
-    def until_ready(self, seconds=10.0):
+    def until_ready(self, seconds=40.0):
         self.until(lambda: self.get("/readyz")[0] == 200, seconds)
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
-    def wait(self, seconds=10.0):
+    def wait(self, seconds=40.0):
         """The exit code; the launcher has that long."""
         return self.process.wait(seconds)
 
@@ -72,9 +73,21 @@ class Launched:
     def output(self):
         return (self.folder / "output").read_text()
 
+    def destroy(self):
+        """End it, and the engine with all its workers, whatever state they are in."""
+        if self.process.poll() is None:
+            engines = self.children()
+            self.process.kill()
+            self.process.wait()
+            for engine in engines:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(engine, signal.SIGKILL)
+
+    def children(self):
+        return [*map(int, Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())]
+
     def engine_pid(self):
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return int(children[0])
+        return self.children()[0]
 
 
 def launch(folder, document, path=(), python=sys.executable):

@@ -88,6 +88,14 @@ async def test_a_bad_live_document_is_said_in_the_status(pod):
     assert pod.status().message.startswith("live.json is not valid, number 0 stays")
 
 
+async def test_a_start_that_takes_too_long_says_what_it_was_waiting_for(pod, engine, monkeypatch):
+    monkeypatch.setattr(pod, "_config", pod._config.model_copy(update={"startup_timeout_seconds": 0.1}))
+    monkeypatch.setattr(pod, "_status", pod._status.model_copy(update={"message": "the first request failed: 500"}))
+    farewell = await asyncio.wait_for(pod.live_through(), 5)
+    assert farewell.message == "the engine was not ready after 0.1 s; the first request failed: 500"
+    assert (farewell.reason, engine.stops) == ("EngineDied", [0])
+
+
 async def test_a_drain_with_a_silent_guard_ends_at_the_deadline(pod, engine, monkeypatch):
     monkeypatch.setattr(pod, "_config", pod._config.model_copy(update={"endpoint_lag_seconds": 0.0}))
     monkeypatch.setattr(pod._live, "config", pod._live.config.model_copy(update={"drain_timeout_seconds": 0.2}))
