@@ -1,6 +1,7 @@
 """Reading pods: whatever goes wrong is an absent answer, soon."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 
@@ -11,12 +12,13 @@ from llmfleet.core.pods import Health, PodView
 from llmfleet.core.scaling.load import Sample
 from llmfleet.core.world import Report
 from llmfleet.shell.pods import RuntimeClient
-from llmfleet_runtime.contract import STATUS_PORT, Phase
+from llmfleet_runtime.contract import Phase
 
 STATUS = '{"version": 1, "phase": "Ready", "since": 1.0, "liveNumber": 4, "ofTomorrow": true}'
 LOAD = '{"version": 1, "started": 1.0, "inFlight": 3, "running": 2, "waiting": 1}'
-ADDRESS = "127.0.0.77"
-"""An address of its own, since pods listen on a fixed port."""
+ADDRESS = "127.0.0.1"
+GONE = "127.0.0.2"
+Pages = dict[str, str | float]
 
 
 def at(address: str) -> PodView:
@@ -26,9 +28,16 @@ def at(address: str) -> PodView:
 
 
 @pytest.fixture
-async def pages() -> AsyncIterator[dict[str, str | float]]:
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+async def pages(port: int) -> AsyncIterator[Pages]:
     """What the pod answers by path; a number is how long it thinks about it, seconds."""
-    told: dict[str, str | float] = {"/status": STATUS, "/load": LOAD}
+    told: Pages = {"/status": STATUS, "/load": LOAD}
 
     async def respond(request: web.Request) -> web.Response:
         answer = told[request.path]
@@ -42,19 +51,19 @@ async def pages() -> AsyncIterator[dict[str, str | float]]:
     app.router.add_get("/{path:.*}", respond)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, ADDRESS, STATUS_PORT).start()
+    await web.TCPSite(runner, ADDRESS, port).start()
     yield told
     await runner.cleanup()
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[RuntimeClient]:
-    made = RuntimeClient()
+async def client(port: int) -> AsyncIterator[RuntimeClient]:
+    made = RuntimeClient(port)
     yield made
     await made.close()
 
 
-async def test_a_pod_tells_its_status_and_load(client: RuntimeClient, pages: dict) -> None:
+async def test_a_pod_tells_its_status_and_load(client: RuntimeClient, pages: Pages) -> None:
     report = (await client.reports([at(ADDRESS)]))[f"uid-{ADDRESS}"]
     assert report.status
     assert (report.status.phase, report.status.live_number, report.in_flight) == (Phase.READY, 4, 3)
@@ -62,29 +71,29 @@ async def test_a_pod_tells_its_status_and_load(client: RuntimeClient, pages: dic
 
 
 @pytest.mark.parametrize("page", ["", "<html>", "null", "[]", '{"version": 2}', "x" * 1_000_000, '"' + "x" * 1_000_000])
-async def test_a_page_that_makes_no_sense_is_an_absent_answer(client: RuntimeClient, pages: dict, page: str) -> None:
+async def test_a_page_that_makes_no_sense_is_an_absent_answer(client: RuntimeClient, pages: Pages, page: str) -> None:
     pages |= {"/status": page, "/load": page}
     assert await client.reports([at(ADDRESS)]) == {f"uid-{ADDRESS}": Report()}
     assert await client.samples([at(ADDRESS)]) == (Sample(),)
 
 
 async def test_a_pod_that_is_gone_is_an_absent_answer(client: RuntimeClient) -> None:
-    assert await client.samples([at("127.0.0.78"), at("")]) == (Sample(), Sample())
+    assert await client.samples([at(GONE), at("")]) == (Sample(), Sample())
 
 
-async def test_a_hanging_pod_holds_up_neither_the_tick_nor_its_neighbours(client: RuntimeClient, pages: dict) -> None:
+async def test_a_hanging_pod_holds_up_neither_the_tick_nor_its_neighbours(client: RuntimeClient, pages: Pages) -> None:
     pages["/load"] = 30.0
     begun = time.monotonic()
     assert await client.samples([at(ADDRESS)] * 20) == (Sample(),) * 20
     assert time.monotonic() - begun < 4
 
 
-async def test_answers_stand_in_the_order_of_the_pods(client: RuntimeClient, pages: dict) -> None:
-    found = await client.samples([at("127.0.0.78"), at(ADDRESS), at("127.0.0.79")])
+async def test_answers_stand_in_the_order_of_the_pods(client: RuntimeClient, pages: Pages) -> None:
+    found = await client.samples([at(GONE), at(ADDRESS), at(GONE)])
     assert found == (Sample(), Sample(2.0, 1.0), Sample())
 
 
-async def test_a_pod_sends_the_operator_nowhere_else(client: RuntimeClient, pages: dict) -> None:
+async def test_a_pod_sends_the_operator_nowhere_else(client: RuntimeClient, pages: Pages, port: int) -> None:
     """Else a pod could have the operator ask any address in its stead."""
-    pages |= {"/load": f"http://{ADDRESS}:{STATUS_PORT}/elsewhere", "/elsewhere": LOAD}
+    pages |= {"/load": f"http://{ADDRESS}:{port}/elsewhere", "/elsewhere": LOAD}
     assert await client.samples([at(ADDRESS)]) == (Sample(),)

@@ -90,7 +90,9 @@ def configure(scene: Scene) -> Iterator[Action]:
         yield Apply(ref, manifest, "", f"the engine document of revision {scene.revision}")
     live, seconds = scene.observed.live, scene.deployment.spec.lifecycle.drain_timeout_seconds
     if live is None or live.drain_timeout_seconds != seconds:
-        live = LiveConfig(number=(live.number if live else 0) + 1, drain_timeout_seconds=seconds)
+        seen = [report.status.live_number for report in scene.observed.reports.values() if report.status]
+        number = max([live.number if live else 0, *seen])
+        live = LiveConfig(number=number + 1, drain_timeout_seconds=seconds)
     yield from _apply(scene, manifests.live_config(scene.deployment, live), f"live document {live.number}")
 
 

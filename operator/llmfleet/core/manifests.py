@@ -111,14 +111,15 @@ def is_current(manifest: Manifest, live: Mapping[str, Any]) -> bool:
 
     The second half finds an edit by hand: each member we set must read as we set it (the server only adds),
     and a selector must be ours alone: one label more and it selects nothing.
-    A pod template is left out of it, since the server normalises quantities in it; our intent cannot change it.
     """
     intended = {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind", "metadata")}
-    if manifest["kind"] == "Deployment":
-        intended = {"spec": {"replicas": manifest["spec"]["replicas"]}}
     stamp = manifest["metadata"]["annotations"][names.INTENT_ANNOTATION]
     annotations = live["metadata"].get("annotations") or {}
     return annotations.get(names.INTENT_ANNOTATION) == stamp and _within(intended, live)
+
+
+_NORMALISED = frozenset({"resources", "sizeLimit"})
+"""Members with quantities, which the server writes in its own way."""
 
 
 def _within(intended: Any, live: Any) -> bool:
@@ -126,6 +127,7 @@ def _within(intended: Any, live: Any) -> bool:
         return isinstance(live, Mapping) and all(
             value == live.get(key) if key == "selector" else _within(value, live.get(key))
             for key, value in intended.items()
+            if key not in _NORMALISED
         )
     if isinstance(intended, list):
         same_length = isinstance(live, list) and len(intended) == len(live)

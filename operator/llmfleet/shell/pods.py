@@ -21,8 +21,9 @@ LARGEST_PAGE_BYTES = 65_536
 class RuntimeClient:
     """Reads pods by their address; whatever goes wrong is an absent answer."""
 
-    def __init__(self) -> None:
-        """Call inside a running loop."""
+    def __init__(self, port: int = STATUS_PORT) -> None:
+        """Call inside a running loop. Pods of the fleet all listen on the contract's port."""
+        self._port = port
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
             connector=aiohttp.TCPConnector(limit=MOST_AT_ONCE, force_close=True),
@@ -50,7 +51,7 @@ class RuntimeClient:
 
     async def _get(self, pod: PodView, path: str, document: type[D]) -> D | None:
         try:
-            url = f"http://{_host(pod.address)}:{STATUS_PORT}{path}"
+            url = f"http://{_host(pod.address)}:{self._port}{path}"
             async with self._session.get(url, allow_redirects=False) as response:
                 page = await response.content.read(LARGEST_PAGE_BYTES)
             return document.model_validate_json(page)

@@ -81,13 +81,18 @@ class Operator:
     async def lead(self, stop: asyncio.Event) -> None:
         """Work as the leader until told to stop. NotLeader when the Lease is lost."""
         self.metrics.leader.set(1)
-        await self._list_first()
         async with asyncio.TaskGroup() as group:
-            loops = [self._lease.keep(), self._watch(stop), self._relist_regularly(), self._heartbeat()]
-            tasks = [group.create_task(loop) for loop in loops]
+            tasks = [group.create_task(loop) for loop in (self._lease.keep(), self._heartbeat(), self._work(stop))]
             await stop.wait()
             for task in tasks:
                 task.cancel()
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        """List everything, then watch."""
+        await self._list_first()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch(stop))
+            group.create_task(self._relist_regularly())
 
     async def close(self) -> None:
         """End the passes under way."""
@@ -123,7 +128,6 @@ class Operator:
                 self._is_listed = True
             except FleetError as error:
                 log.warning("listing: %s; again in %.0f s", error, WATCH_RESTART_SECONDS)
-                self._lease.check()
                 await asyncio.sleep(WATCH_RESTART_SECONDS)
 
     async def _relist(self) -> None:
