@@ -162,7 +162,7 @@ class Simulator:
             self.leaving[name] -= 1
             if not self.leaving[name]:
                 for table in (self.leaving, self.pods, self.ages, self.live_numbers):
-                    table.pop(name, None)  # type: ignore[attr-defined]
+                    table.pop(name, None)  # type: ignore[attr-defined]  # because tables differ
                 self.counter += 1
 
     def _schedule(self) -> None:

@@ -97,7 +97,7 @@ def _kubeconfig(folder: Path, name: str, server: str) -> str:
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)  # noqa: TID251 - certificates begin at the machine's own time
+    now = dt.datetime.now(dt.UTC)  # noqa: TID251 because certificates begin at the machine's own time
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

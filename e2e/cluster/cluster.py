@@ -47,7 +47,7 @@ class Cluster:
     def kubectl(
         self,
         *arguments: str,
-        input: str | None = None,  # noqa: A002 - called as in subprocess.run
+        input: str | None = None,  # noqa: A002 because subprocess.run names it so
         check: bool = True,
         timeout: float | None = 120,
     ) -> str:

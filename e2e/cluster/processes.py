@@ -74,7 +74,7 @@ def kill(folder: Path, chosen: Callable[[Process], bool] | None = None) -> None:
         targets = {p.pid: p for p in running(folder) if chosen is None or chosen(p)}
         if not targets:
             return
-        end(targets, lambda pid, known=targets: _read(pid) == known[pid])  # type: ignore[misc]
+        end(targets, lambda pid, known=targets: _read(pid) == known[pid])  # type: ignore[misc] # because of the default
 
 
 def end(pids: Iterable[int], ours: Callable[[int], bool]) -> None:

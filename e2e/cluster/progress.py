@@ -26,7 +26,7 @@ class Report(Protocol):
 class Silent:
     """Shows nothing."""
 
-    def step(self, title: str, then: str = "") -> AbstractContextManager[None]:  # noqa: ARG002 - nothing is shown
+    def step(self, title: str, then: str = "") -> AbstractContextManager[None]:  # noqa: ARG002 because it shows nothing
         """Run the block."""
         return nullcontext()
 

@@ -75,7 +75,7 @@ class Stage:
 
     def plan(self, url: str, **changes: float) -> Plan:
         """A load against this fleet, bounded in time."""
-        return Plan(url, self.model_name, seconds=400, **changes)  # type: ignore[arg-type] # numbers of either kind
+        return Plan(url, self.model_name, seconds=400, **changes)  # type: ignore[arg-type] # because either kind of number serves
 
     def count(self, requests: int, failures: int) -> None:
         """Add to the totals of the last table."""

@@ -21,7 +21,7 @@ def main() -> None:
     def get_context(method: str | None = None) -> BaseContext:
         return original("fork" if method == "spawn" else method)
 
-    multiprocessing.get_context = get_context  # type: ignore[assignment]
+    multiprocessing.get_context = get_context  # type: ignore[assignment]  # because that is the point
     # Objects that the collector never touches stay in pages that both processes share.
     os.register_at_fork(before=gc.freeze)
     del sys.argv[0]

@@ -69,7 +69,7 @@ def test_down_leaves_no_trace_of_the_smaller_profiles(untouched: Snapshot, profi
 @pytest.mark.parametrize("attempt", range(KILLS))
 def test_down_leaves_no_trace_when_up_is_killed(untouched: Snapshot, usual_seconds: float, attempt: int) -> None:
     moment = random.Random(SEED + attempt).uniform(0.1, usual_seconds)
-    print(f"LLMFLEET_SEED={SEED} attempt {attempt}: SIGKILL after {moment:.2f} s of about {usual_seconds:.2f} s")  # noqa: T201 - to repeat it
+    print(f"LLMFLEET_SEED={SEED} attempt {attempt}: SIGKILL after {moment:.2f} s of about {usual_seconds:.2f} s")  # noqa: T201 because it repeats the run
     stop_up(signal.SIGKILL, moment)
     down()
     assert host.difference(untouched, host.snapshot()) == {}

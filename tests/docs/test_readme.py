@@ -11,7 +11,7 @@ TASKS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["poe"]["tas
 
 def commands(prefix: str) -> set[str]:
     """The words that follow the prefix in code blocks and code spans."""
-    code = re.findall(r"```(?:sh|bash|console)?\n(.*?)```|`([^`\n]+)`", README, re.DOTALL)
+    code = re.findall(r"```\w*\n(.*?)```|`([^`\n]+)`", README, re.DOTALL)
     text = "\n".join(block or span for block, span in code)
     return set(re.findall(rf"(?:^|\s){re.escape(prefix)} ([a-z][a-z-]*)", text, re.MULTILINE))
 

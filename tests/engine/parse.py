@@ -15,7 +15,7 @@ CANDIDATES = ("1", "0.5", "auto", "{}", "x", "8,16")
 
 def parser():
     from vllm.entrypoints.launchers.cli_args import make_arg_parser  # noqa: PLC0415 because it takes ten seconds
-    from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: PLC0415
+    from vllm.utils.argparse_utils import FlexibleArgumentParser  # noqa: PLC0415 because it is only there in the engine's environment
 
     return make_arg_parser(FlexibleArgumentParser())
 

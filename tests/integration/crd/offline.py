@@ -127,7 +127,7 @@ def _program(expression: str) -> celpy.Runner:
 
 
 def _quantity(text: celtypes.Value) -> celtypes.Value:
-    number, suffix = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(text)).groups()  # type: ignore[union-attr]  # the pattern held
+    number, suffix = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(text)).groups()  # type: ignore[union-attr]  # because the pattern held
     return celtypes.DoubleType(float(number) * _SUFFIXES.get(suffix, 1.0))
 
 

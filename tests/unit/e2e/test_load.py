@@ -64,7 +64,7 @@ async def until(wanted: Callable[[], bool]) -> None:
 
 async def load(handler: Handler, **changes: object) -> Report:
     async with serving(handler) as url:
-        return await drive(Plan(url, "tiny", **{"clients": 2, "requests": 4, "seconds": 5, **changes}))  # type: ignore[arg-type] # loose on purpose
+        return await drive(Plan(url, "tiny", **{"clients": 2, "requests": 4, "seconds": 5, **changes}))  # type: ignore[arg-type] # because loose
 
 
 async def test_whole_streams_are_answered_and_their_tokens_are_the_servers_count() -> None:
@@ -213,7 +213,7 @@ async def test_time_bounds_a_load() -> None:
 @pytest.mark.parametrize("bound", [{"seconds": 1e9}, {"requests": 10**9}, {"seconds": 0}])
 def test_a_load_without_bounds_is_refused(bound: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="at most"):
-        Plan("http://127.0.0.1:1", "tiny", **bound)  # type: ignore[arg-type] # the point of the test
+        Plan("http://127.0.0.1:1", "tiny", **bound)  # type: ignore[arg-type] # because that is the point
 
 
 def test_percentiles_are_values_that_were_measured() -> None:
