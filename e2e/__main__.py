@@ -121,7 +121,7 @@ class Progress:
             print(f"\r\033[K{text[:columns]}", end="", file=self.out, flush=True)
         elif now - self.spoken > QUIET_SECONDS:
             self.spoken = now
-            print(text, file=self.out, flush=True)
+            print(text[:120], file=self.out, flush=True)
 
     def done(self) -> None:
         """Say how long the step took."""
