@@ -34,13 +34,24 @@ def port() -> int:
         return int(probe.getsockname()[1])
 
 
+async def in_segments(request: web.Request, text: str) -> web.StreamResponse:
+    answer = web.StreamResponse()
+    await answer.prepare(request)
+    for start in range(0, len(text), 30):
+        await answer.write(text[start : start + 30].encode())
+        await asyncio.sleep(0.01)
+    return answer
+
+
 @pytest.fixture
 async def pages(port: int) -> AsyncIterator[Pages]:
     """What the pod answers by path; a number is how long it thinks about it, seconds."""
     told: Pages = {"/status": STATUS, "/load": LOAD}
 
-    async def respond(request: web.Request) -> web.Response:
+    async def respond(request: web.Request) -> web.StreamResponse:
         answer = told[request.path]
+        if request.path in str(told.get("segments")):
+            return await in_segments(request, str(answer))
         if str(answer).startswith("http://"):
             raise web.HTTPFound(str(answer))
         if isinstance(answer, float):
@@ -97,3 +108,8 @@ async def test_a_pod_sends_the_operator_nowhere_else(client: RuntimeClient, page
     """Else a pod could have the operator ask any address in its stead."""
     pages |= {"/load": f"http://{ADDRESS}:{port}/elsewhere", "/elsewhere": LOAD}
     assert await client.samples([at(ADDRESS)]) == (Sample(),)
+
+
+async def test_a_page_that_arrives_in_segments_is_read_whole(client: RuntimeClient, pages: Pages) -> None:
+    pages["segments"] = "/load"
+    assert await client.samples([at(ADDRESS)]) == (Sample(running=2, waiting=1),)

@@ -53,10 +53,19 @@ class RuntimeClient:
         try:
             url = f"http://{_host(pod.address)}:{self._port}{path}"
             async with self._session.get(url, allow_redirects=False) as response:
-                page = await response.content.read(LARGEST_PAGE_BYTES)
-            return document.model_validate_json(page)
+                return document.model_validate_json(await _page(response))
         except (aiohttp.ClientError, TimeoutError, OSError, ValidationError):
             return None
+
+
+async def _page(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body, up to the limit; what is longer is cut and then no document."""
+    page = b""
+    async for segment in response.content.iter_any():
+        page += segment
+        if len(page) >= LARGEST_PAGE_BYTES:
+            break
+    return page[:LARGEST_PAGE_BYTES]
 
 
 def _host(address: str) -> str:

@@ -33,6 +33,37 @@ def test_at_rest_nothing_is_written_but_the_lease(start: Start, fleet: Fleet, us
     assert leases
 
 
+FULL = {
+    "accelerator": {"products": ["NVIDIA-H100-80GB-HBM3"]},
+    "engine": {
+        "maxModelLen": 512,
+        "env": [{"name": "EMPTY", "value": ""}],
+        "args": [{"name": "enable-auto-tool-choice"}],
+    },
+    "resources": {"requests": {"cpu": "0.5", "memory": "1024Mi"}, "limits": {"cpu": 2}, "sharedMemory": "2048Mi"},
+    "pod": {
+        "labels": {"empty": ""},
+        "annotations": {"empty": ""},
+        "nodeSelector": {"type": "kwok"},
+        "tolerations": [{"key": "a", "operator": "Equal", "value": ""}, {"operator": "Exists"}],
+        "topologySpread": [{"topologyKey": "kubernetes.io/hostname"}],
+        "imagePullSecrets": ["none"],
+    },
+    "service": {"port": 80, "annotations": {"empty": ""}},
+}
+
+
+def test_nothing_of_a_full_spec_comes_back_as_an_edit(start: Start, fleet: Fleet, user: str, audit: AuditLog) -> None:
+    """The server writes quantities in its own way, leaves empty texts out and fills defaults in."""
+    start()
+    fleet.create(**FULL)
+    fleet.await_condition("Ready")
+    position = rest(audit, user)
+    fleet.kubectl("annotate", "llm", "qwen", "example.com/poke=1")
+    assert rest(audit, user) > position
+    assert [str(each) for each in audit.writes(position, user)] == []
+
+
 def test_the_object_itself_is_never_written_but_its_status(
     start: Start, fleet: Fleet, user: str, audit: AuditLog
 ) -> None:

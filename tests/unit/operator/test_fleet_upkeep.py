@@ -1,5 +1,6 @@
 """What a fleet does beside its size: live documents, edits by hand, pruning."""
 
+import copy
 import json
 
 import pytest
@@ -84,6 +85,8 @@ def test_a_spoilt_live_document_is_written_anew(text: str) -> None:
     [
         ("Deployment", {"spec": {"replicas": 0}}),
         ("Deployment", {"spec": {"replicas": 9}}),
+        ("Deployment", {"spec": {"template": {"spec": {"containers": [{"name": "engine", "image": "mine:1"}]}}}}),
+        ("Deployment", {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 1}}}}),
         ("Service", {"spec": {"ports": [{**PORT, "port": 1}]}}),
         ("Service", {"spec": {"ports": [PORT, {**PORT, "name": "more", "port": 1}]}}),
         ("Service", {"spec": {"selector": {"app": "mine"}}}),
@@ -112,6 +115,25 @@ def test_an_edit_by_hand_is_put_back(kind: str, edit: Raw) -> None:
 def test_what_the_server_adds_is_no_edit(kind: str, edit: Raw) -> None:
     made = [merged(each, edit) if each["kind"] == kind else each for each in children(ONE)]
     assert actions(look(ONE, made, [pod(revision(ONE), ready())])) == ()
+
+
+def test_what_the_server_writes_in_its_own_way_is_no_edit() -> None:
+    """Quantities, and the empty text of a toleration, which it leaves out."""
+    taint = {"key": "a", "operator": "Equal", "value": ""}
+    raw = deployment(with_spec(replicas=1, resources={"limits": {"cpu": "0.5"}}, pod={"tolerations": [taint]}))
+    made = copy.deepcopy(children(raw))
+    spec = made[-1]["spec"]["template"]["spec"]
+    spec["containers"][0]["resources"]["limits"]["cpu"] = "500m"
+    del spec["tolerations"][0]["value"]
+    assert actions(look(raw, made, [pod(revision(raw), ready())])) == ()
+
+
+def test_a_live_document_made_anew_is_newer_than_what_pods_run_on() -> None:
+    kept = [each for each in children(ONE) if each["metadata"]["name"] != "qwen-live"]
+    one = pod(revision(ONE), ready())
+    apply = actions(look(ONE, kept, [one], {one["metadata"]["uid"]: report(live_number=7)}))[0]
+    assert isinstance(apply, Apply)
+    assert json.loads(apply.manifest["data"]["live.json"])["number"] == 8
 
 
 def test_what_belonged_to_an_empty_revision_goes_but_its_record() -> None:
