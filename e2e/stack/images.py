@@ -16,7 +16,11 @@ from e2e.cluster import Cluster, ClusterError, images, layout
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONSTRAINTS = ROOT / "e2e" / "constraints.txt"
-COMMON = ("pyproject.toml", "README.md", "LICENSE", "operator/llmfleet", "runtime/llmfleet_runtime")
+INPUTS = {
+    "operator": ("pyproject.toml", "README.md", "LICENSE", "operator/llmfleet", "runtime/llmfleet_runtime"),
+    "runtime": ("runtime/llmfleet_runtime",),
+}
+"""What each image is made from, beside its Containerfile."""
 
 
 class Built(NamedTuple):
@@ -51,7 +55,7 @@ def build_runtime(engine: Path) -> Built:
 def stage(image: str) -> Path:
     """A folder with exactly the image's inputs: nothing else is a change, and edits meanwhile do not mix in."""
     context = empty_context(image)
-    for name in (*COMMON, f"{image}/Containerfile"):
+    for name in (*INPUTS[image], f"{image}/Containerfile"):
         source, target = ROOT / name, context / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
