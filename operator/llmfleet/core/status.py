@@ -62,7 +62,7 @@ def _conditions(observed: Observed, plan: Plan, found: Verdict) -> tuple[Conditi
         return condition(type_, status, reason, message, observed.generation)
 
     ready, idle = observed.ready(), observed.deployment is not None and plan.desired == 0
-    serving = f"{ready} of {plan.desired} wanted replicas answer"
+    serving = f"{ready} answer, {plan.desired} wanted"
     available = Reason.SCALED_TO_ZERO if idle else Reason.SERVING if ready else Reason.NO_READY_REPLICAS
     under_way = found.reason if found.reconciling else Reason.SETTLED
     stuck = found.reason if found.stalled else Reason.NO_FAILURE

@@ -132,7 +132,7 @@ def _complete(case: _Case) -> Verdict | None:
 
 def _under_way(case: _Case) -> Verdict:
     observed, plan = case.observed, case.plan
-    ready = f"{observed.ready(plan.revision)} of {plan.desired} replicas of revision {plan.revision} are ready"
+    ready = f"{observed.ready(plan.revision)} ready of {plan.desired} wanted in revision {plan.revision}"
     if any(size for revision, size in observed.fleets().items() if revision != plan.revision):
         return Verdict(State.RECONCILING, Reason.ROLLING_OUT, f"{ready}; {_with_previous(case)}")
     if observed.ready() == 0:

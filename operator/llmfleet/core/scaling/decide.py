@@ -94,7 +94,8 @@ def decide(policy: Policy, memory: Memory, size: int, tick: Tick, now: float) ->
     stable = summarize(memory.ticks, now, policy.stable_window_seconds)
     panic = summarize(memory.ticks, now, policy.panic_window_seconds)
     if panic.coverage < policy.least_coverage:
-        heard = f"{tick.heard} of {tick.ready} ready pods report their load; holding {size}"
+        seconds = f"{panic.coverage:.0%} within {policy.panic_window_seconds:.0f} s"
+        heard = f"{tick.heard} of {tick.ready} ready pods report their load, {seconds}; holding {size}"
         step = _bounded(policy, Step(size, Why.NO_DATA, (heard,)))
         return Decision(step.replicas, step.why, "; ".join(step.said), load_seen=False), memory
     capacity = float(policy.max_concurrency or memory.busiest)
