@@ -25,6 +25,8 @@ from e2e.cluster.layout import Profile
 from e2e.cluster.progress import Report
 from e2e.cluster.sweep import footprint_path
 
+_YOUNG_SECONDS = 2.0
+
 
 class Bootstrap:
     """One start of one profile."""
@@ -155,10 +157,12 @@ class Bootstrap:
         processes.start(self._folder, component, command, environment)
 
     def _await(self, component: str, done: Callable[[], bool], *, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
         while not done():
+            # A process that has only just been started may not be its program yet, and is not gone for that.
+            young = time.monotonic() - began < _YOUNG_SECONDS
             alive = any(p.component == component and p.is_daemon for p in processes.running(self._folder))
-            if not alive or time.monotonic() > deadline:
+            if not (alive or young) or time.monotonic() - began > seconds:
                 reason = f"was not ready after {seconds:.0f} s" if alive else "ended"
                 log = self._folder / "logs" / f"{component}.log"
                 last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
