@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e.cluster import Cluster, Profile, up
+from e2e.cluster import Cluster, Profile
+from tests.clusters import with_crd
 
 CHART = Path(__file__).parents[3] / "charts" / "llmfleet"
 CRD = CHART.parents[1] / "crds" / "llmdeployments.yaml"
@@ -18,10 +19,7 @@ Render = Callable[[dict[str, Any]], list[dict[str, Any]]]
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """The API server alone, with our CRD; its folder of programs holds helm."""
-    made = up(Profile.API)
-    made.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
-    made.kubectl("wait", "--for=condition=Established", "crd/llmdeployments.llmfleet.io", "--timeout=30s")
-    return made
+    return with_crd(Profile.API)
 
 
 @pytest.fixture

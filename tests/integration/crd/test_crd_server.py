@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from e2e.cluster import Cluster, ClusterError
+from tests.clusters import CRD
 from tests.integration.crd.casefile import smallest
-from tests.integration.crd.conftest import CRD
 from tests.integration.crd.server import Server
 
 pytestmark = pytest.mark.cluster

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster import Cluster, Profile, up
+from e2e.cluster import Cluster, Profile
 from e2e.stack.audit import AuditLog
+from tests.clusters import with_crd
 from tests.integration.operator.fleet import Fleet
 from tests.integration.operator.operator_process import OperatorProcess, eventually, kubeconfig_of
 
 REPOSITORY = Path(__file__).parents[3]
-CRD = REPOSITORY / "crds" / "llmdeployments.yaml"
 CHART = REPOSITORY / "charts" / "llmfleet"
 Start = Callable[..., OperatorProcess]
 
@@ -20,10 +20,7 @@ Start = Callable[..., OperatorProcess]
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """Kept running for the next session."""
-    made = up(Profile.CONTROL)
-    made.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
-    made.kubectl("wait", "--for=condition=Established", "crd/llmdeployments.llmfleet.io", "--timeout=30s")
-    return made
+    return with_crd(Profile.CONTROL)
 
 
 @pytest.fixture
