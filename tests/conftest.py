@@ -13,7 +13,21 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 # Else pytest-asyncio asks for the present loop, asyncio makes one, and nobody closes it: a ResourceWarning at the end.
 asyncio.set_event_loop(None)
 
-LEVELS = ("unit", "property", "golden", "contract", "wire", "integration", "e2e", "engine", "docs", "cluster")
+pytest_plugins = ("tests.catalogue.plugin",)
+
+LEVELS = (
+    "unit",
+    "property",
+    "golden",
+    "contract",
+    "wire",
+    "docs",
+    "catalogue",
+    "integration",
+    "e2e",
+    "engine",
+    "cluster",
+)
 
 
 @pytest.hookimpl(trylast=True)

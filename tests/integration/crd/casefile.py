@@ -2,7 +2,8 @@
 
 An entry places each value of ``accept`` and ``refuse`` at the path ``at`` of the smallest legal object. ``[]`` in a
 path is a list with one entry, ``*`` a map with one key; ``beside`` holds what such an entry needs besides.
-``of`` names the constraint; ``says`` what a refusal must say, by default the field and what is allowed.
+``of`` names the constraint; ``says`` what a refusal must say, by default the field and what is allowed;
+``row`` the rows of the catalogue that it proves.
 With ``old`` the object is stored with that value first and then updated.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from llmfleet_runtime.contract import ALLOWED_ARGUMENTS
@@ -32,6 +34,13 @@ class Case:
     document: dict[str, Any]
     old: dict[str, Any] | None
     says: tuple[str, ...] = field(default=())
+    rows: tuple[str, ...] = ()
+    """Rows of the catalogue that it proves."""
+
+    @property
+    def param(self) -> Any:
+        """It as a parameter of a test, marked with its rows."""
+        return pytest.param(self, id=self.name, marks=[pytest.mark.proves(*self.rows)] if self.rows else [])
 
     @property
     def path(self) -> str:
@@ -55,7 +64,7 @@ def smallest() -> dict[str, Any]:
 
 
 def _expand(path: Path, entry: dict[str, Any]) -> Iterator[Case]:
-    says = entry.get("says", ())
+    says, row = entry.get("says", ()), entry.get("row", ())
     for at in [entry["at"]] if isinstance(entry["at"], str) else entry["at"]:
         old = _placed(at, entry["old"], entry) if "old" in entry else None
         for accepted in (True, False):
@@ -69,6 +78,7 @@ def _expand(path: Path, entry: dict[str, Any]) -> Iterator[Case]:
                     document=_placed(at, value, entry),
                     old=old,
                     says=(says,) if isinstance(says, str) else tuple(says),
+                    rows=(row,) if isinstance(row, str) else tuple(row),
                 )
 
 

@@ -1,0 +1,66 @@
+"""Which tests prove which rows, asked of pytest itself."""
+
+import contextlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.catalogue.plugin import RESULTS, rows_of
+from tests.catalogue.rows import Row
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The tests of one row: function -> last result over its parameters."""
+
+    row: Row
+    tests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The folders under ``tests`` that prove it."""
+        return tuple(dict.fromkeys(test.split("/")[1] for test in self.tests))
+
+    @property
+    def result(self) -> str:
+        """The worst of its tests; empty without one."""
+        return worst(self.tests.values())
+
+
+def worst(results: object) -> str:
+    """One word for several results."""
+    found = set(results)  # type: ignore[call-overload] because callers give iterables of texts
+    return next((each for each in ("failed", NOT_RUN, "skipped", "passed") if each in found), "")
+
+
+class _Collector:
+    def __init__(self) -> None:
+        self.rows: dict[str, set[str]] = {}
+        self.results: dict[str, str] = {}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.rows = {item.nodeid: rows_of(item) for item in session.items}
+        self.results = session.config.cache.get(RESULTS, {}) if session.config.cache else {}
+
+
+def proofs(known: Mapping[str, Row]) -> dict[str, Proof]:
+    """Every row with its tests; raises RuntimeError with pytest's words when they cannot be collected."""
+    collector, said = _Collector(), io.StringIO()
+    with contextlib.redirect_stdout(said):
+        status = pytest.main(
+            ["--collect-only", "-qq", "--assert=plain", "-p", "no:randomly", "tests"], plugins=[collector]
+        )
+    if status != pytest.ExitCode.OK:
+        raise RuntimeError(f"the tests cannot be collected:\n{said.getvalue()[-2000:]}")
+    return {each: Proof(row, _tests_of(each, collector.rows, collector.results)) for each, row in known.items()}
+
+
+def _tests_of(row: str, rows: Mapping[str, set[str]], results: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for test in sorted(each for each, proved in rows.items() if row in proved):
+        found.setdefault(test.split("[")[0], []).append(results.get(test, NOT_RUN))
+    return {test: worst(each) for test, each in found.items()}
