@@ -2,12 +2,14 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from llmfleet import names
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.api.workload import AcceleratorType
 from llmfleet.core import manifests
+from llmfleet.core.capacity import Capacity, Node
 from llmfleet.core.revision import revision_of
 from llmfleet.core.template import Defaults, freeze
 from llmfleet.core.world import Observed, Report, observe
@@ -221,9 +223,18 @@ def annotated(annotations: Mapping[str, str]) -> Modifier:
     return with_metadata(annotations=dict(annotations))
 
 
-def report(live_number: int = 1, in_flight: int | None = 0, **facts: Any) -> Report:
+def report(
+    live_number: int = 1, in_flight: int | None = 0, idle_seconds: float | None = None, **facts: Any
+) -> Report:
     """What a ready pod says of itself."""
-    return Report(RuntimeStatus(phase=Phase.READY, since=0.0, live_number=live_number, **facts), in_flight)
+    status = RuntimeStatus(phase=Phase.READY, since=0.0, live_number=live_number, **facts)
+    return Report(status, in_flight, idle_seconds)
+
+
+def gpus_free(count: int, **labels: str) -> Capacity:
+    """One node with so many free GPUs and plenty of everything else."""
+    free = {"nvidia.com/gpu": Decimal(count), "cpu": Decimal(64), "memory": Decimal(2**40), "pods": Decimal(110)}
+    return Capacity((Node(labels, (), free),))
 
 
 def look(

@@ -24,6 +24,7 @@ LEVELS = (
     "docs",
     "catalogue",
     "integration",
+    "faults",
     "e2e",
     "engine",
     "cluster",

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmfleet.core.capacity import Capacity
 from llmfleet.core.plan import Annotate, Apply, Delete, Ref
 from llmfleet.core.pods import PodView
 from llmfleet.core.scaling.load import Sample
@@ -98,6 +99,16 @@ class FakePods:
         return tuple(self.load or Sample() for _ in pods)
 
 
+@dataclass
+class FakeRoom:
+    """``ports.Room`` over the simulator."""
+
+    world: Simulator
+
+    async def read(self) -> Capacity | None:
+        return self.world.observe().capacity
+
+
 class FakeOperator:
     """The two loops over one simulated object, without queue and watch."""
 
@@ -107,7 +118,7 @@ class FakeOperator:
         events = Events(self.cluster, self.clock.rfc3339)
         parts: dict[str, Any] = {"cache": self.cache, "cluster": self.cluster, "pods": self.pods, "clock": self.clock}
         parts |= {"metrics": Metrics(), "events": events}
-        self.reconciler = Reconciler(defaults=DEFAULTS, **parts)
+        self.reconciler = Reconciler(defaults=DEFAULTS, room=FakeRoom(world), **parts)
         self.autoscaler = Autoscaler(settings=settings or Settings(), **parts)
         self.metrics = parts["metrics"]
 

@@ -5,7 +5,8 @@ Time is counted in steps. Nothing is random: what goes wrong is said by whoever 
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from llmfleet import names
@@ -28,6 +29,8 @@ class Simulator:
 
     raw: Raw
     gpus: int = 8
+    sees_nodes: bool = True
+    """Whether the operator may read what is free."""
     bad: set[str] = field(default_factory=set)
     """Revisions whose pods crash instead of becoming ready."""
     objects: dict[Ref, Raw] = field(default_factory=dict)
@@ -58,11 +61,17 @@ class Simulator:
     def observe(self) -> Observed:
         """One look, with the reports of the ready pods."""
         reports = {self.pods[name]["metadata"]["uid"]: self._report(name) for name in self.pods if self.is_ready(name)}
-        return builders.look(self.raw, list(self.objects.values()), list(self.pods.values()), reports)
+        observed = builders.look(self.raw, list(self.objects.values()), list(self.pods.values()), reports)
+        return replace(observed, capacity=builders.gpus_free(self._free()) if self.sees_nodes else None)
 
     def plan(self, observed: Observed | None = None) -> Plan:
         """What the operator would do."""
-        return fleet.plan(observed or self.observe(), builders.DEFAULTS)
+        return fleet.plan(observed or self.observe(), builders.DEFAULTS, self.now)
+
+    @property
+    def now(self) -> str:
+        """The wall clock: ten seconds a step."""
+        return (datetime.fromisoformat(builders.NOW) + timedelta(seconds=10 * self.clock)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def act(self, actions: Iterable[Action]) -> None:
         """Carry actions out in order. Conflict when one was decided on something that has changed."""
@@ -71,7 +80,7 @@ class Simulator:
 
     def record(self, observed: Observed, plan: Plan) -> None:
         """Write the status where its meaning changed."""
-        derived = as_members(status.derive(observed, plan, Outcomes(), builders.NOW))
+        derived = as_members(status.derive(observed, plan, Outcomes(), self.now))
         kept = {key: value for key, value in self.raw.get("status", {}).items() if key == "autoscaling"}
         if {**derived, **kept} != self.raw.get("status"):
             self.raw = {**self.raw, "status": {**derived, **kept}}
@@ -91,7 +100,7 @@ class Simulator:
             before = self.counter
             plan = self.operate()
             self.step()
-            if not plan.actions and self.counter == before and not self._moving():
+            if not plan.actions and self.counter == before and not self._moving() and plan.recheck_after is None:
                 return number
         raise AssertionError(f"still moving after {steps} steps: {self.sizes()}, {plan.actions}")
 
@@ -166,7 +175,7 @@ class Simulator:
                 self.counter += 1
 
     def _schedule(self) -> None:
-        free = self.gpus - sum(self._is_placed(name) for name in self.pods)
+        free = self._free()
         for name in [name for name in self.pods if not self._is_placed(name) and name not in self.leaving]:
             modifier = (
                 builders.starting() if free > 0 else builders.unschedulable("0/1 nodes: Insufficient nvidia.com/gpu")
@@ -174,6 +183,9 @@ class Simulator:
             placed = builders.together(builders.with_spec(nodeName="node"), modifier) if free > 0 else modifier
             self._become(name, _with(self.pods[name], placed))
             free -= 1
+
+    def _free(self) -> int:
+        return self.gpus - sum(self._is_placed(name) for name in self.pods)
 
     def _grow(self) -> None:
         """Starting pods become ready, or crash; stumbled ones answer again."""

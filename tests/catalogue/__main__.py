@@ -23,17 +23,16 @@ def main(*, check: bool, mutating: bool, names: tuple[str, ...]) -> None:
     known = rows()
     if unknown := [name for name in names if name not in known]:
         raise click.UsageError(f"no such row: {', '.join(unknown)}")
-    try:
-        found = proofs(known)
-    except RuntimeError as error:
-        raise click.ClickException(str(error)) from error
+    found, problem = proofs(known)
     chosen = [proof for name, proof in found.items() if not names or name in names]
     if mutating:
         sys.exit(_mutate(chosen))
+    for line in () if check else printed(chosen):
+        click.echo(line)
+    if problem:
+        raise click.ClickException(f"not all tests could be collected; the page stays as it is:\n{problem}")
     if check:
         sys.exit(_check(page(found.values())))
-    for line in printed(chosen):
-        click.echo(line)
     PAGE.write_text(page(found.values()), encoding="utf-8")
 
 

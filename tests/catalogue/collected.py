@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,6 +11,8 @@ from tests.catalogue.plugin import RESULTS, rows_of
 from tests.catalogue.rows import Row
 
 NOT_RUN = "not run"
+COLLECT = ("--collect-only", "--continue-on-collection-errors", "-qq", "--assert=plain", "-p", "no:randomly")
+"""Plain, because pytest can rewrite no module that is loaded already, and ours is."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Proof:
         return worst(self.tests.values())
 
 
-def worst(results: object) -> str:
+def worst(results: Iterable[str]) -> str:
     """One word for several results."""
-    found = set(results)  # type: ignore[call-overload] because callers give iterables of texts
+    found = set(results)
     return next((each for each in ("failed", NOT_RUN, "skipped", "passed") if each in found), "")
 
 
@@ -47,19 +49,17 @@ class _Collector:
         self.results = session.config.cache.get(RESULTS, {}) if session.config.cache else {}
 
 
-def proofs(known: Mapping[str, Row]) -> dict[str, Proof]:
-    """Every row with its tests; raises RuntimeError with pytest's words when they cannot be collected."""
+def proofs(known: Mapping[str, Row]) -> tuple[dict[str, Proof], str]:
+    """Every row with its tests, and pytest's last words where some tests cannot be collected."""
     collector, said = _Collector(), io.StringIO()
     with contextlib.redirect_stdout(said):
-        status = pytest.main(
-            ["--collect-only", "-qq", "--assert=plain", "-p", "no:randomly", "tests"], plugins=[collector]
-        )
-    if status != pytest.ExitCode.OK:
-        raise RuntimeError(f"the tests cannot be collected:\n{said.getvalue()[-2000:]}")
-    return {each: Proof(row, _tests_of(each, collector.rows, collector.results)) for each, row in known.items()}
+        status = pytest.main([*COLLECT, "tests"], plugins=[collector])
+    found = {each: Proof(row, tests_of(each, collector.rows, collector.results)) for each, row in known.items()}
+    return found, "" if status == pytest.ExitCode.OK else said.getvalue()[-2000:]
 
 
-def _tests_of(row: str, rows: Mapping[str, set[str]], results: Mapping[str, str]) -> dict[str, str]:
+def tests_of(row: str, rows: Mapping[str, set[str]], results: Mapping[str, str]) -> dict[str, str]:
+    """The functions that prove a row, with their worst result; ``rows`` and ``results`` are by node id."""
     found: dict[str, list[str]] = {}
     for test in sorted(each for each, proved in rows.items() if row in proved):
         found.setdefault(test.split("[")[0], []).append(results.get(test, NOT_RUN))

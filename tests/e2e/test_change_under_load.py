@@ -1,5 +1,7 @@
 """Pods leave, revisions change and the operator dies while real streams run; no client may notice."""
 
+import pytest
+
 from e2e.bench import drain
 from e2e.load import Background
 from e2e.stack import Fleet, Stack, chart
@@ -31,6 +33,7 @@ def busy(fleet: Fleet) -> Background:
     return load_on(fleet, clients=drain.CLIENTS, max_tokens=drain.TOKENS)
 
 
+@pytest.mark.proves("R56", "F38")
 def test_a_pod_is_deleted_twice_under_open_streams_and_no_request_fails(steady: Fleet) -> None:
     with busy(steady) as load:
         streams = [drain.delete_one(steady, load) for _ in range(2)]
@@ -89,6 +92,7 @@ def test_an_invalid_edit_is_refused_with_field_and_value_while_the_fleet_serves(
     assert steady.get()["metadata"]["generation"] == before["metadata"]["generation"]
 
 
+@pytest.mark.proves("R09", "R59", "S41")
 def test_an_edit_that_cannot_be_realised_leaves_the_fleet_serving_and_says_so(steady: Fleet) -> None:
     before = steady.get()
     serving = {pod["metadata"]["name"] for pod in steady.pods() if is_staying(pod)}

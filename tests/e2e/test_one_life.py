@@ -41,6 +41,7 @@ def ask(fleet: Fleet, path: str, body: Document | None = None) -> Document:
     return answer
 
 
+@pytest.mark.proves("R01")
 def test_an_applied_object_becomes_ready_and_its_service_answers(tiny: Fleet) -> None:
     seen = tiny.get()
     assert [condition(seen, kind)["status"] for kind in ("Ready", "Available", "Reconciling", "Stalled")] == [
@@ -72,6 +73,7 @@ def test_load_scales_out_and_quiet_scales_in_and_no_request_fails(tiny: Fleet) -
     assert all(entry["reason"] and entry["message"] for entry in grown["status"]["autoscaling"]["history"])
 
 
+@pytest.mark.proves("R02", "R46")
 def test_at_rest_the_operator_writes_nothing_and_never_touches_the_object(tiny: Fleet, stack: Stack) -> None:
     position = rest.wait_for_quiet(stack)
     # The minute at rest is what is tested.
@@ -84,6 +86,7 @@ def test_at_rest_the_operator_writes_nothing_and_never_touches_the_object(tiny: 
     assert rest.operator_memory(stack) < rest.MOST_BYTES
 
 
+@pytest.mark.proves("R15")
 def test_deleting_the_object_leaves_nothing_behind(stack: Stack) -> None:
     fleet = stack.fleet("brief")
     fleet.apply(sample("brief", autoscaling=None, replicas=2))

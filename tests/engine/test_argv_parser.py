@@ -70,6 +70,7 @@ def test_vllm_accepts_every_allowed_argument_in_our_form(answer):
     assert answer["refused"] == []
 
 
+@pytest.mark.proves("R70", "S62")
 def test_hostile_texts_arrive_as_the_one_value_they_are_for(answer):
     for line, parsed in zip(LINES, answer["parsed"], strict=False):
         model = next(item for item in line if item.startswith("--model=")).removeprefix("--model=")
@@ -78,6 +79,7 @@ def test_hostile_texts_arrive_as_the_one_value_they_are_for(answer):
         assert (parsed["host"], parsed["port"], parsed["api_key"]) == ("'0.0.0.0'", "8000", "None")
 
 
+@pytest.mark.proves("R55")
 def test_every_typed_field_means_to_vllm_what_it_means_to_us(answer):
     parsed = answer["parsed"][-1]
     assert {name: parsed[name] for name in EXPECTED} == EXPECTED

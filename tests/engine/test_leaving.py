@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from llmfleet_runtime.contract import ExitCode, Phase
 from tests.engine.clients import Tally, stream, swarm
@@ -15,6 +16,7 @@ from tests.engine.conftest import READY_SECONDS
 LAG_SECONDS = 8.0
 
 
+@pytest.mark.proves("R56", "F38")
 async def test_sixteen_clients_lose_nothing_when_their_pod_leaves(start):
     pod = start(endpointLagSeconds=LAG_SECONDS, drainTimeoutSeconds=120)
     await asyncio.to_thread(pod.until_ready, READY_SECONDS)
@@ -36,6 +38,7 @@ async def test_sixteen_clients_lose_nothing_when_their_pod_leaves(start):
     assert LAG_SECONDS <= farewell.seconds < LAG_SECONDS + 10
 
 
+@pytest.mark.proves("R56")
 async def test_a_long_stream_outlives_the_lag_and_the_deadline_ends_another(start):
     pod = start(endpointLagSeconds=1, drainTimeoutSeconds=120)
     await asyncio.to_thread(pod.until_ready, READY_SECONDS)

@@ -26,6 +26,7 @@ def test_it_says_what_the_engine_chose(pod):
     assert status.kv_cache_tokens > status.max_model_len
 
 
+@pytest.mark.proves("R55")
 def test_it_completes_and_chats(pod):
     text = post(pod, "/v1/completions", {"model": "tiny", "prompt": "hello", "max_tokens": 12, "temperature": 0})
     chat = {"model": "tiny", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 12}
@@ -74,6 +75,7 @@ async def test_a_client_that_leaves_is_not_in_flight(pod):
     assert (await asyncio.to_thread(load, pod)).in_flight == 0
 
 
+@pytest.mark.proves("R72")
 @pytest.mark.parametrize(
     "path",
     [

@@ -81,6 +81,7 @@ async def test_a_pod_tells_its_status_and_load(client: RuntimeClient, pages: Pag
     assert await client.samples([at(ADDRESS)]) == (Sample(2.0, 1.0),)
 
 
+@pytest.mark.proves("R61", "R78", "F39")
 @pytest.mark.parametrize("page", ["", "<html>", "null", "[]", '{"version": 2}', "x" * 1_000_000, '"' + "x" * 1_000_000])
 async def test_a_page_that_makes_no_sense_is_an_absent_answer(client: RuntimeClient, pages: Pages, page: str) -> None:
     pages |= {"/status": page, "/load": page}
@@ -92,6 +93,7 @@ async def test_a_pod_that_is_gone_is_an_absent_answer(client: RuntimeClient) -> 
     assert await client.samples([at(GONE), at("")]) == (Sample(), Sample())
 
 
+@pytest.mark.proves("R61", "F39")
 async def test_a_hanging_pod_holds_up_neither_the_tick_nor_its_neighbours(client: RuntimeClient, pages: Pages) -> None:
     pages["/load"] = 30.0
     begun = time.monotonic()

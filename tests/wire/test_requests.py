@@ -50,6 +50,7 @@ async def test_a_new_child_is_applied_after_a_look_at_who_has_its_name(
     assert wire.requests[1].body == MANIFEST
 
 
+@pytest.mark.proves("R14", "S83")
 @pytest.mark.parametrize("owners", [[], [{"uid": "other", "controller": True}], [{"uid": UID}]])
 async def test_a_foreign_child_of_the_name_is_not_written(api: ApiServer, wire: Wire, owners: list) -> None:
     wire.respond = lambda _: (200, {"metadata": {"ownerReferences": owners}})
@@ -158,6 +159,7 @@ async def test_a_server_that_cannot_be_reached_is_unavailable() -> None:
         await client.close()
 
 
+@pytest.mark.proves("R26")
 @pytest.mark.parametrize("write", sorted(WRITES))
 async def test_nothing_is_written_without_leadership(client: ApiClient, wire: Wire, write: str) -> None:
     def not_leader() -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import kopf
+import pytest
 import yaml
 from kubernetes.aio.client import ApiClient
 
@@ -86,6 +87,7 @@ async def a_whole_life(client: ApiClient, world: Simulator) -> None:
     await lease.release()
 
 
+@pytest.mark.proves("R66")
 async def test_the_chart_grants_what_is_used_and_nothing_else(client: ApiClient, wire: Wire) -> None:
     world = Simulator(deployment(with_spec(replicas=2)))
     wire.respond = Simulated(world)
@@ -97,6 +99,7 @@ async def test_the_chart_grants_what_is_used_and_nothing_else(client: ApiClient,
     }
 
 
+@pytest.mark.proves("R46")
 async def test_only_the_status_of_the_object_is_ever_written(client: ApiClient, wire: Wire) -> None:
     world = Simulator(deployment(with_spec(replicas=2)))
     wire.respond = Simulated(world)

@@ -87,12 +87,14 @@ def test_the_crd_can_be_left_to_someone_else(render: Render) -> None:
     assert "CustomResourceDefinition" not in kinds
 
 
+@pytest.mark.proves("R66")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_no_role_names_secrets_or_a_wildcard(render: Render, variant: str) -> None:
     words = [word for rule in rules(render(VARIANTS[variant])) for member in rule.values() for word in member]
     assert not {"*", "secrets", "pods/exec", "escalate", "bind", "impersonate"} & set(words)
 
 
+@pytest.mark.proves("R67")
 def test_a_namespaced_install_has_nothing_cluster_wide_but_the_crd(render: Render) -> None:
     objects = render(VARIANTS["namespaced"])
     assert {each["kind"] for each in objects if "namespace" not in each["metadata"]} == {"CustomResourceDefinition"}

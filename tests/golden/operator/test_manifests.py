@@ -6,7 +6,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from llmfleet.core.fleet import plan
 from llmfleet.core.plan import Apply
-from tests.builders import DEFAULTS, deployment, look, with_autoscaling, with_spec
+from tests.builders import DEFAULTS, NOW, deployment, look, with_autoscaling, with_spec
 
 FULL = (
     with_autoscaling(2, 8),
@@ -55,8 +55,9 @@ def golden(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(JSONSnapshotExtension)
 
 
+@pytest.mark.proves("R31")
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_the_children_of_a_new_fleet(case: str, golden: SnapshotAssertion) -> None:
-    found = plan(look(CASES[case]), DEFAULTS)
+    found = plan(look(CASES[case]), DEFAULTS, NOW)
     applied = [each for each in found.actions if isinstance(each, Apply)]
     assert {str(each.ref): dict(each.manifest) for each in applied} == golden

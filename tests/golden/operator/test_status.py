@@ -60,6 +60,6 @@ CASES = {
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_the_status_of(case: str, snapshot: SnapshotAssertion) -> None:
     observed = CASES[case]
-    found = derive(observed, fleet.plan(observed, DEFAULTS), Outcomes(), NOW)
+    found = derive(observed, fleet.plan(observed, DEFAULTS, NOW), Outcomes(), NOW)
     told = {key: value for key, value in as_members(found).items() if key != "operatorVersion"}
     assert told == snapshot.use_extension(JSONSnapshotExtension)

@@ -38,6 +38,7 @@ def test_what_a_case_calls_legal_is_admitted_and_read_back_as_written(clean: Ser
     assert answer["spec"] == case.document["spec"]
 
 
+@pytest.mark.proves("R33", "R34")
 @pytest.mark.parametrize("case", [case.param for case in CASES if not case.accepted])
 def test_a_refusal_by_the_server_names_the_field_and_what_is_allowed(clean: Server, case: Case) -> None:
     status, answer = ask(clean, case)

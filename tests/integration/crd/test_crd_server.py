@@ -26,6 +26,7 @@ def fleet(server: Server) -> Iterator[dict[str, Any]]:
     server.delete("case")
 
 
+@pytest.mark.proves("R35")
 def test_the_crd_is_structural_and_its_names_are_taken(cluster: Cluster) -> None:
     conditions = yaml.safe_load(cluster.kubectl("get", "crd", FLEETS, "-o", "yaml"))["status"]["conditions"]
     states = {each["type"]: each["status"] for each in conditions}
@@ -34,11 +35,13 @@ def test_the_crd_is_structural_and_its_names_are_taken(cluster: Cluster) -> None
     assert "NonStructuralSchema" not in states
 
 
+@pytest.mark.proves("R36")
 def test_explain_prints_the_descriptions(cluster: Cluster) -> None:
     text = " ".join(cluster.kubectl("explain", "llm.spec.engine.maxModelLen").split())
     assert "Longest prompt plus answer, tokens. Default:" in text
 
 
+@pytest.mark.proves("R39")
 def test_the_status_of_a_new_object_says_that_nothing_was_observed(fleet: dict[str, Any]) -> None:
     assert fleet["status"] == {"observedGeneration": -1}
 
@@ -47,6 +50,7 @@ def test_no_default_is_written_into_the_spec(fleet: dict[str, Any]) -> None:
     assert fleet["spec"] == {"model": {"uri": "hf://org/name"}, "replicas": 2}
 
 
+@pytest.mark.proves("R37")
 def test_columns_show_readiness_reason_replicas_and_model(cluster: Cluster, fleet: dict[str, Any]) -> None:
     status = {
         "readySummary": "1/2",
@@ -59,6 +63,7 @@ def test_columns_show_readiness_reason_replicas_and_model(cluster: Cluster, flee
     assert row.split()[:5] == ["case", "False", "Starting", "1/2", "hf://org/name"]
 
 
+@pytest.mark.proves("R49")
 def test_scale_changes_the_replicas_and_reports_the_selector(
     cluster: Cluster, server: Server, fleet: dict[str, Any]
 ) -> None:
@@ -70,6 +75,7 @@ def test_scale_changes_the_replicas_and_reports_the_selector(
     assert scale["status"] == {"replicas": 2, "selector": "llmfleet.io/uid=1"}
 
 
+@pytest.mark.proves("S9")
 def test_scale_is_refused_while_autoscaling_is_set(cluster: Cluster, server: Server, fleet: dict[str, Any]) -> None:
     fleet["spec"]["autoscaling"] = {"maxReplicas": 4, "targets": {"queueDepth": 4}}
     assert server.update(fleet, keep=True)[0] == 200
@@ -77,12 +83,14 @@ def test_scale_is_refused_while_autoscaling_is_set(cluster: Cluster, server: Ser
         cluster.kubectl("scale", "llm/case", "--replicas=3")
 
 
+@pytest.mark.proves("S1")
 def test_a_misspelt_field_is_refused_by_apply(cluster: Cluster) -> None:
     document = smallest() | {"spec": {"model": {"url": "hf://org/name", "uri": "hf://org/name"}}}
     with pytest.raises(ClusterError, match=r'unknown field "spec.model.url"'):
         cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump(document))
 
 
+@pytest.mark.proves("R32")
 def test_an_old_object_that_a_new_rule_would_refuse_can_still_be_edited_elsewhere(
     cluster: Cluster, server: Server, fleet: dict[str, Any]
 ) -> None:

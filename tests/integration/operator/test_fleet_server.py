@@ -38,6 +38,7 @@ def watched_floor(fleet: Fleet) -> Iterator[list[int]]:
         thread.join()
 
 
+@pytest.mark.proves("R01", "R50", "R54")
 def test_a_new_object_becomes_a_ready_fleet_of_owned_children(fleet: Fleet) -> None:
     fleet.create()
     ready = fleet.await_condition("Ready")
@@ -58,6 +59,7 @@ def test_a_new_object_becomes_a_ready_fleet_of_owned_children(fleet: Fleet) -> N
     assert (status["replicas"], status["readyReplicas"], status["readySummary"]) == (2, 2, "2/2")
 
 
+@pytest.mark.proves("R59")
 def test_an_edit_of_the_engine_replaces_pods_without_dropping_below_the_size(fleet: Fleet) -> None:
     fleet.create()
     fleet.await_condition("Ready")
@@ -84,6 +86,7 @@ def test_a_spec_that_changes_no_pod_restarts_none(fleet: Fleet) -> None:
     assert {pod["metadata"]["uid"] for pod in fleet.list("pods")} == pods
 
 
+@pytest.mark.proves("R49")
 def test_the_scale_subresource_sizes_the_fleet(fleet: Fleet) -> None:
     fleet.create()
     fleet.await_condition("Ready")
@@ -99,6 +102,7 @@ def test_the_scale_subresource_sizes_the_fleet(fleet: Fleet) -> None:
     assert fleet.list("poddisruptionbudgets") == []
 
 
+@pytest.mark.proves("R08", "F21", "F22")
 def test_what_was_edited_by_hand_is_put_back(fleet: Fleet) -> None:
     fleet.create()
     fleet.await_condition("Ready")
@@ -115,6 +119,7 @@ def test_what_was_edited_by_hand_is_put_back(fleet: Fleet) -> None:
     fleet.await_condition("Ready")
 
 
+@pytest.mark.proves("R14", "S83")
 def test_a_foreign_service_of_the_name_is_left_alone_and_said_and_its_end_is_noticed(fleet: Fleet) -> None:
     fleet.kubectl("create", "service", "clusterip", "qwen", "--tcp=1234")
     fleet.create()
@@ -137,6 +142,7 @@ def test_a_fleet_that_finds_no_gpu_waits_and_is_not_stalled(fleet: Fleet) -> Non
     assert fleet.condition("Stalled")["status"] == "False"
 
 
+@pytest.mark.proves("R33", "S65")
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
@@ -155,6 +161,7 @@ def test_an_invalid_edit_is_refused_and_the_fleet_goes_on(fleet: Fleet, edit: di
     assert fleet.get() == before
 
 
+@pytest.mark.proves("R15")
 def test_deleting_the_object_takes_everything_with_it(fleet: Fleet) -> None:
     fleet.create()
     fleet.await_condition("Ready")
@@ -162,6 +169,7 @@ def test_deleting_the_object_takes_everything_with_it(fleet: Fleet) -> None:
     eventually(lambda: len(fleet.list(f"{KINDS},pods")), lambda count: count == 0)
 
 
+@pytest.mark.proves("R17", "S86")
 def test_a_name_born_again_is_a_new_fleet(fleet: Fleet) -> None:
     fleet.create(replicas=1)
     fleet.await_condition("Ready")

@@ -22,6 +22,7 @@ def rest(audit: AuditLog, user: str) -> int:
             return audit.end()
 
 
+@pytest.mark.proves("R02")
 def test_at_rest_nothing_is_written_but_the_lease(start: Start, fleet: Fleet, user: str, audit: AuditLog) -> None:
     start()
     fleet.create()
@@ -53,6 +54,7 @@ FULL = {
 }
 
 
+@pytest.mark.proves("R02")
 def test_nothing_of_a_full_spec_comes_back_as_an_edit(start: Start, fleet: Fleet, user: str, audit: AuditLog) -> None:
     """The server writes quantities in its own way, leaves empty texts out and fills defaults in."""
     start()
@@ -64,6 +66,7 @@ def test_nothing_of_a_full_spec_comes_back_as_an_edit(start: Start, fleet: Fleet
     assert [str(each) for each in audit.writes(position, user)] == []
 
 
+@pytest.mark.proves("R46")
 def test_the_object_itself_is_never_written_but_its_status(
     start: Start, fleet: Fleet, user: str, audit: AuditLog
 ) -> None:
@@ -79,6 +82,7 @@ def test_the_object_itself_is_never_written_but_its_status(
     assert {each.subresource for each in of_object} == {"status"}
 
 
+@pytest.mark.proves("R66")
 def test_the_chart_grants_all_that_is_asked(start: Start, fleet: Fleet, user: str, audit: AuditLog) -> None:
     position = audit.end()
     start()
@@ -106,6 +110,7 @@ def test_killed_midway_and_started_again_it_goes_on_and_nothing_is_lost(start: S
     assert fleet.ready_pods() == 2
 
 
+@pytest.mark.proves("R30")
 def test_an_edit_while_the_operator_is_away_is_acted_on_when_it_is_back(start: Start, fleet: Fleet) -> None:
     first = start()
     fleet.create()
@@ -116,6 +121,7 @@ def test_an_edit_while_the_operator_is_away_is_acted_on_when_it_is_back(start: S
     eventually(fleet.ready_pods, lambda ready: ready == 3)
 
 
+@pytest.mark.proves("R26")
 def test_the_second_replica_waits_and_takes_over_within_seconds(start: Start, fleet: Fleet) -> None:
     first = start()
     second = start("second", until_leading=False)
@@ -129,6 +135,7 @@ def test_the_second_replica_waits_and_takes_over_within_seconds(start: Start, fl
     fleet.await_condition("Ready")
 
 
+@pytest.mark.proves("R26")
 def test_a_killed_leader_is_replaced_after_its_lease(start: Start, fleet: Fleet) -> None:
     first = start()
     second = start("second", until_leading=False)
@@ -148,6 +155,7 @@ def test_health_and_metrics_answer(start: Start, fleet: Fleet) -> None:
     eventually(lambda: operator.page("/metrics")[1], lambda text: gauge in text, seconds=10)
 
 
+@pytest.mark.proves("R27")
 def test_sigterm_ends_it_cleanly_and_gives_the_lease_back(start: Start, fleet: Fleet) -> None:
     operator = start()
     assert operator.terminate() == 0

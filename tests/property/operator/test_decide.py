@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ def replay(policy: Policy, size: int, rounds: list[list[Sample]]) -> tuple[list[
     return decisions, memory
 
 
+@pytest.mark.proves("R60")
 @given(policies(st.none() | st.integers(1, 16)), SIZES, ROUNDS)
 def test_decisions_stay_within_bounds(policy: Policy, size: int, rounds: list[list[Sample]]) -> None:
     decisions, _ = replay(policy, size, rounds)
@@ -101,6 +103,7 @@ def test_where_a_constant_load_settles_the_queue_is_within_its_target(policy: Po
     assert demand <= capacity + 1e-6 or settled == policy.max_replicas
 
 
+@pytest.mark.proves("R61", "F39")
 @given(policies(), SIZES, ROUNDS, st.integers(1, 80))
 def test_silence_never_changes_a_size_within_bounds(
     policy: Policy, size: int, rounds: list[list[Sample]], silent: int

@@ -65,6 +65,7 @@ def is_as_wanted(world: World) -> bool:
     return world.sizes().get(of) == size and world.ready(of) == size and len(world.pods) == size
 
 
+@pytest.mark.proves("R04")
 @given(ACCIDENTS)
 def test_every_history_ends_in_a_fleet_that_is_as_its_spec_says(events: list) -> None:
     """Among them: passes killed after any of their actions."""
@@ -77,6 +78,7 @@ def test_every_history_ends_in_a_fleet_that_is_as_its_spec_says(events: list) ->
     assert ready["status"] == "True"
 
 
+@pytest.mark.proves("R02")
 @given(EVENTS)
 def test_at_rest_there_is_nothing_to_do(events: list) -> None:
     world = fleet()
@@ -90,6 +92,7 @@ def test_at_rest_there_is_nothing_to_do(events: list) -> None:
     assert world.counter == before
 
 
+@pytest.mark.proves("R05")
 @pytest.mark.parametrize("edit", [{"engine": {"maxModelLen": 700}}, {"replicas": 4}, {"replicas": 1}, {"replicas": 0}])
 def test_killed_after_each_action_it_still_converges(edit: dict) -> None:
     """Every prefix of every plan on the way from one settled fleet to another."""
@@ -125,6 +128,7 @@ def test_no_pass_takes_a_ready_pod_that_is_wanted(events: list) -> None:
         floor_held(fork, fork.raw["spec"]["replicas"], lambda fork=fork: fork.act(fork.plan().actions))
 
 
+@pytest.mark.proves("R59")
 @given(EVENTS)
 def test_an_edit_never_drops_the_fleet_below_what_is_wanted_and_was_there(events: list) -> None:
     """Over a whole rollout, however interrupted; a pod that an earlier, lower size gave up is not there any more."""
@@ -145,6 +149,7 @@ def test_at_most_one_pod_more_than_wanted_is_ever_asked_for(events: list) -> Non
         assert sum(world.sizes().values()) <= most + 1
 
 
+@pytest.mark.proves("R06", "F19")
 @settings(max_examples=60)
 @given(EVENTS, st.integers(0, 6), st.floats(0, 1))
 def test_a_stale_view_does_no_harm(events: list, age: int, share: float) -> None:
@@ -171,6 +176,7 @@ def test_a_stale_view_does_no_harm(events: list, age: int, share: float) -> None
     assert is_as_wanted(world)
 
 
+@pytest.mark.proves("R09", "R59")
 @FEW
 @given(st.integers(1, 4), st.lists(STEPS, max_size=4), SIZES)
 def test_a_bad_new_revision_never_takes_a_ready_old_pod(size: int, steps: list, later: int) -> None:

@@ -15,7 +15,7 @@ from llmfleet.core.render import render
 from llmfleet.core.revision import revision_of
 from llmfleet.core.template import freeze
 from llmfleet_runtime.contract import EngineConfig
-from tests.builders import DEFAULTS, UID, Raw, deployment, look, parsed, with_spec
+from tests.builders import DEFAULTS, NOW, UID, Raw, deployment, look, parsed, with_spec
 
 EVIL = (
     "'", '"', "\n", "\r\n", "\t", "{{ 7 * 7 }}", "{% raw %}", "{#", "$(HOME)", "`id`", "--flag", "- item", "a: b",
@@ -64,7 +64,7 @@ def made(text: str, field: str) -> list[Raw]:
     """All children of a fleet whose field says this; ValidationError when the text is refused."""
     raw = deployment(with_spec(**FIELDS[field](text)))
     parsed(raw)
-    return [dict(each.manifest) for each in plan(look(raw), DEFAULTS).actions if isinstance(each, Apply)]
+    return [dict(each.manifest) for each in plan(look(raw), DEFAULTS, NOW).actions if isinstance(each, Apply)]
 
 
 def skeleton(value: Any) -> Any:
@@ -74,6 +74,7 @@ def skeleton(value: Any) -> Any:
     return [skeleton(each) for each in value] if isinstance(value, list) else type(value).__name__
 
 
+@pytest.mark.proves("R70", "S62", "S63")
 @pytest.mark.parametrize("field", sorted(each for each in FIELDS if not each.endswith("key") and each != "model.uri"))
 @given(text=TEXTS)
 def test_a_text_changes_no_shape_and_arrives_byte_for_byte(field: str, text: str) -> None:
@@ -101,6 +102,7 @@ def _strings(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
+@pytest.mark.proves("R70", "S63")
 @pytest.mark.parametrize("field", sorted(each for each in FIELDS if each.endswith("key")))
 @given(text=TEXTS)
 def test_a_key_arrives_byte_for_byte(field: str, text: str) -> None:
@@ -111,6 +113,7 @@ def test_a_key_arrives_byte_for_byte(field: str, text: str) -> None:
     assert text in _strings(children[-1])
 
 
+@pytest.mark.proves("R70", "S51", "S62")
 @given(TEXTS, TEXTS, TEXTS, st.lists(TEXTS, min_size=1, max_size=3))
 def test_the_engine_document_is_what_the_spec_says_byte_for_byte(value: str, env: str, name: str, served: list) -> None:
     engine = {"args": [{"name": "tool-call-parser", "value": value}], "env": [{"name": "A", "value": env}]}
@@ -129,6 +132,7 @@ def test_the_engine_document_is_what_the_spec_says_byte_for_byte(value: str, env
     assert recorded == frozen
 
 
+@pytest.mark.proves("R70", "S63")
 @given(st.dictionaries(TEXTS, TEXTS, max_size=5))
 def test_a_template_places_any_value_as_it_is(data: dict[str, str]) -> None:
     values = {"metadata": {"name": "a", "uid": UID}, "immutable": True, "data": data}

@@ -1,5 +1,6 @@
 """next_sizes holds its promises for any fleet."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ def kept_ready(sides: dict[str, Side], sizes: dict[str, int]) -> int:
     return sum(min(side.ready, sizes[name]) for name, side in sides.items())
 
 
+@pytest.mark.proves("R59")
 @settings(max_examples=600)
 @given(*FLEETS)
 def test_no_ready_pod_is_taken_that_the_floor_needs(desired: int, current: Side, old: list[Side]) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,6 +82,7 @@ def test_served_names_arrive_in_order_and_none_is_an_option(names, platform):
         assert not any(name.startswith("-") for name in names)
 
 
+@pytest.mark.proves("R70", "S62")
 @given(NAMES, st.one_of(st.none(), HOSTILE), PLATFORMS)
 def test_an_extra_argument_arrives_whole_under_an_allowed_name(name, value, platform):
     plain = arguments(EngineConfig(model="m", served_names=("a",)), platform)
@@ -95,6 +97,7 @@ def test_an_extra_argument_arrives_whole_under_an_allowed_name(name, value, plat
     assert new in expected
 
 
+@pytest.mark.proves("R70", "S51")
 @given(st.one_of(st.sampled_from(["TZ", "A_B", "LD_PRELOAD", "https_proxy"]), HOSTILE), HOSTILE, PLATFORMS)
 def test_a_variable_arrives_whole_under_its_own_name(name, value, platform):
     config = EngineConfig(model="m", served_names=("a",), env=(NamedValue(name=name, value=value),))

@@ -23,6 +23,7 @@ def test_what_is_admitted_can_be_read_by_the_operator(case: Case) -> None:
     Spec.model_validate(case.document["spec"])
 
 
+@pytest.mark.proves("R33")
 @pytest.mark.parametrize("case", [case.param for case in CASES if not case.accepted])
 def test_a_refusal_names_the_field_and_what_is_allowed(case: Case) -> None:
     said = "\n".join(judge(SCHEMA, case.document, case.old))
@@ -31,6 +32,7 @@ def test_a_refusal_names_the_field_and_what_is_allowed(case: Case) -> None:
     assert [part for part in expected if part not in said] == [], said
 
 
+@pytest.mark.proves("R33")
 @pytest.mark.parametrize("accepted", [True, False], ids=["accepted", "refused"])
 def test_every_constraint_has_a_case(*, accepted: bool) -> None:
     def is_covered(constraint: Constraint) -> bool:

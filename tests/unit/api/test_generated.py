@@ -65,6 +65,7 @@ def test_generating_twice_changes_nothing(tmp_path: Path) -> None:
     assert generate(tmp_path) == []
 
 
+@pytest.mark.proves("R36")
 def test_every_field_says_what_it_is() -> None:
     short = [path for path, each in fields(root_schema()) if len(each.get("description", "")) < 20]
     assert short == ["metadata"]  # which Kubernetes describes and lets nobody else describe
@@ -75,6 +76,7 @@ def test_only_structural_keywords_appear() -> None:
     assert {path: extra for path, extra in found.items() if extra} == {}
 
 
+@pytest.mark.proves("R39")
 def test_the_status_starts_as_not_observed() -> None:
     assert root_schema()["properties"]["status"]["default"] == {"observedGeneration": -1}
 

@@ -70,6 +70,7 @@ async def test_an_idle_fleet_goes_back_to_its_minimum() -> None:
     assert (made.world.ready(), recorded(made)["desired"]) == (1, 1)
 
 
+@pytest.mark.proves("R61", "F39")
 async def test_silent_pods_hold_the_size_and_say_so() -> None:
     made = await settled()
     await look(made, 12, BUSY)

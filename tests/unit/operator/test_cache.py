@@ -45,12 +45,14 @@ def test_children_without_an_owner_make_no_fleet(cache: Cache) -> None:
     assert (cache.owner(KEY), cache.keys()) == (None, [])
 
 
+@pytest.mark.proves("R06", "F19")
 @pytest.mark.parametrize(("number", "expected"), [(4, "5"), (5, "5"), (6, "6"), (10, "10")])
 def test_an_older_version_never_replaces_a_newer_one(cache: Cache, number: int, expected: str) -> None:
     cache.put(version(SERVICE, number))
     assert held(cache) == [expected]
 
 
+@pytest.mark.proves("R17", "S86")
 def test_a_name_born_again_replaces_its_forerunner(cache: Cache) -> None:
     cache.put(version(SERVICE, 2, uid="another"))
     assert held(cache) == ["2"]
@@ -78,6 +80,7 @@ def test_managed_fields_are_not_kept(cache: Cache) -> None:
     assert "managedFields" not in cache.children(KEY)[0]["metadata"]
 
 
+@pytest.mark.proves("R07")
 def test_a_listing_drops_what_vanished(cache: Cache) -> None:
     assert cache.replace([], KINDS, cache.versions()) == {KEY}
     assert held(cache) == []

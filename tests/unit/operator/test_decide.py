@@ -96,6 +96,7 @@ def test_growth_starts_at_one_from_an_empty_fleet() -> None:
     assert Replay(0).look([]).replicas == 1
 
 
+@pytest.mark.proves("R60")
 def test_shrinking_waits_for_the_hold_down_time() -> None:
     replay = Replay(4)
     replay.run(32, 120)
@@ -135,6 +136,7 @@ def test_bounds(demand: float, size: int, expected: int, why: Why) -> None:
     assert (decision.replicas, decision.why) == (expected, why)
 
 
+@pytest.mark.proves("R61")
 @pytest.mark.parametrize(
     "samples",
     [

@@ -10,6 +10,7 @@ from llmfleet.core.world import Observed
 from tests import builders
 from tests.builders import (
     DEFAULTS,
+    NOW,
     UID,
     Raw,
     annotated,
@@ -32,7 +33,7 @@ OLD = deployment(with_spec(replicas=1, engine={"maxModelLen": 512}))
 
 
 def made(observed: Observed) -> Plan:
-    return plan(observed, DEFAULTS)
+    return plan(observed, DEFAULTS, NOW)
 
 
 def said(found: Plan) -> list[str]:
@@ -72,6 +73,7 @@ def test_a_new_fleet_is_made_in_the_order_in_which_it_is_needed() -> None:
     ]
 
 
+@pytest.mark.proves("R02")
 @pytest.mark.parametrize("raw", [ONE, TWO, ZERO, deployment()])
 def test_a_settled_fleet_needs_nothing(raw: Raw) -> None:
     assert made(settled(raw, raw["spec"].get("replicas", 1))).actions == ()
@@ -110,6 +112,7 @@ def test_growing_comes_before_shrinking() -> None:
     ]
 
 
+@pytest.mark.proves("R31")
 def test_an_edit_back_takes_the_recorded_template_byte_for_byte() -> None:
     """Although this operator would freeze it otherwise now."""
     record = builders.record(ONE)
@@ -123,6 +126,7 @@ def test_a_new_revision_takes_the_next_number() -> None:
     assert manifest(made(look(ONE, [builders.record(OLD, number=7)])), "ControllerRevision")["revision"] == 8
 
 
+@pytest.mark.proves("R53")
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
@@ -153,17 +157,20 @@ def test_a_record_that_is_gone_is_made_again_where_no_fleet_stands_on_it() -> No
     assert said(made(look(ONE, kept))) == ["Apply ControllerRevision/qwen-NEW", "Apply Deployment/qwen-NEW=1"]
 
 
+@pytest.mark.proves("R14")
 def test_children_of_another_owner_are_not_seen() -> None:
     theirs = [child(each, with_metadata(ownerReferences=[])) for each in children(TWO, 2)]
     forerunner = children(deployment(with_metadata(uid="forerunner")))
     assert said(made(look(TWO, [*theirs, *forerunner]))) == said(made(look(TWO)))
 
 
+@pytest.mark.proves("R17")
 def test_pods_of_another_owner_are_not_seen() -> None:
     observed = look(ONE, children(ONE), [pod(revision(ONE), ready(), with_metadata(labels={names.UID_LABEL: "other"}))])
     assert observed.pods == ()
 
 
+@pytest.mark.proves("R63")
 @pytest.mark.parametrize(
     ("raw", "size", "expected"),
     [
@@ -188,6 +195,7 @@ def test_the_budget_goes_with_the_second_replica() -> None:
     assert "Delete PodDisruptionBudget/qwen" in said(made(settled_as(ONE, 2)))
 
 
+@pytest.mark.proves("R60")
 def test_victims_are_marked_with_their_requests_before_the_fleet_shrinks() -> None:
     pods = [pod(revision(ONE), ready(), name=name) for name in ("busy", "idle", "silent")]
     reports = {"uid-busy": report(in_flight=9), "uid-idle": report(in_flight=0)}

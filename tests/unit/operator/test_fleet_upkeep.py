@@ -12,6 +12,7 @@ from llmfleet.core.world import Observed
 from tests import builders
 from tests.builders import (
     DEFAULTS,
+    NOW,
     Raw,
     annotated,
     children,
@@ -32,7 +33,7 @@ SHORT = deployment(with_spec(replicas=1, lifecycle={"drainTimeoutSeconds": 5}))
 
 
 def actions(observed: Observed) -> tuple[Action, ...]:
-    return plan(observed, DEFAULTS).actions
+    return plan(observed, DEFAULTS, NOW).actions
 
 
 def version(number: int) -> Raw:
@@ -80,6 +81,7 @@ def test_a_spoilt_live_document_is_written_anew(text: str) -> None:
     assert [str(each.ref) for each in found] == ["ConfigMap/qwen-live"]
 
 
+@pytest.mark.proves("R08", "F22")
 @pytest.mark.parametrize(
     ("kind", "edit"),
     [
@@ -102,6 +104,7 @@ def test_an_edit_by_hand_is_put_back(kind: str, edit: Raw) -> None:
     assert [each.ref.kind for each in found if isinstance(each, Apply)] == [kind]
 
 
+@pytest.mark.proves("R08", "R02")
 @pytest.mark.parametrize(
     ("kind", "edit"),
     [

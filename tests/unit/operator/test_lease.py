@@ -52,6 +52,7 @@ async def test_an_own_or_released_lease_is_taken_at_once(identity: str) -> None:
     assert holder(api) == "me"
 
 
+@pytest.mark.proves("R26", "R29")
 async def test_anothers_lease_is_taken_only_after_a_whole_silent_duration() -> None:
     api = held_by("other")
     assert await elapsed(lease(api).acquire()) > DURATION
@@ -87,6 +88,7 @@ async def test_a_leader_that_cannot_renew_stops_before_anyone_may_take_over() ->
         leader.check()
 
 
+@pytest.mark.proves("R26", "F4")
 async def test_a_frozen_leader_refuses_to_write_on_waking() -> None:
     """The whole process stood still, as under SIGSTOP: no task has run meanwhile."""
     leader = lease(FakeLeaseApi())
@@ -107,6 +109,7 @@ async def test_time_under_way_to_the_server_counts_against_the_leader() -> None:
     assert not leader.is_held
 
 
+@pytest.mark.proves("R27")
 async def test_a_released_lease_is_free_for_the_next_at_once() -> None:
     api = FakeLeaseApi()
     first, second = lease(api, "first"), lease(api, "second")
@@ -133,6 +136,7 @@ async def test_a_follower_releases_nothing() -> None:
     assert api.requests == []
 
 
+@pytest.mark.proves("R26", "F5")
 async def test_two_that_race_do_not_both_win() -> None:
     class Interleaved(FakeLeaseApi):
         """Every read is followed by a pause, so that both see the same version."""

@@ -57,6 +57,7 @@ def test_no_member_is_missing_or_misspelt(kind: str) -> None:
     MODELS[kind].model_validate(everything(with_spec(pod=PLACEMENT, model={"uri": "pvc://models/tiny"}))[kind])
 
 
+@pytest.mark.proves("R50")
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_child_is_owned_by_the_object_alone(kind: str) -> None:
     (owner,) = everything()[kind]["metadata"]["ownerReferences"]
@@ -66,6 +67,7 @@ def test_each_child_is_owned_by_the_object_alone(kind: str) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.proves("R50")
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_of_the_objects_own_metadata_is_copied(kind: str) -> None:
     assert everything(FOREIGN)[kind] == everything()[kind]
@@ -96,6 +98,7 @@ def test_selectors_carry_uid_and_revision() -> None:
     assert pod_of()["metadata"]["labels"].items() >= both.items()
 
 
+@pytest.mark.proves("R65")
 def test_pods_meet_the_restricted_pod_security_level() -> None:
     pod, container = pod_of()["spec"], container_of()
     assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -173,6 +176,7 @@ def test_a_users_label_never_takes_the_place_of_ours() -> None:
     assert (labels[names.UID_LABEL], labels["team"]) == (UID, "a")
 
 
+@pytest.mark.proves("S61")
 @pytest.mark.parametrize(
     ("uri", "model", "claim"),
     [
@@ -195,6 +199,7 @@ def test_a_hub_of_the_operators_settings_reaches_the_pod() -> None:
     assert {"name": "HF_ENDPOINT", "value": "https://hub.example"} in container_of(defaults=hub)["env"]
 
 
+@pytest.mark.proves("R57")
 def test_a_start_may_take_its_whole_timeout() -> None:
     probe = container_of(with_spec(lifecycle={"startupTimeoutSeconds": 61}))["startupProbe"]
     assert probe["failureThreshold"] * probe["periodSeconds"] >= 61
@@ -202,6 +207,7 @@ def test_a_start_may_take_its_whole_timeout() -> None:
     assert spec["progressDeadlineSeconds"] > 4000
 
 
+@pytest.mark.proves("R57")
 def test_the_grace_period_covers_the_longest_drain() -> None:
     assert pod_of()["spec"]["terminationGracePeriodSeconds"] > 3600
 

@@ -35,6 +35,7 @@ def test_health(modifiers: list[Modifier], health: Health, *, has_served: bool) 
     assert (seen.health, seen.has_served) == (health, has_served)
 
 
+@pytest.mark.proves("R43", "F32", "F33", "F34", "S41")
 @pytest.mark.parametrize(
     ("modifiers", "reason", "is_terminal"),
     [
@@ -80,6 +81,7 @@ def test_the_farewell_gives_the_engines_own_words() -> None:
     )
 
 
+@pytest.mark.proves("R78")
 @pytest.mark.parametrize("message", ["{not json", "[]", "null", '"text"', "", "x" * 9000])
 def test_any_termination_message_is_read_and_bounded(message: str) -> None:
     trouble = view(crashed(message)).trouble

@@ -64,6 +64,7 @@ async def test_a_wake_up_is_one_pass(started: Started) -> None:
     assert work.times == [0]
 
 
+@pytest.mark.proves("R19", "S85")
 async def test_wake_ups_before_a_pass_are_one_pass(started: Started) -> None:
     queue, work = started()
     for _ in range(5):
@@ -72,6 +73,7 @@ async def test_wake_ups_before_a_pass_are_one_pass(started: Started) -> None:
     assert work.times == [0]
 
 
+@pytest.mark.proves("R19", "S85")
 async def test_a_wake_up_during_a_pass_is_never_lost_and_never_overlaps(started: Started) -> None:
     queue, work = started(seconds=10)
     queue.wake("a")
@@ -113,6 +115,7 @@ async def test_a_success_resets_the_delay(started: Started) -> None:
     assert work.times == [0, 0.5, 1.5, 2.5, 3.0]
 
 
+@pytest.mark.proves("R10")
 async def test_a_correction_is_acted_on_at_once_despite_a_back_off(started: Started) -> None:
     queue, work = started(*[Unavailable("no answer")] * 9)
     queue.wake("a")
@@ -137,6 +140,7 @@ async def test_a_defect_is_counted_and_retried_late(started: Started, caplog: py
     assert caplog.records[0].exc_info
 
 
+@pytest.mark.proves("R11")
 async def test_a_failing_key_holds_up_no_other(started: Started) -> None:
     queue, work = started(Unavailable("a"), workers=1)
     queue.wake("a")
@@ -162,6 +166,7 @@ async def test_a_forgotten_key_is_not_worked_on_again(started: Started) -> None:
     assert work.times == [0]
 
 
+@pytest.mark.proves("S86")
 @pytest.mark.parametrize("delay", [None, 5.0])
 async def test_a_name_born_again_is_worked_on_again(started: Started, delay: float | None) -> None:
     queue, work = started(delay)

@@ -42,6 +42,7 @@ async def test_the_first_pass_writes_children_then_status() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.proves("R02")
 async def test_nothing_is_written_when_nothing_changed() -> None:
     made = await settled()
     for _ in range(5):
@@ -125,6 +126,7 @@ async def test_an_edit_rolls_without_dropping_below_the_size() -> None:
     assert old not in made.world.sizes()
 
 
+@pytest.mark.proves("R41")
 async def test_conditions_that_flip_become_events_once() -> None:
     made = await settled()
     made.world.edit(engine={"maxModelLen": 512})

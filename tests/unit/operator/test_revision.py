@@ -67,6 +67,7 @@ def test_everything_else_restarts_no_pod(modifier) -> None:
     assert revision(modifier) == revision()
 
 
+@pytest.mark.proves("R17")
 def test_the_same_name_born_again_shares_no_revision() -> None:
     assert revision(with_metadata(uid="another")) != revision()
 
@@ -82,6 +83,7 @@ def test_the_order_of_engine_options_is_a_difference() -> None:
     assert revision(with_spec(engine={"args": options})) != revision(with_spec(engine={"args": options[::-1]}))
 
 
+@pytest.mark.proves("R31")
 def test_a_revision_is_ten_hex_digits_that_never_change() -> None:
     """Kept by hand: another value here rolls every fleet at the next operator upgrade."""
     assert revision() == "4271078acc"

@@ -8,6 +8,7 @@ from tests.builders import deployment, fleet, look, parsed, with_autoscaling, wi
 BOUNDS = with_autoscaling(2, 5)
 
 
+@pytest.mark.proves("R48")
 @pytest.mark.parametrize(
     ("modifiers", "present", "expected"),
     [

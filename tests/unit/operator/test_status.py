@@ -71,7 +71,7 @@ def refused(reason: Reason) -> Outcomes:
 
 
 def conditions(observed: Observed, outcomes: Outcomes | None = None) -> dict[str, Condition]:
-    found = derive(observed, fleet.plan(observed, DEFAULTS), outcomes or Outcomes(), NOW)
+    found = derive(observed, fleet.plan(observed, DEFAULTS, NOW), outcomes or Outcomes(), NOW)
     return {each.type: each for each in found.conditions}
 
 
@@ -102,6 +102,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.proves("R43", "F27", "F28", "F32", "F34")
 @pytest.mark.parametrize(("observed", "expected", "reason"), [pytest.param(*row[1:], id=row[0]) for row in ROWS])
 def test_truth_table(observed: Observed, expected: str, reason: Reason) -> None:
     found = conditions(observed)
@@ -115,6 +116,7 @@ def test_exactly_one_of_ready_reconciling_and_stalled_is_true(observed: Observed
     assert sum(found[kind].status == "True" for kind in ("Ready", "Reconciling", "Stalled")) == 1
 
 
+@pytest.mark.proves("R38", "R39")
 @pytest.mark.parametrize("observed", [pytest.param(row[1], id=row[0]) for row in ROWS])
 def test_every_condition_is_there_with_a_known_reason_and_the_generation(observed: Observed) -> None:
     found = conditions(observed)
@@ -167,13 +169,14 @@ def again(before: Status, raw: Raw, *pods: Raw) -> dict[str, str]:
     """Transition times of a later look at a fleet with this status."""
     told = {**raw, "status": as_members(before)}
     observed = look(told, children(raw), pods)
-    found = derive(observed, fleet.plan(observed, DEFAULTS), Outcomes(), LATER)
+    found = derive(observed, fleet.plan(observed, DEFAULTS, NOW), Outcomes(), LATER)
     return {each.type: each.last_transition_time for each in found.conditions}
 
 
+@pytest.mark.proves("R38")
 def test_a_transition_time_stays_until_its_status_flips() -> None:
     observed = settled(ONE)
-    before = derive(observed, fleet.plan(observed, DEFAULTS), Outcomes(), NOW)
+    before = derive(observed, fleet.plan(observed, DEFAULTS, NOW), Outcomes(), NOW)
     assert set(again(before, ONE, a(ONE, ready())).values()) == {NOW}
     flipped = again(before, ONE, a(ONE, builders.unready()))
     assert flipped == {
@@ -183,7 +186,7 @@ def test_a_transition_time_stays_until_its_status_flips() -> None:
 
 def test_a_second_look_at_an_unchanged_fleet_says_the_same() -> None:
     observed = settled(ONE)
-    plan = fleet.plan(observed, DEFAULTS)
+    plan = fleet.plan(observed, DEFAULTS, NOW)
     first = derive(observed, plan, Outcomes(), NOW)
     told = look({**ONE, "status": as_members(first)}, observed.children.values(), [a(ONE, ready())], observed.reports)
     assert derive(told, plan, Outcomes(), LATER) == first

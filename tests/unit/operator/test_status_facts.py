@@ -31,7 +31,7 @@ OLD = deployment(with_spec(engine={"maxModelLen": 512}))
 
 
 def status(observed: Observed) -> Status:
-    return derive(observed, fleet.plan(observed, DEFAULTS), Outcomes(), NOW)
+    return derive(observed, fleet.plan(observed, DEFAULTS, NOW), Outcomes(), NOW)
 
 
 def rolling() -> Observed:

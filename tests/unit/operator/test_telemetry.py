@@ -1,5 +1,7 @@
 """Events without repeats, and metrics that go with their object."""
 
+import pytest
+
 from llmfleet.api.conditions import ConditionType, Reason, condition
 from llmfleet.api.status import ConditionStatus, Status
 from llmfleet.shell.errors import Unavailable
@@ -29,6 +31,7 @@ def status(ready: bool, stalled: Reason | None = None) -> Status:  # noqa: FBT00
     )
 
 
+@pytest.mark.proves("R41")
 async def test_the_same_event_of_the_same_object_is_posted_once() -> None:
     events, cluster = made()
     for _ in range(3):
@@ -53,6 +56,7 @@ async def test_an_event_that_failed_is_posted_at_the_next_occasion() -> None:
     assert len(cluster.events) == 1
 
 
+@pytest.mark.proves("R41")
 async def test_only_what_changed_and_is_true_becomes_an_event() -> None:
     events, cluster = made()
     await events.changed(OWN, Status(), status(ready=False))

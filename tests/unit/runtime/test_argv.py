@@ -108,6 +108,7 @@ def test_what_cannot_be_handed_over_is_refused_by_name(changes, words):
         argv(config(**changes), GPU, None)
 
 
+@pytest.mark.proves("R73", "S65", "S66", "S67", "S69")
 @pytest.mark.parametrize(
     "name",
     [
@@ -161,6 +162,7 @@ def test_the_engine_waits_as_long_as_the_start_may_take():
     assert environment(config(startup_timeout_seconds=90.5), GPU)["VLLM_ENGINE_READY_TIMEOUT_S"] == "90"
 
 
+@pytest.mark.proves("R73", "S50")
 @pytest.mark.parametrize(
     "name",
     [

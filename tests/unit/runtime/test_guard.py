@@ -51,6 +51,7 @@ async def begin(guard, app, count=1, path="/v1/completions"):
     return tasks, exchanges
 
 
+@pytest.mark.proves("R72")
 @pytest.mark.parametrize("path", sorted(SERVED | PROBES))
 async def test_public_routes_are_open_to_everyone(guard, path):
     answer = await ask(guard, path)
@@ -64,6 +65,7 @@ PRIVATE = [
 ]
 
 
+@pytest.mark.proves("R72")
 @pytest.mark.parametrize("path", PRIVATE)
 @pytest.mark.parametrize(
     ("client", "headers"),
@@ -240,6 +242,18 @@ async def test_a_connection_that_was_told_needs_only_its_last_bytes(guard, clock
 async def test_a_client_that_closes_by_itself_is_not_waited_for(guard):
     await ask(guard, "/v1/completions", headers=[(b"connection", b"Close")])
     assert guard.state()["quietSeconds"] == FLUSH_SECONDS
+
+
+async def test_it_tells_how_long_no_request_has_been_in_flight(guard, app, clock):
+    clock.now += 10
+    assert guard.state()["idleSeconds"] == 10
+    tasks, _ = await begin(guard, app)
+    clock.now += 5
+    assert guard.state()["idleSeconds"] == 0
+    app.gate.set()
+    await asyncio.gather(*tasks)
+    clock.now += 7
+    assert guard.state()["idleSeconds"] == 7
 
 
 def test_the_guard_needs_the_standard_library_only():

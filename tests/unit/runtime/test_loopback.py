@@ -6,7 +6,7 @@ from aiohttp.test_utils import TestServer
 
 from llmfleet_runtime.loopback import GuardState, Loopback
 
-STATE = {"mode": "closing", "inFlight": 3, "finished": 5, "aborted": 1, "quietSeconds": 0.25}
+STATE = {"mode": "closing", "inFlight": 3, "finished": 5, "aborted": 1, "quietSeconds": 0.25, "idleSeconds": 1.5}
 
 
 class Engine:
@@ -71,8 +71,8 @@ async def test_a_failed_request_says_why(loopback, engine, status):
 
 async def test_the_guard_is_read_and_switched_with_the_token(loopback, engine):
     engine.answers = {"/_llmfleet/state": (200, STATE), "/_llmfleet/drain": (200, STATE)}
-    assert await loopback.guard_state() == GuardState(3, 5, 1, 0.25)
-    assert await loopback.drain("closing") == GuardState(3, 5, 1, 0.25)
+    assert await loopback.guard_state() == GuardState(3, 5, 1, 0.25, 1.5)
+    assert await loopback.drain("closing") == GuardState(3, 5, 1, 0.25, 1.5)
     assert engine.asked[1] == ("/_llmfleet/drain", "secret", '{"mode": "closing"}')
 
 

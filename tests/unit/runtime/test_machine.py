@@ -52,6 +52,7 @@ def test_the_version_tells_the_build(installed, versions, expected):
     assert machine.engine_version() == expected
 
 
+@pytest.mark.proves("S71")
 def test_an_image_without_vllm_is_a_bad_configuration(installed, root):
     installed()
     with pytest.raises(BadConfig, match="no vLLM"):

@@ -54,6 +54,7 @@ def stall(pod):
     pod._healthy_at = time.monotonic() - STALL_SECONDS - 4
 
 
+@pytest.mark.proves("R62")
 async def test_a_ready_engine_that_stops_answering_is_not_alive(pod):
     bring_to(pod, Phase.READY)
     assert (pod.is_alive(), pod.status().message) == (True, "")
