@@ -27,12 +27,30 @@ class Backoffs:
             delay = min(30.0, delay * 2)
 
 
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Kopf's memory of what it handled last: none. Else it parses what another kopf operator left on an object."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Nothing is compared, hence nothing copied."""
+        return cast("kopf.BodyEssence", {})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        """Nothing was kept."""
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is written onto an object."""
+
+
 def settings() -> kopf.OperatorSettings:
     """Kopf's settings; the reasons are measured in the reliability notes of the decisions folder."""
     chosen = kopf.OperatorSettings()
     chosen.scanning.disabled = True
     chosen.peering.standalone = True
     chosen.posting.enabled = False
+    # A name of our own: kopf takes its usual finalizer away wherever it finds it, another operator's too.
+    chosen.persistence.finalizer = f"{names.GROUP}/kopf"
+    chosen.persistence.diffbase_storage = NoDiffBase()
     chosen.watching.server_timeout = 300
     chosen.watching.client_timeout = 330
     chosen.watching.reconnect_backoff = 1.0

@@ -1,0 +1,24 @@
+"""What another kopf operator left on an object, copied into Git with it, is none of our business."""
+
+import kopf
+import pytest
+
+from llmfleet.shell import watch
+from tests.builders import deployment, with_metadata
+
+FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
+
+
+@pytest.mark.proves("R12")
+@pytest.mark.parametrize("text", ["{}", '{"spec": {}}', "no JSON", ""])
+def test_a_note_of_what_was_handled_last_is_not_read(text: str) -> None:
+    body = kopf.Body(deployment(with_metadata(annotations={"kopf.zalando.org/last-handled-configuration": text})))
+    kept = watch.settings().persistence
+    assert kept.diffbase_storage.fetch(body=body) is None
+    assert kept.progress_storage.clear(essence=kept.diffbase_storage.build(body=body)) == {}
+
+
+@pytest.mark.proves("R12")
+def test_kopfs_usual_finalizer_is_not_ours_to_take_away() -> None:
+    assert kopf.OperatorSettings().persistence.finalizer == FINALIZER
+    assert watch.settings().persistence.finalizer != FINALIZER
