@@ -46,15 +46,15 @@ def _check(text: str) -> int:
 def _mutate(chosen: list[Proof]) -> int:
     with tempfile.TemporaryDirectory(prefix="catalogue-") as folder:
         mutate.copied(Path(folder))
-        judged = []
-        for verdict in mutate.verdicts(chosen, Path(folder)):
-            judged.append(verdict)
+        found = []
+        for verdict in mutate.verdicts(chosen, Path(folder), mutate.judged):
+            found.append(verdict)
             click.echo(f"{verdict.row:<4} {verdict.problem or 'red, as it must be'}")
-    bad = [verdict for verdict in judged if verdict.problem]
+    bad = [verdict for verdict in found if verdict.problem]
     without = [proof.row.id for proof in chosen if proof.tests and proof.row.mutation is None]
     click.echo(f"proved, and without a mutation: {', '.join(without) or 'none'}")
-    click.echo(f"red: {len(judged) - len(bad)} of {len(judged)}")
-    return 1 if bad or not judged else 0
+    click.echo(f"red: {len(found) - len(bad)} of {len(found)}")
+    return 1 if bad or not found else 0
 
 
 if __name__ == "__main__":

@@ -54,11 +54,11 @@ def proofs(known: Mapping[str, Row]) -> tuple[dict[str, Proof], str]:
     collector, said = _Collector(), io.StringIO()
     with contextlib.redirect_stdout(said):
         status = pytest.main([*COLLECT, "tests"], plugins=[collector])
-    found = {each: Proof(row, tests_of(each, collector.rows, collector.results)) for each, row in known.items()}
+    found = {each: Proof(row, proving(each, collector.rows, collector.results)) for each, row in known.items()}
     return found, "" if status == pytest.ExitCode.OK else said.getvalue()[-2000:]
 
 
-def tests_of(row: str, rows: Mapping[str, set[str]], results: Mapping[str, str]) -> dict[str, str]:
+def proving(row: str, rows: Mapping[str, set[str]], results: Mapping[str, str]) -> dict[str, str]:
     """The functions that prove a row, with their worst result; ``rows`` and ``results`` are by node id."""
     found: dict[str, list[str]] = {}
     for test in sorted(each for each, proved in rows.items() if row in proved):

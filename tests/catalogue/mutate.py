@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tests.catalogue.rows import Mutation
 ROOT = Path(__file__).resolve().parents[2]
 GREEN, RED = 0, 1
 """Pytest's exit codes; any other means that the test did not run."""
+Run = Callable[[str, Path], int]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def copied(to: Path) -> None:
             shutil.copyfile(ROOT / name, to / name)
 
 
-def verdicts(proofs: Iterable[Proof], tree: Path) -> Iterator[Verdict]:
+def verdicts(proofs: Iterable[Proof], tree: Path, run: Run) -> Iterator[Verdict]:
     """One verdict for each row with a mutation, in turn; ``tree`` is a copy that may be changed."""
     green: dict[str, bool] = {}
     for proof in proofs:
@@ -46,12 +47,12 @@ def verdicts(proofs: Iterable[Proof], tree: Path) -> Iterator[Verdict]:
             yield Verdict(proof.row.id, f"{test} is not among the tests that prove it")
             continue
         if test not in green:
-            green[test] = _run(test, tree) == GREEN
-        problem = mutated(proof.row.mutation, tree) if green[test] else f"{test} is not green without the mutation"
+            green[test] = run(test, tree) == GREEN
+        problem = mutated(proof.row.mutation, tree, run) if green[test] else f"{test} is not green without the mutation"
         yield Verdict(proof.row.id, problem)
 
 
-def mutated(mutation: Mutation, tree: Path) -> str:
+def mutated(mutation: Mutation, tree: Path, run: Run) -> str:
     """The problem with one mutation, empty when its test turned red; the tree is as before."""
     path = tree / mutation.file
     source = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -59,7 +60,7 @@ def mutated(mutation: Mutation, tree: Path) -> str:
         return f"{mutation.file} has the old line {source.count(mutation.old)} times: {mutation.old}"
     path.write_text(source.replace(mutation.old, mutation.new), encoding="utf-8")
     try:
-        status = _run(mutation.test, tree)
+        status = run(mutation.test, tree)
     finally:
         path.write_text(source, encoding="utf-8")
     if status == RED:
@@ -67,7 +68,7 @@ def mutated(mutation: Mutation, tree: Path) -> str:
     return f"{mutation.test} stays green" if status == GREEN else f"{mutation.test} did not run (pytest: {status})"
 
 
-def _run(test: str, tree: Path) -> int:
+def judged(test: str, tree: Path) -> int:
     """Pytest's exit code; the copy's packages come first, for child processes as well, and no bytecode is kept."""
     paths = os.pathsep.join(str(tree / part) for part in ("operator", "runtime", "."))
     environment = os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
