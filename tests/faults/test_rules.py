@@ -64,7 +64,7 @@ MATCHES = [
 ]
 
 
-@pytest.mark.parametrize(("match", "request_", "expected"), MATCHES, ids=str)
+@pytest.mark.parametrize(("match", "request_", "expected"), MATCHES)
 def test_a_match_means_exactly_its_requests(match: Match, request_: Request, expected) -> None:
     assert match(request_) is expected
 
