@@ -43,7 +43,7 @@ REFUSAL = Outcomes((Outcome(Apply(Ref("Service", "qwen"), {}, "", ""), Reason.NA
 
 def recorded(observed: Observed, outcomes: Outcomes | None = None) -> Raw:
     """The object after one pass of the operator over what was observed."""
-    found = derive(observed, fleet.plan(observed, DEFAULTS), outcomes or Outcomes(), NOW)
+    found = derive(observed, fleet.plan(observed, DEFAULTS, NOW), outcomes or Outcomes(), NOW)
     return {**observed.raw, "status": dict(as_members(found))}
 
 
