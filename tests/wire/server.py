@@ -49,6 +49,8 @@ class Wire:
 
     respond: Callable[[Request], Answer] = lambda _: (200, {})
     requests: list[Request] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    """On every answer."""
 
     async def handle(self, request: web.Request) -> web.Response:
         text = await request.text()
@@ -56,7 +58,8 @@ class Wire:
         seen = Request(request.method, request.path, dict(request.query), request.content_type, body)
         self.requests.append(seen)
         status, answer = self.respond(seen)
-        return web.Response(status=status, text=answer if isinstance(answer, str) else json.dumps(answer))
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        return web.Response(status=status, text=text, headers=self.headers)
 
     async def start(self) -> tuple[TestServer, ApiClient]:
         app = web.Application()

@@ -150,6 +150,15 @@ async def test_a_refusal_that_is_no_json_is_still_translated(api: ApiServer, wir
         await api.apply("team-a", MANIFEST, "7", UID)
 
 
+@pytest.mark.proves("R21", "F11")
+@pytest.mark.parametrize(("said", "seconds"), [("30", 30), ("", 0), ("Sat, 21 Nov 2026 12:00:00 GMT", 0), ("-1", 0)])
+async def test_when_to_come_again_is_kept(api: ApiServer, wire: Wire, said: str, seconds: float) -> None:
+    wire.respond, wire.headers = lambda _: (429, {"message": "too many"}), {"Retry-After": said}
+    with pytest.raises(Unavailable) as caught:
+        await api.get(BY_KIND["Service"], "team-a", "qwen")
+    assert caught.value.retry_after == seconds
+
+
 async def test_a_server_that_cannot_be_reached_is_unavailable() -> None:
     client = ApiClient(Configuration(host="http://127.0.0.1:9"))
     try:

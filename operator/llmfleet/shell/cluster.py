@@ -67,7 +67,7 @@ class ApiServer:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"{method} {path}: {error!r}") from error
         if response.status >= HTTPStatus.BAD_REQUEST:
-            raise _refusal(response.status, text)
+            raise _refusal(response.status, text, response.headers)
         answer: dict[str, Any] = json.loads(text)
         return answer
 
@@ -166,7 +166,7 @@ class NameTaken(Refused):
     """An object of a needed name belongs to somebody else."""
 
 
-def _refusal(status: int, text: bytes) -> FleetError:
+def _refusal(status: int, text: bytes, headers: Mapping[str, str]) -> FleetError:
     try:
         message = json.loads(text).get("message", "")
     except (ValueError, AttributeError):  # no JSON, or JSON that is no object: a proxy's words
@@ -174,5 +174,10 @@ def _refusal(status: int, text: bytes) -> FleetError:
     if status == HTTPStatus.CONFLICT:
         return Conflict(message)
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Unavailable(f"{status}: {message}")
+        return Unavailable(f"{status}: {message}", _seconds(headers.get("Retry-After", "")))
     return Refused(message, status)
+
+
+def _seconds(retry_after: str) -> float:
+    """As the API server writes it; 0 for anything else."""
+    return float(retry_after) if retry_after.isdecimal() else 0.0

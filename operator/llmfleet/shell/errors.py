@@ -11,9 +11,17 @@ FleetError
 class FleetError(Exception):
     """Trouble that a later pass may overcome."""
 
+    retry_after = 0.0
+    """Seconds during which the server wants to hear nothing more."""
+
 
 class Unavailable(FleetError):
     """The server cannot answer now."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        """Keep when to come again beside the message."""
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Conflict(FleetError):

@@ -17,8 +17,9 @@ log = logging.getLogger(__name__)
 class WorkQueue(Generic[K]):
     """Runs ``work(key)`` for each woken key. The work returns seconds until its next pass, or None.
 
-    FleetError is retried with a doubling delay, a Conflict at once; a wake-up cuts any delay short. Any other
-    exception is a bug: logged with its trace, counted in ``bugs``, retried at the longest delay.
+    FleetError is retried with a doubling delay, a Conflict sooner; a wake-up cuts any delay short but the one that
+    the server asked for. Any other exception is a bug: logged with its trace, counted in ``bugs``, retried at the
+    longest delay.
     """
 
     def __init__(self, work: Callable[[K], Awaitable[float | None]], workers: int) -> None:
@@ -61,21 +62,23 @@ class WorkQueue(Generic[K]):
                     return
                 woken.clear()
                 async with self._slots:
-                    delay, backoff = await self._pass(key, backoff)
+                    delay, backoff, silence = await self._pass(key, backoff)
+                await asyncio.sleep(silence)
         finally:
             self._tasks.pop(key, None)
 
-    async def _pass(self, key: K, backoff: float) -> tuple[float | None, float]:
-        """One pass: the delay until the next, and the back-off after that."""
+    async def _pass(self, key: K, backoff: float) -> tuple[float | None, float, float]:
+        """One pass: the delay until the next, the back-off after that, and what no wake-up may cut of the delay."""
         try:
-            return await self._work(key), FIRST_BACKOFF_SECONDS
+            return await self._work(key), FIRST_BACKOFF_SECONDS, 0.0
         except Conflict as error:
             log.debug("%s: %s; looking again", key, error)
-            return 0.1, backoff
+            return backoff / 5, min(2 * backoff, LAST_BACKOFF_SECONDS), 0.0
         except FleetError as error:
-            log.warning("%s: %s; again in %.1f s", key, error, backoff)
-            return backoff, min(2 * backoff, LAST_BACKOFF_SECONDS)
+            log.warning("%s: %s; again in %.1f s", key, error, max(backoff, error.retry_after))
+            left = max(0.0, backoff - error.retry_after)
+            return left, min(2 * backoff, LAST_BACKOFF_SECONDS), error.retry_after
         except Exception:
             self.bugs += 1
             log.exception("%s: a defect; again in %.0f s", key, LAST_BACKOFF_SECONDS)
-            return LAST_BACKOFF_SECONDS, backoff
+            return LAST_BACKOFF_SECONDS, backoff, 0.0

@@ -125,11 +125,33 @@ async def test_a_correction_is_acted_on_at_once_despite_a_back_off(started: Star
     assert work.times[-2:] == [20, 20.5]
 
 
-async def test_a_conflict_is_looked_at_again_soon(started: Started) -> None:
-    queue, work = started(Conflict("changed"), Conflict("changed"))
+async def test_a_conflict_is_looked_at_again_soon_and_one_that_stays_ever_later(started: Started) -> None:
+    queue, work = started(*[Conflict("changed")] * 9)
     queue.wake("a")
     await asyncio.sleep(100)
-    assert work.times == [0, 0.1, 0.2]
+    gaps = [round(after - before, 3) for before, after in zip(work.times, work.times[1:], strict=False)]
+    assert gaps == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6, 6, 6]
+
+
+@pytest.mark.proves("R21", "F11")
+@pytest.mark.parametrize(("retry_after", "gap"), [(10, 10), (0.2, 0.5), (90, 90)])
+async def test_the_server_is_left_alone_for_as_long_as_it_asked(started: Started, retry_after, gap) -> None:
+    queue, work = started(Unavailable("429", retry_after))
+    queue.wake("a")
+    await asyncio.sleep(0.1)
+    if retry_after > 1:
+        queue.wake("a")
+    await asyncio.sleep(200)
+    assert work.times == [0, gap]
+
+
+@pytest.mark.proves("R21", "F11")
+async def test_leaving_the_server_alone_takes_no_worker_from_others(started: Started) -> None:
+    queue, work = started(Unavailable("429", 10), workers=1)
+    queue.wake("a")
+    queue.wake("b")
+    await asyncio.sleep(0.1)
+    assert [key for key, _ in work.began] == ["a", "b"]
 
 
 async def test_a_defect_is_counted_and_retried_late(started: Started, caplog: pytest.LogCaptureFixture) -> None:
