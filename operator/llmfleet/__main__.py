@@ -1,4 +1,4 @@
-"""The command: run the operator, or generate what is made from its models."""
+"""The command: run the operator, plan what a file would do, or generate what is made from our models."""
 
 import asyncio
 import sys
@@ -10,7 +10,23 @@ from pydantic import ValidationError
 from llmfleet import __version__
 
 
-@click.group()
+class Commands(click.Group):
+    """Loads a command of its own module, and the libraries it needs, only when asked for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See click."""
+        return sorted([*super().list_commands(ctx), "plan"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """See click."""
+        if cmd_name == "plan":
+            from llmfleet.commands.plan import plan  # noqa: PLC0415 because other commands need no cluster libraries
+
+            return plan
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Commands)
 @click.version_option(__version__)
 def main() -> None:
     """Run fleets of vLLM servers from one Kubernetes resource."""

@@ -1,0 +1,135 @@
+"""``llmfleet plan``: what applying a file would do, before it is applied."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+import yaml
+
+from llmfleet import names
+from llmfleet.core import preview
+from llmfleet.core.preview import Preview
+from llmfleet.core.world import Observed, Raw
+from llmfleet.settings import Settings
+from llmfleet.shell.clock import SystemClock
+from llmfleet.shell.cluster import ApiServer, api_client
+from llmfleet.shell.defaults import defaults_of
+from llmfleet.shell.errors import FleetError
+from llmfleet.shell.preview import next_step, online, operator_settings
+
+SAME, DIFFERENT = 0, 2
+"""Exit codes; 1 is an error, that of the command line included."""
+NONE = "-"
+Look = tuple[Observed, Raw | None]
+
+
+class WrongUsage(click.UsageError):
+    """Wrong usage is an error like any other: click's 2 says here that something would change."""
+
+    exit_code = 1
+
+
+class PlanCommand(click.Command):
+    """A command with our exit codes."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See click."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise WrongUsage(error.format_message(), error.ctx) from error
+
+
+@click.command(cls=PlanCommand)
+@click.option(
+    "-f", "--filename", type=click.File(encoding="utf-8"), required=True, help="The manifests; - reads stdin."
+)
+@click.option("-n", "--namespace", default="default", help="Namespace of objects that name none.")
+@click.option("--children", default=None, help="Ask no cluster: objects from this YAML file, - for none.")
+@click.option("--operator-namespace", default="llmfleet-system", help="Where the operator runs, for its settings.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
+def plan(filename: TextIO, namespace: str, children: str | None, operator_namespace: str, output: str) -> None:
+    """Show what applying LLMDeployments would do: actions, revisions, rollout, unavailability, and the diff.
+
+    Exit code 0: nothing would change; 2: something would; 1: error. Nothing is written, no Secret is read.
+    """
+    try:
+        files, settings = _files(filename, namespace), Settings()
+        if children:
+            looks = _offline(files, children)
+        else:
+            looks, settings = asyncio.run(_online(files, settings, operator_namespace))
+    except (ValueError, OSError, yaml.YAMLError) as error:  # a settings' ValidationError among them
+        raise click.ClickException(str(error)) from error
+    except FleetError as error:
+        raise click.ClickException(f"{error}\nNext: {next_step(error)}") from error
+    _show([_preview(look, settings) for look in looks], output)
+
+
+def _files(stream: TextIO, namespace: str) -> list[Raw]:
+    files = [_placed(each, namespace) for each in _documents(stream) if each["kind"] == names.KIND]
+    if not files:
+        raise ValueError(f"{stream.name} has no {names.KIND}: give a manifest of apiVersion {names.API_VERSION}")
+    return files
+
+
+def _preview(look: Look, settings: Settings) -> Preview:
+    observed, old = look
+    if observed.invalid:
+        raise click.ClickException(f"{observed.invalid}\nNext: correct the file; nothing was changed")
+    return preview.preview(observed, old, defaults_of(settings), SystemClock().rfc3339())
+
+
+def _show(found: Sequence[Preview], output: str) -> None:
+    if output == "json":
+        click.echo(json.dumps([preview.document(each) for each in found], indent=2))
+    else:
+        click.echo("\n\n".join(preview.text(each) for each in found))
+    sys.exit(DIFFERENT if any(each.changes for each in found) else SAME)
+
+
+def _offline(files: Iterable[Raw], children: str) -> list[Look]:
+    objects: list[dict[str, Any]] = []
+    if children != NONE:
+        with Path(children).open(encoding="utf-8") as stream:
+            objects = _documents(stream)
+    return [preview.offline(each, objects) for each in files]
+
+
+async def _online(files: Iterable[Raw], settings: Settings, operator_namespace: str) -> tuple[list[Look], Settings]:
+    client = await api_client()
+    try:
+        api = ApiServer(client)
+        found = await operator_settings(api, operator_namespace)
+        if found is None:
+            click.echo(f"no operator found in namespace {operator_namespace}: its settings are taken from LLMFLEET_* "
+                       "variables here", err=True)  # fmt: skip
+        return [await online(api, each) for each in files], found or settings
+    finally:
+        await client.close()
+
+
+def _documents(stream: TextIO) -> list[dict[str, Any]]:
+    """Every object of a YAML stream; lists, those of Kubernetes included, are opened."""
+    found: list[dict[str, Any]] = []
+    for document in yaml.safe_load_all(stream):
+        entries = document if isinstance(document, list) else [document]
+        for entry in entries:
+            found += entry["items"] if isinstance(entry, dict) and str(entry.get("kind")).endswith("List") else [entry]
+    return [_checked(each, stream.name) for each in found if each is not None]
+
+
+def _checked(raw: Any, source: str) -> dict[str, Any]:
+    if not (isinstance(raw, dict) and raw.get("kind") and isinstance(raw.get("metadata"), dict)):
+        raise ValueError(f"{source} holds something that is no Kubernetes object: {str(raw)[:80]!r}")
+    if raw["kind"] == names.KIND and (raw.get("apiVersion"), "name" in raw["metadata"]) != (names.API_VERSION, True):
+        raise ValueError(f"{source}: a {names.KIND} needs apiVersion {names.API_VERSION} and metadata.name")
+    return raw
+
+
+def _placed(raw: dict[str, Any], namespace: str) -> Raw:
+    return {**raw, "metadata": {"namespace": namespace, **raw["metadata"]}, "spec": raw.get("spec") or {}}

@@ -1,0 +1,95 @@
+"""What ``llmfleet plan`` prints, byte for byte."""
+
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from llmfleet.core.capacity import Capacity
+from llmfleet.core.preview import NEW_UID, Preview, document, preview, text
+from llmfleet.core.world import Observed
+from tests import builders
+from tests.builders import (
+    DEFAULTS,
+    NOW,
+    Raw,
+    child,
+    children,
+    deployment,
+    look,
+    pod,
+    ready,
+    revision,
+    settled,
+    with_metadata,
+    with_spec,
+)
+
+FULL = Capacity(())
+"""A cluster without room."""
+TWO, ONE = deployment(with_spec(replicas=2)), deployment(with_spec(replicas=1))
+
+
+def edited(old: Raw, *modifiers: Any, capacity: Capacity | None = None) -> Preview:
+    """The preview of an edit of a settled fleet."""
+    size = old["spec"]["replicas"]
+    pods = [pod(revision(old), ready(), name=f"qwen-{index}") for index in range(size)]
+    new = deployment(with_spec(**old["spec"]), with_metadata(generation=2), *modifiers)
+    seen = look(new, children(old, size), pods)
+    return preview(Observed(**{**vars(seen), "capacity": capacity}), old, DEFAULTS, NOW)
+
+
+def with_annotations_of_a_service() -> Preview:
+    managed = {"manager": "llmfleet", "fieldsV1": {"f:metadata": {"f:annotations": {"f:example.com/ours": {}}}}}
+    old = deployment(with_spec(replicas=1, service={"annotations": {"example.com/ours": "1"}}))
+    server = with_metadata(annotations={"example.com/theirs": "2"}, managedFields=[managed])
+    made = [child(each, server) if each["kind"] == "Service" else each for each in children(old)]
+    new = deployment(with_spec(replicas=1, service={"port": 80}))
+    return preview(look(new, made, [pod(revision(old), ready())]), old, DEFAULTS, NOW)
+
+
+SHORTER = with_spec(engine={"maxModelLen": 512})
+CASES = {
+    "new": preview(look(deployment(with_metadata(uid=NEW_UID))), None, DEFAULTS, NOW),
+    "nothing": preview(settled(TWO, 2), TWO, DEFAULTS, NOW),
+    "engine, room": edited(TWO, SHORTER),
+    "engine, no room": edited(TWO, SHORTER, capacity=FULL),
+    "engine, no room, one replica": edited(ONE, SHORTER, capacity=FULL),
+    "image, no room": edited(TWO, with_spec(engine={"image": "mine:2"}), capacity=FULL),
+    "size": edited(TWO, with_spec(replicas=1)),
+    "drain time": edited(TWO, with_spec(lifecycle={"drainTimeoutSeconds": 5})),
+    "paused": edited(TWO, with_spec(paused=True, replicas=5)),
+    "service": with_annotations_of_a_service(),
+    "record gone": preview(look(TWO, [builders.fleet(TWO, 2)], []), TWO, DEFAULTS, NOW),
+}
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_what_people_read(case: str, snapshot: SnapshotAssertion) -> None:
+    assert text(CASES[case]) == snapshot
+
+
+def test_what_programs_read(snapshot: SnapshotAssertion) -> None:
+    assert document(CASES["engine, no room"]) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("case", "changes", "unavailable"),
+    [
+        ("new", True, 0),
+        ("nothing", False, 0),
+        ("engine, room", True, 0),
+        ("engine, no room", True, 1),
+        ("engine, no room, one replica", True, 1),
+        ("size", True, 0),
+        ("paused", True, 0),
+    ],
+)
+def test_what_would_change_and_how_many_stop_serving(case: str, changes: bool, unavailable: int) -> None:  # noqa: FBT001 because it is a column
+    assert (CASES[case].changes, CASES[case].unavailable) == (changes, unavailable)
+
+
+def test_an_object_that_is_not_there_yet_has_no_revision_and_no_uid() -> None:
+    told = text(CASES["new"]) + str(document(CASES["new"]))
+    assert NEW_UID not in told
+    assert CASES["new"].plan.revision not in told
