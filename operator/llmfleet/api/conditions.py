@@ -11,7 +11,9 @@ class ConditionType(StrEnum):
 
     READY = "Ready"
     AVAILABLE = "Available"
+    CAPACITY_AVAILABLE = "CapacityAvailable"
     SCALING_ACTIVE = "ScalingActive"
+    UPGRADE_AVAILABLE = "UpgradeAvailable"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
 
@@ -26,10 +28,21 @@ class Reason(StrEnum):
     NO_READY_REPLICAS = "NoReadyReplicas"
     STARTING = "Starting"
     ROLLING_OUT = "RollingOut"
+    ROLLING_BACK = "RollingBack"
+    ROLLED_BACK = "RolledBack"
+    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
+    WAITING_FOR_IDLE = "WaitingForIdle"
+    AS_REQUESTED = "AsRequested"
+    FREE_GPU = "FreeGPU"
+    NO_FREE_GPU = "NoFreeGPU"
+    FREE_CAPACITY_UNKNOWN = "FreeCapacityUnknown"
     SCALING = "Scaling"
     SETTLED = "Settled"
     PAUSED = "Paused"
     DELETING = "Deleting"
+    ALL_PLACED = "AllPlaced"
+    UPGRADE_AVAILABLE = "UpgradeAvailable"
+    UP_TO_DATE = "UpToDate"
     INSUFFICIENT_GPU = "InsufficientGPU"
     UNSCHEDULABLE = "Unschedulable"
     INVALID_SPEC = "InvalidSpec"
@@ -39,13 +52,31 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     POD_SECURITY_VIOLATION = "PodSecurityViolation"
     POD_CREATION_FAILED = "PodCreationFailed"
+    ADMISSION_DENIED = "AdmissionDenied"
+    ADMISSION_UNREACHABLE = "AdmissionUnreachable"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     CONFIG_ERROR = "ConfigError"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 because it names a reason, no secret
+    SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105 because it names a reason, no secret
+    VOLUME_UNAVAILABLE = "VolumeUnavailable"
+    CONTAINER_NOT_STARTED = "ContainerNotStarted"
+    PREEMPTED = "Preempted"
+    EVICTED = "Evicted"
+    NODE_LOST = "NodeLost"
     MODEL_NOT_FOUND = "ModelNotFound"
+    MODEL_ACCESS_DENIED = "ModelAccessDenied"
+    MODEL_DOWNLOAD_FAILED = "ModelDownloadFailed"
+    UNSUPPORTED_MODEL = "UnsupportedModel"
+    TENSOR_PARALLEL_MISMATCH = "TensorParallelMismatch"
+    QUANTIZATION_UNSUPPORTED = "QuantizationUnsupported"
+    DISK_FULL = "DiskFull"
     OUT_OF_GPU_MEMORY = "OutOfGPUMemory"
     OUT_OF_HOST_MEMORY = "OutOfHostMemory"
     BAD_ENGINE_CONFIG = "BadEngineConfig"
+    STARTUP_TIMED_OUT = "StartupTimedOut"
+    ENGINE_STALLED = "EngineStalled"
     CRASH_LOOP = "CrashLoop"
+    REQUESTS_ABORTED = "RequestsAborted"
     NO_FAILURE = "NoFailure"
     NOT_CONFIGURED = "NotConfigured"
     LOAD_OBSERVED = "LoadObserved"
@@ -61,10 +92,26 @@ MEANINGS: dict[Reason, str] = {
     Reason.NO_READY_REPLICAS: "No replica answers; see Stalled and problems for the cause.",
     Reason.STARTING: "Pods of the first revision are starting.",
     Reason.ROLLING_OUT: "A new revision replaces the old one, which keeps serving until each new pod is ready.",
+    Reason.ROLLING_BACK: "The new revision was given up; the last one that served comes back.",
+    Reason.ROLLED_BACK: "The new revision made no progress and was given up; the last one that served does so again. "
+    "Correct the spec, or set a new rollout.restartTime to try the same again.",
+    Reason.PROGRESS_DEADLINE_EXCEEDED: "The revision made no progress within rollout.progressDeadlineSeconds; see "
+    "problems for the cause and correct the spec. Replicas that serve go on serving.",
+    Reason.WAITING_FOR_IDLE: "The rollout waits until no request is in flight, or for whenIdle.timeoutSeconds.",
+    Reason.AS_REQUESTED: "spec.rollout.type asks for this path.",
+    Reason.FREE_GPU: "There is room for one more replica, so a new one comes before an old one goes.",
+    Reason.NO_FREE_GPU: "There is no room for one more replica, so an old one leaves before a new one comes: one "
+    "replica less serves meanwhile. Free a GPU, or set rollout.type to Surge to wait for one.",
+    Reason.FREE_CAPACITY_UNKNOWN: "The operator may not read nodes here; it tries a new replica first, and lets an old "
+    "one leave first when the scheduler finds no room.",
     Reason.SCALING: "The number of replicas is changing.",
     Reason.SETTLED: "Nothing is left to do.",
     Reason.PAUSED: "spec.paused is true: the operator watches and touches nothing; set it to false to go on.",
     Reason.DELETING: "The object is being deleted; in-flight requests drain first.",
+    Reason.ALL_PLACED: "Every replica has found a node.",
+    Reason.UPGRADE_AVAILABLE: "This operator would make the pods differently; what runs stays as it is. The next "
+    "change of the engine part, or a new rollout.restartTime, brings the difference.",
+    Reason.UP_TO_DATE: "The pods are as this operator would make them.",
     Reason.INSUFFICIENT_GPU: "The scheduler finds no free GPU of the asked kind; free one, add a node, or ask for "
     "another product. What runs goes on running.",
     Reason.UNSCHEDULABLE: "The scheduler finds no fitting node; the message has its words.",
@@ -76,13 +123,46 @@ MEANINGS: dict[Reason, str] = {
     Reason.QUOTA_EXCEEDED: "A resource quota of the namespace forbids more pods; raise it or ask for less.",
     Reason.POD_SECURITY_VIOLATION: "The namespace's pod security level forbids the pods; the message names the field.",
     Reason.POD_CREATION_FAILED: "Pods cannot be created; the message has the API server's words.",
+    Reason.ADMISSION_DENIED: "A rule of the cluster or the namespace forbids the pods; the message names it. Meet it, "
+    "or have it changed.",
+    Reason.ADMISSION_UNREACHABLE: "An admission webhook of the cluster gives no answer, so that no pod can be created; "
+    "it goes on by itself once the webhook answers.",
     Reason.IMAGE_PULL_FAILED: "The image cannot be pulled; check engine.image and pod.imagePullSecrets.",
-    Reason.CONFIG_ERROR: "A Secret, ConfigMap or claim that the pod names is missing or lacks a key; create it.",
-    Reason.MODEL_NOT_FOUND: "The engine finds no model at model.uri; correct the path or the repository name.",
+    Reason.CONFIG_ERROR: "A ConfigMap that the pod names is missing or lacks a key, or the image does not suit it, "
+    "as the message says. Create or correct it.",
+    Reason.SECRET_NOT_FOUND: "A Secret that the spec names is not in the namespace; create it or correct the name.",
+    Reason.SECRET_KEY_MISSING: "A Secret that the spec names lacks the key that is read; add it, the message names it.",
+    Reason.VOLUME_UNAVAILABLE: "A claim that the spec names is missing, lost or not bound to a volume that a node can "
+    "reach; create or mend it.",
+    Reason.CONTAINER_NOT_STARTED: "The node cannot start the container; the message has the container runtime's words. "
+    "Check engine.image and pod.runtimeClassName.",
+    Reason.PREEMPTED: "A pod was ended in favour of one of higher priority and is replaced when there is room; see "
+    "pod.priorityClassName.",
+    Reason.EVICTED: "A pod was sent away from its node, by a drain, by pressure on the node or because the node "
+    "refused it; it is replaced.",
+    Reason.NODE_LOST: "A pod's node is gone, going or not reporting; the pod is replaced on another one.",
+    Reason.MODEL_NOT_FOUND: "The engine finds no model at model.uri and model.revision; correct them. A private "
+    "repository needs model.credentials.",
+    Reason.MODEL_ACCESS_DENIED: "The hub refuses access to the model; accept its terms with the account of the token, "
+    "and name the Secret with that token in model.credentials.",
+    Reason.MODEL_DOWNLOAD_FAILED: "The place the model comes from cannot be reached or asks to wait; each start tries "
+    "again.",
+    Reason.UNSUPPORTED_MODEL: "The engine does not know this kind of model; take a newer engine.image, or another "
+    "model.",
+    Reason.TENSOR_PARALLEL_MISMATCH: "The model cannot be split over that many GPUs; choose an "
+    "engine.parallelism.tensor that divides its attention heads.",
+    Reason.QUANTIZATION_UNSUPPORTED: "The engine or the GPU cannot run the model's quantization; take a newer GPU or a "
+    "checkpoint that is quantized otherwise.",
+    Reason.DISK_FULL: "The pod's disk is full; raise resources.requests.ephemeral-storage and its limit, or give "
+    "model.cache a larger volume.",
     Reason.OUT_OF_GPU_MEMORY: "The model does not fit; lower maxModelLen or maxConcurrency, or take a larger GPU.",
     Reason.OUT_OF_HOST_MEMORY: "The pod exceeded its memory limit; raise resources.limits.memory.",
     Reason.BAD_ENGINE_CONFIG: "The engine refuses its options; the message has its words.",
+    Reason.STARTUP_TIMED_OUT: "The engine was not ready within lifecycle.startupTimeoutSeconds; raise it when the "
+    "model is large or its disk slow.",
+    Reason.ENGINE_STALLED: "The engine stopped answering and was started again.",
     Reason.CRASH_LOOP: "The engine keeps ending; the message has its last words.",
+    Reason.REQUESTS_ABORTED: "A pod left before its requests were answered; raise lifecycle.drainTimeoutSeconds.",
     Reason.NO_FAILURE: "Nothing stands in the way.",
     Reason.NOT_CONFIGURED: "spec.autoscaling is absent; the size is spec.replicas.",
     Reason.LOAD_OBSERVED: "The pods report their load and the size follows it.",

@@ -38,15 +38,44 @@ class RevisionRole(StrEnum):
     CURRENT = "Current"
     CANDIDATE = "Candidate"
     PREVIOUS = "Previous"
+    GIVEN_UP = "GivenUp"
 
 
 class RevisionStatus(Resource):
     """One revision that has pods."""
 
     name: Name = Field(description="The revision's hash.")
-    role: RevisionRole = Field(description="Current serves alone; Candidate replaces a Previous one.")
+    role: RevisionRole = Field(
+        description="Current serves alone; Candidate replaces a Previous one; GivenUp made no progress and is not "
+        "tried again until the spec changes."
+    )
     replicas: Count = Field(default=0, description="Wanted pods of this revision.")
     ready: Count = Field(default=0, description="Ready pods of this revision.")
+
+
+class RolloutPath(StrEnum):
+    """Which replica comes or goes first."""
+
+    SURGE = "Surge"
+    IN_PLACE = "InPlace"
+    WAITING = "Waiting"
+
+
+class RolloutStatus(Resource):
+    """The rollout under way."""
+
+    revision: Name = Field(description="The revision that is being rolled out.")
+    path: RolloutPath = Field(
+        description="Surge: new replicas first. InPlace: old ones first. Waiting: none yet, see the reason."
+    )
+    reason: Name = Field(description="Why this path; one CamelCase word, of a closed list.")
+    message: Text = Field(default="", description="What to expect, such as a dip in capacity.")
+    done: Count = Field(description="Ready replicas of this revision.")
+    of: Count = Field(description="Replicas it will have.")
+    since: Time = Field(description="When it began.")
+    progress_time: Time | None = Field(
+        default=None, description="When it last made progress; absent while it waits for a GPU or to be idle."
+    )
 
 
 class Problem(Resource):
@@ -56,6 +85,26 @@ class Problem(Resource):
     count: Count = Field(description="How many pods have this trouble.")
     example_pod: Name = Field(default="", description="Name of one pod that has it.")
     message: Text = Field(default="", description="The scheduler's, kubelet's or engine's own words.")
+
+
+class Failure(Resource):
+    """Why pods failed last, kept after they have recovered."""
+
+    reason: Name = Field(description="One CamelCase word, of a closed list.")
+    time: Time = Field(description="When it began.")
+    message: Text = Field(default="", description="The kubelet's or engine's own words.")
+    remedy: Text = Field(default="", description="What to do about it, with the numbers at hand.")
+
+
+class Drain(Resource):
+    """What one pod's leaving cost. An absent number is not known, which is not zero."""
+
+    pod: Name = Field(description="The pod's name.")
+    time: Time = Field(description="When its container ended, or when the pod was found gone.")
+    in_flight: Count | None = Field(default=None, description="Requests in flight when it stopped taking new ones.")
+    finished: Count | None = Field(default=None, description="Requests it answered from then on.")
+    aborted: Count | None = Field(default=None, description="Requests it cut off when its time was up.")
+    seconds: Count | None = Field(default=None, description="How long it drained, seconds.")
 
 
 class Decision(Resource):
@@ -113,11 +162,22 @@ class Status(Resource):
     desired_replicas: Count | None = Field(default=None, description="Replicas wanted now, by spec or autoscaler.")
     ready_summary: Name | None = Field(default=None, description="Ready of wanted, as 2/3.")
     revision: Name | None = Field(default=None, description="The revision of the current spec.")
+    served_revision: Name | None = Field(
+        default=None, description="The revision last fully served; a rollback goes back to it."
+    )
+    rollout: RolloutStatus | None = Field(default=None, description="The rollout under way.")
     resolved: Resolved | None = Field(default=None, description="What defaults and the cluster turned into facts.")
     revisions: tuple[RevisionStatus, ...] = Field(
         default=(), max_length=8, description="Revisions that have pods.", json_schema_extra=list_map("name")
     )
     problems: tuple[Problem, ...] = Field(
         default=(), max_length=5, description="Troubles that pods have.", json_schema_extra=list_map("reason")
+    )
+    last_failure: Failure | None = Field(default=None, description="Why pods failed last; kept after they recovered.")
+    drains: tuple[Drain, ...] = Field(
+        default=(),
+        max_length=5,
+        description="What the last pods' leaving cost, oldest first.",
+        json_schema_extra=list_map("pod"),
     )
     autoscaling: AutoscalingStatus | None = Field(default=None, description="The autoscaler's standing decision.")

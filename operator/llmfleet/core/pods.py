@@ -1,44 +1,17 @@
 """One pod as we care about it: a pure reading of the raw object."""
 
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pydantic import ValidationError
-
 from llmfleet import names
 from llmfleet.api.conditions import Reason
-from llmfleet_runtime.contract import ExitCode, Farewell
+from llmfleet.core.instant import elapsed
+from llmfleet.core.trouble import Trouble, of_crash, of_disruption, of_scheduling, of_waiting
 
-CRASHES_UNTIL_STALLED = 2
-"""Restarts after which a failing start counts as hopeless until the spec changes."""
-
-_IMAGE_TROUBLES = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
-_CONFIG_TROUBLES = frozenset({"CreateContainerConfigError", "CreateContainerError"})
-
-_ENGINE_WORDS: tuple[tuple[tuple[str, ...], Reason], ...] = (
-    (("out of memory", "larger than the available kv cache memory"), Reason.OUT_OF_GPU_MEMORY),
-    (
-        (
-            "no such file",
-            "does not exist",
-            "not a valid model identifier",
-            "repository not found",
-            "can't load the configuration of",
-            "is not the path to a directory",
-            "invalid repository id or local directory",
-        ),
-        Reason.MODEL_NOT_FOUND,
-    ),
-)
-"""vLLM's and huggingface_hub's words for a cause, lower case; the first match wins."""
-
-
-_LACKS_DEVICE = re.compile(r"Insufficient [a-z0-9.-]+/")
-"""Of all resources only extended ones, such as GPUs, have a slash in their name."""
+DISRUPTION_SECONDS = 600.0
+"""So long a pod that was sent away explains why replicas are missing; its object may stay for days."""
 
 
 class Health(StrEnum):
@@ -49,16 +22,6 @@ class Health(StrEnum):
     READY = "Ready"
     UNREADY = "Unready"
     LEAVING = "Leaving"
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What keeps a pod from serving, in the platform's or the engine's own words."""
-
-    reason: Reason
-    message: str
-    is_terminal: bool
-    """True when only a change of the spec, an image or a referenced object can help."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +63,7 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         address=status.get("podIP", ""),
         image_id=container.get("imageID", ""),
         annotations=metadata.get("annotations"),
-        trouble=_trouble(status, container),
+        trouble=_trouble(metadata, status, container),
     )
 
 
@@ -109,8 +72,12 @@ def _engine_container(status: Mapping[str, Any]) -> Mapping[str, Any]:
     return next(found, {})
 
 
+def _is_leaving(metadata: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    return "deletionTimestamp" in metadata or status.get("phase") in ("Failed", "Succeeded")
+
+
 def _health(metadata: Mapping[str, Any], status: Mapping[str, Any], container: Mapping[str, Any]) -> Health:
-    if "deletionTimestamp" in metadata or status.get("phase") in ("Failed", "Succeeded"):
+    if _is_leaving(metadata, status):
         return Health.LEAVING
     if _condition(status, "Ready").get("status") == "True":
         return Health.READY
@@ -123,48 +90,44 @@ def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return next((each for each in status.get("conditions", ()) if each.get("type") == kind), {})
 
 
-def _trouble(status: Mapping[str, Any], container: Mapping[str, Any]) -> Trouble | None:
-    scheduled = _condition(status, "PodScheduled")
+def _trouble(metadata: Mapping[str, Any], status: Mapping[str, Any], container: Mapping[str, Any]) -> Trouble | None:
+    if _is_leaving(metadata, status):
+        return of_disruption(status, _condition(status, "DisruptionTarget"))
+    born = metadata.get("creationTimestamp", "")
+    scheduled, ready = _condition(status, "PodScheduled"), _condition(status, "Ready")
     if scheduled.get("status") == "False":
-        return _scheduling_trouble(scheduled.get("message", ""))
-    waiting = container.get("state", {}).get("waiting", {})
-    reason, message = waiting.get("reason", ""), waiting.get("message", "")
-    if reason in _IMAGE_TROUBLES:
-        return Trouble(Reason.IMAGE_PULL_FAILED, message or reason, is_terminal=True)
-    if reason in _CONFIG_TROUBLES:
-        return Trouble(Reason.CONFIG_ERROR, message or reason, is_terminal=True)
-    ended = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated")
-    if not ended or container.get("ready"):
-        return None
-    return _crash(ended, restarts=container.get("restartCount", 0))
+        return of_scheduling(scheduled.get("message", ""), born)
+    if container.get("ready"):
+        return _node_lost(ready) if ready.get("status") == "False" else None
+    ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
+    since = ended.get("finishedAt", born) if ended else born
+    stuck = of_waiting(container.get("state", {}).get("waiting", {}), since)
+    if stuck or not ended:
+        return stuck
+    return of_crash(ended, restarts=container.get("restartCount", 0))
 
 
-def _scheduling_trouble(message: str) -> Trouble:
-    if "persistentvolumeclaim" in message and "not found" in message:
-        return Trouble(Reason.CONFIG_ERROR, message, is_terminal=True)
-    lacks_gpu = _LACKS_DEVICE.search(message)
-    reason = Reason.INSUFFICIENT_GPU if lacks_gpu else Reason.UNSCHEDULABLE
-    return Trouble(reason, message or "the scheduler has not placed the pod yet", is_terminal=False)
+def _node_lost(ready: Mapping[str, Any]) -> Trouble:
+    """A container that the kubelet last called ready in a pod that is not: the node controller has withdrawn it.
+
+    Source: pkg/controller/util/node/controller_utils.go, MarkPodsNotReady.
+    """
+    words = "the node stopped reporting; its pods are replaced when it does not come back"
+    return Trouble(Reason.NODE_LOST, words, is_terminal=False, since=ready.get("lastTransitionTime", ""))
 
 
-def _crash(ended: Mapping[str, Any], restarts: int) -> Trouble:
-    is_terminal = restarts >= CRASHES_UNTIL_STALLED
-    if ended.get("reason") == "OOMKilled":
-        return Trouble(Reason.OUT_OF_HOST_MEMORY, "the kernel ended the container at its memory limit", is_terminal)
-    message = _last_words(ended.get("message", ""))
-    lowered, shown = message.lower(), message[-900:]
-    for words, reason in _ENGINE_WORDS:
-        if any(word in lowered for word in words):
-            return Trouble(reason, shown, is_terminal)
-    bad_config = ended.get("exitCode") == ExitCode.BAD_CONFIG
-    text = shown or f"exit code {ended.get('exitCode')} without a message"
-    return Trouble(Reason.BAD_ENGINE_CONFIG if bad_config else Reason.CRASH_LOOP, text, is_terminal)
+def worst(pods: Iterable[PodView], now: str) -> Trouble | None:
+    """The trouble that best explains why these pods do not serve: hopeless before passing, present before past."""
+    found = [(pod.trouble, pod.is_leaving) for pod in pods if pod.trouble]
+    telling = [(trouble, gone) for trouble, gone in found if not gone or _is_recent(trouble, now)]
+    ranked = sorted(telling, key=lambda each: (each[1], not each[0].stalls(now), not each[0].is_terminal))
+    return ranked[0][0] if ranked else None
 
 
-def _last_words(message: str) -> str:
-    """The engine's words out of the launcher's farewell; any other text as it is."""
-    try:
-        farewell = Farewell.model_validate(json.loads(message))
-    except (ValueError, ValidationError):
-        return message
-    return farewell.message or farewell.reason
+def _is_recent(trouble: Trouble, now: str) -> bool:
+    return bool(trouble.since) and elapsed(trouble.since, now) < DISRUPTION_SECONDS
+
+
+def present_troubles(pods: Iterable[PodView]) -> tuple[Trouble, ...]:
+    """The troubles of pods that stay."""
+    return tuple(pod.trouble for pod in pods if pod.trouble and not pod.is_leaving)

@@ -1,0 +1,166 @@
+"""What keeps a pod from serving, typed: a cause, the words it was told in, and whether waiting helps."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from llmfleet.api.conditions import Reason
+from llmfleet.core.dictionary import CLAIMS, CONFIGURING, CRASHES, CREATIONS, DISRUPTIONS, PLACING, cause
+from llmfleet.core.instant import elapsed
+from llmfleet_runtime.contract import ExitCode, Farewell
+
+CRASHES_UNTIL_STALLED = 2
+"""Restarts after which a failing start counts as hopeless until the spec changes."""
+
+LASTING_RUN_SECONDS = 600.0
+"""A container that ran this long is no crash loop: the kubelet forgets its back-off by then too."""
+
+GRACE_SECONDS = 60.0
+"""So long a missing object may be on its way: pipelines apply a fleet before its Secret."""
+
+SHOWN_CHARACTERS = 900
+
+Raw = Mapping[str, Any]
+
+_IMAGE = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed"}
+)  # pkg/kubelet/images/types.go, cri-api/pkg/errors/errors.go
+_HOPELESS_IMAGE = frozenset({"InvalidImageName", "ErrImageNeverPull"})
+_CONFIG = frozenset(
+    {"CreateContainerConfigError", "PreCreateHookError"}
+)  # pkg/kubelet/kuberuntime/kuberuntime_container.go
+_START = frozenset(
+    {"CreateContainerError", "RunContainerError", "PreStartHookError", "StartError", "ContainerCannotRun"}
+)
+
+_PASSING = frozenset({Reason.MODEL_DOWNLOAD_FAILED, Reason.ENGINE_STALLED})
+"""Crashes that a later start may be spared, however often they happened."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What keeps a pod from serving, in the platform's or the engine's own words."""
+
+    reason: Reason
+    message: str
+    is_terminal: bool
+    """True when only a change of the spec, an image or a referenced object can help."""
+    since: str = ""
+    """When it began, RFC 3339; empty where nothing tells."""
+    grace_seconds: float = 0.0
+    """How long after ``since`` a terminal trouble is still taken for a passing one."""
+
+    def stalls(self, now: str) -> bool:
+        """Whether nothing more happens until somebody changes something; ``now`` is RFC 3339."""
+        return self.is_terminal and self.stalls_in(now) is None
+
+    def stalls_in(self, now: str) -> float | None:
+        """Seconds of grace that are left; None without any."""
+        if not (self.is_terminal and self.since):
+            return None
+        left = self.grace_seconds - elapsed(self.since, now)
+        return left if left > 0 else None
+
+
+def of_waiting(waiting: Raw, since: str) -> Trouble | None:
+    """Why the kubelet cannot start a container, out of its ``state.waiting``."""
+    reason, message = waiting.get("reason", ""), waiting.get("message", "")
+    shown = shortened(message or reason)
+    if reason in _IMAGE or reason in _HOPELESS_IMAGE:
+        grace = GRACE_SECONDS if reason in _IMAGE else 0.0
+        return Trouble(Reason.IMAGE_PULL_FAILED, shown, is_terminal=True, since=since, grace_seconds=grace)
+    if reason in _CONFIG:
+        found, _ = cause(CONFIGURING, message) or (Reason.CONFIG_ERROR, message)
+    elif reason in _START:
+        found = Reason.CONTAINER_NOT_STARTED
+    else:
+        return None
+    return Trouble(found, shown, is_terminal=True, since=since, grace_seconds=GRACE_SECONDS)
+
+
+def of_scheduling(message: str, since: str) -> Trouble:
+    """Why the scheduler finds no node; lack of room passes, a claim that is not there does not."""
+    lost = cause(CLAIMS, message)
+    if lost:
+        return Trouble(lost[0], shortened(message), is_terminal=True, since=since, grace_seconds=GRACE_SECONDS)
+    reason, _ = cause(PLACING, message) or (Reason.UNSCHEDULABLE, "")
+    told = shortened(message) or "the scheduler has not placed the pod yet"
+    return Trouble(reason, told, is_terminal=False, since=since)
+
+
+def of_crash(ended: Raw, restarts: int) -> Trouble:
+    """Why a container ended, out of its ``terminated`` state, whose message is the launcher's farewell."""
+    reason, words = _crash_cause(ended)
+    lasted = elapsed(ended.get("startedAt", ""), ended.get("finishedAt", ""))
+    has_run = lasted >= LASTING_RUN_SECONDS and reason is not Reason.STARTUP_TIMED_OUT
+    is_terminal = restarts >= CRASHES_UNTIL_STALLED and reason not in _PASSING and not has_run
+    return Trouble(reason, words, is_terminal, since=ended.get("finishedAt", ""))
+
+
+def _crash_cause(ended: Raw) -> tuple[Reason, str]:
+    if ended.get("reason") == "OOMKilled":
+        return Reason.OUT_OF_HOST_MEMORY, "the kernel ended the container at its memory limit"
+    text, shown = _last_words(ended.get("message", ""))
+    if ended.get("reason") in _START:
+        return Reason.CONTAINER_NOT_STARTED, shown or "the container could not be started"
+    found = cause(CRASHES, text)
+    if found:
+        return found[0], shortened(found[1])
+    bad_config = ended.get("exitCode") == ExitCode.BAD_CONFIG
+    told = shown or f"exit code {ended.get('exitCode')} without a message"
+    return Reason.BAD_ENGINE_CONFIG if bad_config else Reason.CRASH_LOOP, told
+
+
+def _last_words(message: str) -> tuple[str, str]:
+    """All words to look for a cause in, and those worth showing: a farewell has its causes in front, a log behind."""
+    try:
+        farewell = Farewell.model_validate(json.loads(message))
+    except (ValueError, ValidationError):
+        return message, message[-SHOWN_CHARACTERS:]
+    text = farewell.message or farewell.reason
+    return text, shortened(text)
+
+
+def creations(deployments: Iterable[Raw]) -> tuple[Trouble, ...]:
+    """Why ReplicaSets cannot make pods, out of their Deployments."""
+    conditions = (each for raw in deployments for each in raw.get("status", {}).get("conditions", ()))
+    return tuple(
+        of_creation(each) for each in conditions if (each.get("type"), each.get("status")) == ("ReplicaFailure", "True")
+    )
+
+
+def of_creation(condition: Raw) -> Trouble:
+    """Why a ReplicaSet cannot make pods, out of the ``ReplicaFailure`` condition."""
+    message = condition.get("message", "")
+    reason, _ = cause(CREATIONS, message) or (Reason.POD_CREATION_FAILED, "")
+    waits = reason in (Reason.QUOTA_EXCEEDED, Reason.ADMISSION_UNREACHABLE)
+    return Trouble(reason, shortened(message), not waits, condition.get("lastTransitionTime", ""), GRACE_SECONDS)
+
+
+def of_disruption(status: Raw, target: Raw) -> Trouble | None:
+    """Why a pod was sent away, out of its status and its ``DisruptionTarget`` condition; None when it just left.
+
+    Never terminal: another pod takes its place.
+    """
+    told = [status.get("reason", ""), status.get("message", "")]
+    if target.get("status") == "True":
+        told += [target.get("reason", ""), target.get("message", "")]
+    found = cause(DISRUPTIONS, " ".join(told))
+    words = status.get("message") or target.get("message") or " ".join(told).strip()
+    since = target.get("lastTransitionTime", "")
+    return Trouble(found[0], shortened(words), is_terminal=False, since=since) if found else None
+
+
+def recheck_after(troubles: Iterable[Trouble], now: str) -> float | None:
+    """Seconds until the first grace ends, when the verdict changes without an event; None where none does."""
+    waits = (trouble.stalls_in(now) for trouble in troubles)
+    return min((each for each in waits if each is not None), default=None)
+
+
+def shortened(text: str) -> str:
+    """As much of a text's beginning as a status may carry."""
+    text = text.strip()
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"

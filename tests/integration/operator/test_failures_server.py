@@ -1,0 +1,181 @@
+"""Failures in the words of a real API server and scheduler: each gives its reason soon and heals by itself."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.cluster import Cluster
+from llmfleet.api.conditions import MEANINGS
+from tests.builders import Raw
+from tests.integration.operator.conftest import Start
+from tests.integration.operator.fleet import Fleet
+from tests.integration.operator.operator_process import eventually
+
+pytestmark = pytest.mark.cluster
+
+SOON_SECONDS = 30.0
+
+
+@pytest.fixture(autouse=True)
+def operator(start: Start) -> None:
+    start()
+
+
+def until(fleet: Fleet, reason: str) -> Raw:
+    """Ready gives this reason in time; the whole object then."""
+    eventually(lambda: fleet.condition("Ready"), lambda found: found.get("reason") == reason, SOON_SECONDS)
+    return fleet.get()
+
+
+def healed(fleet: Fleet) -> Raw:
+    fleet.await_condition("Ready", seconds=90)
+    return fleet.get()["status"]
+
+
+QUOTA = {
+    "apiVersion": "v1",
+    "kind": "ResourceQuota",
+    "metadata": {"name": "pods"},
+    "spec": {"hard": {"count/pods": "0"}},
+}
+LIMITS = {
+    "apiVersion": "v1",
+    "kind": "LimitRange",
+    "metadata": {"name": "small"},
+    "spec": {"limits": [{"type": "Container", "max": {"memory": "1Mi"}}]},
+}
+
+
+@pytest.mark.proves("R43", "R52")
+@pytest.mark.parametrize(
+    ("obstacle", "reason", "state"),
+    [
+        pytest.param(QUOTA, "QuotaExceeded", "Reconciling", id="quota"),
+        pytest.param(LIMITS, "AdmissionDenied", "Reconciling", id="limit range"),
+    ],
+)
+def test_pods_that_the_namespace_forbids_come_when_it_allows_them(
+    fleet: Fleet, obstacle: Raw, reason: str, state
+) -> None:
+    fleet.kubectl("create", "-f", "-", document=obstacle)
+    fleet.create(replicas=1, resources={"limits": {"memory": "2Gi"}})
+    until(fleet, reason)
+    assert fleet.condition(state)["status"] == "True"
+    fleet.kubectl("delete", obstacle["kind"], obstacle["metadata"]["name"])
+    healed(fleet)
+
+
+@pytest.mark.proves("R43", "R52")
+def test_a_service_account_may_come_after_the_fleet(fleet: Fleet) -> None:
+    fleet.create(replicas=1, pod={"serviceAccountName": "later"})
+    until(fleet, "AdmissionDenied")
+    assert fleet.condition("Stalled")["status"] == "False"
+    fleet.kubectl("create", "serviceaccount", "later")
+    healed(fleet)
+
+
+def claim(name: str, namespace: str) -> Iterator[Raw]:
+    """A volume and the claim that takes it."""
+    storage = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
+    yield {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"{namespace}-{name}"},
+        "spec": {**storage, "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/nowhere"}},
+    }
+    yield {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {**storage, "volumeName": f"{namespace}-{name}", "resources": {"requests": {"storage": "1Gi"}}},
+    }
+
+
+@pytest.mark.proves("R43", "R52")
+def test_a_claim_may_come_after_the_fleet(fleet: Fleet) -> None:
+    fleet.create(replicas=1, model={"uri": "pvc://models/tiny"})
+    raw = until(fleet, "VolumeUnavailable")
+    assert 'persistentvolumeclaim "models" not found' in raw["status"]["lastFailure"]["message"]
+    volume, made = claim("models", fleet.namespace)
+    try:
+        fleet.kubectl("create", "-f", "-", document={"apiVersion": "v1", "kind": "List", "items": [volume, made]})
+        assert healed(fleet)["lastFailure"]["reason"] == "VolumeUnavailable"
+    finally:
+        fleet.kubectl("delete", "pv", volume["metadata"]["name"], "--wait=false")
+
+
+def engine(**members: object) -> Raw:
+    usual = {"name": "engine", "image": "a", "imageID": "", "ready": False, "started": False, "restartCount": 0}
+    return {**usual, **members}
+
+
+def waits(reason: str, message: str) -> Raw:
+    return engine(state={"waiting": {"reason": reason, "message": message}})
+
+
+def crashed(message: str, reason: str = "Error", code: int = 70) -> Raw:
+    ended = {"exitCode": code, "reason": reason, "message": message}
+    return engine(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState={"terminated": ended}, restartCount=3)
+
+
+def play(fleet: Fleet, container: Raw) -> None:
+    """Let the only pod's kubelet tell this."""
+    [pod] = [each["metadata"]["name"] for each in fleet.list("pods")]
+    ready = "True" if container["ready"] else "False"
+    conditions = [{"type": kind, "status": ready} for kind in ("Ready", "ContainersReady")]
+    told = json.dumps({"status": {"containerStatuses": [container], "conditions": conditions}})
+    fleet.kubectl("patch", "pod", pod, "--subresource=status", "--type=strategic", "-p", told)
+
+
+PLAYED = [
+    (waits("ErrImagePull", "no such tag"), "ImagePullFailed"),
+    (waits("CreateContainerConfigError", 'secret "hf-token" not found'), "SecretNotFound"),
+    (waits("CreateContainerConfigError", "couldn't find key a in Secret b/c"), "SecretKeyMissing"),
+    (waits("CreateContainerConfigError", 'configmap "templates" not found'), "ConfigError"),
+    (
+        crashed("ValueError: Total number of attention heads (14) must be divisible by tensor parallel size (4)."),
+        "TensorParallelMismatch",
+    ),
+    (crashed("torch.OutOfMemoryError: CUDA out of memory."), "OutOfGPUMemory"),
+    (crashed("", reason="OOMKilled", code=137), "OutOfHostMemory"),
+    (crashed("OSError: [Errno 28] No space left on device"), "DiskFull"),
+    (crashed("Cannot access gated repo for url https://hub/x."), "ModelAccessDenied"),
+    (crashed("KeyError: 'x'"), "CrashLoop"),
+]
+
+
+@pytest.mark.proves("R43", "F32", "F33", "F34")
+def test_what_the_kubelet_tells_becomes_a_reason_and_goes_when_it_is_over(cluster: Cluster, fleet: Fleet) -> None:
+    fleet.create(replicas=1)
+    fleet.await_condition("Ready")
+    for container, reason in PLAYED:
+        play(fleet, container)
+        status = until(fleet, reason)["status"]
+        assert status["lastFailure"]["reason"] == reason
+        assert [each["reason"] for each in status["problems"]] == [reason]
+        assert reason in MEANINGS
+    play(fleet, engine(ready=True, started=True, state={"running": {}}))
+    assert healed(fleet)["lastFailure"]["reason"] == PLAYED[-1][1]
+
+
+@pytest.mark.proves("R43")
+def test_a_crash_that_repeats_stalls_and_says_what_to_do(fleet: Fleet) -> None:
+    fleet.create(replicas=1)
+    fleet.await_condition("Ready")
+    play(fleet, crashed("ValueError: the estimated maximum model length is 30720. larger than the available KV cache"))
+    stalled = fleet.await_condition("Stalled", seconds=SOON_SECONDS)
+    assert "Set engine.maxModelLen to 30720 or less." in stalled["message"]
+
+
+@pytest.mark.proves("R64", "F31")
+def test_an_evicted_pod_is_replaced_and_its_leaving_is_on_record_without_numbers(fleet: Fleet) -> None:
+    fleet.create(replicas=1)
+    fleet.await_condition("Ready")
+    [pod] = [each["metadata"]["name"] for each in fleet.list("pods")]
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": fleet.namespace}}
+    path = f"/api/v1/namespaces/{fleet.namespace}/pods/{pod}/eviction"
+    fleet.kubectl("create", "--raw", path, "-f", "-", document=eviction)
+    [entry] = eventually(lambda: fleet.get()["status"].get("drains", []), len, SOON_SECONDS)
+    assert (entry["pod"], entry.keys() & {"inFlight", "finished", "aborted", "seconds"}) == (pod, set())
+    healed(fleet)

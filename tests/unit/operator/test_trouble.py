@@ -1,0 +1,283 @@
+"""The failure dictionary: the words as they are written become a cause, and others do not."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from llmfleet.api.conditions import MEANINGS, Reason
+from llmfleet.core.dictionary import CLAIMS, CONFIGURING, CRASHES, CREATIONS, DISRUPTIONS, PLACING, Entry, cause
+from llmfleet.core.trouble import (
+    GRACE_SECONDS,
+    SHOWN_CHARACTERS,
+    Trouble,
+    of_crash,
+    of_creation,
+    of_disruption,
+    of_scheduling,
+    of_waiting,
+)
+
+BORN = "2026-11-21T12:00:00Z"
+AT_ONCE = "2026-11-21T12:00:01Z"
+IN_GRACE = "2026-11-21T12:00:59Z"
+AFTER_GRACE = "2026-11-21T12:01:00Z"
+LATER = "2026-11-21T12:10:00Z"
+
+LAST_WORDS = tomllib.loads(Path(__file__).with_name("last_words.toml").read_text(encoding="utf-8"))
+CRASHED = [(words, Reason(reason)) for reason, cases in LAST_WORDS.items() for words in cases]
+
+HARMLESS = [
+    "RuntimeError: CUDA error: an illegal memory access was encountered",
+    "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {'EngineCore_0': 1}",
+    "ImportError: libcudart.so.13: cannot open shared object file: No such file or directory",
+    "WARNING fused quantization kernels are not supported, falling back",
+    "INFO num_heads=14, tensor_parallel_size=2",
+    "the engine ended by itself, by signal 11 (SIGSEGV)",
+]
+
+
+def ended(message: str, **members: object) -> dict[str, object]:
+    return {"exitCode": 70, "reason": "Error", "message": message, **members}
+
+
+def farewell(words: str) -> str:
+    """What the launcher writes: its own line, then the engine's causes, then the end of the log."""
+    log = "…" + "\n".join(f"(EngineCore pid=9) INFO 11-21 line {number}" for number in range(90))
+    message = f"the engine ended by itself, with exit code 1\n{words}\n{log}"
+    return json.dumps({"exitCode": 70, "reason": "EngineDied", "message": message})
+
+
+@pytest.mark.proves("R43", "F33", "F34")
+@pytest.mark.parametrize(("words", "reason"), CRASHED, ids=[words[:40] for words, _ in CRASHED])
+@pytest.mark.parametrize("told", [str, farewell], ids=["log", "farewell"])
+def test_an_engines_last_words_become_a_cause(words: str, reason: Reason, told) -> None:
+    trouble = of_crash(ended(told(words)), restarts=1)
+    assert trouble.reason == reason
+
+
+@pytest.mark.parametrize("words", HARMLESS)
+def test_other_words_are_a_crash_without_a_cause(words: str) -> None:
+    assert of_crash(ended(words), restarts=1).reason == Reason.CRASH_LOOP
+    assert of_crash(ended(words, exitCode=64), restarts=1).reason == Reason.BAD_ENGINE_CONFIG
+
+
+@pytest.mark.parametrize("entry", CRASHES, ids=lambda entry: entry.words)
+def test_every_entry_about_crashes_has_an_example(entry: Entry) -> None:
+    assert any(cause((entry,), words) for words, reason in CRASHED if reason == entry.reason)
+
+
+@pytest.mark.parametrize("entry", [*CRASHES, *CONFIGURING, *CLAIMS, *PLACING, *CREATIONS, *DISRUPTIONS])
+def test_every_entry_names_where_its_words_stand_and_a_reason_with_a_meaning(entry: Entry) -> None:
+    assert entry.source
+    assert entry.reason in MEANINGS
+
+
+def test_the_lines_with_the_cause_are_shown_not_the_log_around_them() -> None:
+    words = "ValueError: No available memory for the cache blocks."
+    assert of_crash(ended(farewell(words)), restarts=1).message == words
+
+
+def test_a_crash_without_a_known_cause_shows_the_beginning_of_the_farewell_and_the_end_of_a_log() -> None:
+    assert of_crash(ended(farewell("KeyError: 'x'")), 1).message.startswith("the engine ended by itself")
+    assert of_crash(ended("a" * 5000 + "the end"), 1).message.endswith("the end")
+
+
+@pytest.mark.parametrize(
+    "message", ["", "x" * 9000, farewell("y" * 9000), "out of memory " * 900 + "CUDA out of memory"]
+)
+def test_what_is_shown_is_bounded_and_never_empty(message: str) -> None:
+    assert 0 < len(of_crash(ended(message), restarts=1).message) <= SHOWN_CHARACTERS
+
+
+@pytest.mark.proves("F34")
+def test_the_kernels_kill_is_lack_of_host_memory_whatever_was_said() -> None:
+    assert of_crash(ended("CUDA out of memory", reason="OOMKilled"), 1).reason == Reason.OUT_OF_HOST_MEMORY
+
+
+def test_a_container_that_could_not_be_started_says_so() -> None:
+    trouble = of_crash(ended('exec: "python3": executable file not found in $PATH', reason="StartError"), 3)
+    assert (trouble.reason, trouble.is_terminal) == (Reason.CONTAINER_NOT_STARTED, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "restarts", "times", "is_terminal"),
+    [
+        pytest.param("KeyError", 1, (BORN, AT_ONCE), False, id="once"),
+        pytest.param("KeyError", 2, (BORN, AT_ONCE), True, id="again and again"),
+        pytest.param("KeyError", 2, (BORN, LATER), False, id="after ten minutes of service each"),
+        pytest.param("the engine was not ready after 1200 s", 2, (BORN, LATER), True, id="never ready"),
+        pytest.param("429 Too Many Requests", 9, (BORN, AT_ONCE), False, id="the hub is busy"),
+        pytest.param("stopped while stalled", 9, (BORN, AT_ONCE), False, id="stalled"),
+    ],
+)
+def test_a_crash_loop_is_hopeless_unless_starts_succeed_or_may(
+    words: str, restarts: int, times, *, is_terminal
+) -> None:
+    started, finished = times
+    trouble = of_crash(ended(words, startedAt=started, finishedAt=finished), restarts)
+    assert (trouble.is_terminal, trouble.since) == (is_terminal, finished)
+
+
+WAITING = [
+    ("ErrImagePull", "no such tag", Reason.IMAGE_PULL_FAILED),
+    ("ImagePullBackOff", 'Back-off pulling image "x": ErrImagePull: no such tag', Reason.IMAGE_PULL_FAILED),
+    ("RegistryUnavailable", "image pull failed for x because the registry is unavailable", Reason.IMAGE_PULL_FAILED),
+    ("CreateContainerConfigError", 'secret "hf-token" not found', Reason.SECRET_NOT_FOUND),
+    ("CreateContainerConfigError", "couldn't find key token in Secret team-a/hf-token", Reason.SECRET_KEY_MISSING),
+    ("CreateContainerConfigError", 'configmap "templates" not found', Reason.CONFIG_ERROR),
+    ("CreateContainerConfigError", "couldn't find key a in ConfigMap team-a/templates", Reason.CONFIG_ERROR),
+    ("CreateContainerConfigError", "container has runAsNonRoot and image will run as root", Reason.CONFIG_ERROR),
+    ("CreateContainerError", "context deadline exceeded", Reason.CONTAINER_NOT_STARTED),
+    ("RunContainerError", 'exec: "python3": executable file not found in $PATH', Reason.CONTAINER_NOT_STARTED),
+]
+
+
+@pytest.mark.proves("R43", "R52", "F32", "F42")
+@pytest.mark.parametrize(("reason", "message", "expected"), WAITING)
+def test_what_a_container_waits_for_may_be_on_its_way_for_a_minute(reason: str, message: str, expected: Reason) -> None:
+    trouble = of_waiting({"reason": reason, "message": message}, BORN)
+    assert trouble is not None
+    assert (trouble.reason, trouble.message) == (expected, message)
+    assert [trouble.stalls(now) for now in (AT_ONCE, IN_GRACE, AFTER_GRACE, LATER)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("reason", ["InvalidImageName", "ErrImageNeverPull"])
+def test_an_image_that_no_waiting_brings_stalls_at_once(reason: str) -> None:
+    trouble = of_waiting({"reason": reason}, BORN)
+    assert trouble is not None
+    assert (trouble.reason, trouble.stalls(AT_ONCE)) == (Reason.IMAGE_PULL_FAILED, True)
+
+
+@pytest.mark.parametrize("reason", ["", "ContainerCreating", "PodInitializing", "CrashLoopBackOff"])
+def test_ordinary_waiting_is_no_trouble(reason: str) -> None:
+    assert of_waiting({"reason": reason}, BORN) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [(BORN, GRACE_SECONDS), (IN_GRACE, 1.0), (AFTER_GRACE, None), ("2026-11-21T11:59:00Z", GRACE_SECONDS)],
+)
+def test_the_grace_that_is_left(now: str, left: float | None) -> None:
+    trouble = Trouble(Reason.SECRET_NOT_FOUND, "", is_terminal=True, since=BORN, grace_seconds=GRACE_SECONDS)
+    assert trouble.stalls_in(now) == left
+
+
+def test_without_a_beginning_there_is_no_grace_and_a_passing_trouble_never_stalls() -> None:
+    assert Trouble(Reason.CONFIG_ERROR, "", is_terminal=True, grace_seconds=GRACE_SECONDS).stalls(BORN)
+    passing = Trouble(Reason.INSUFFICIENT_GPU, "", is_terminal=False, since=BORN, grace_seconds=GRACE_SECONDS)
+    assert (passing.stalls(LATER), passing.stalls_in(BORN)) == (False, None)
+
+
+@pytest.mark.proves("R43", "F28")
+@pytest.mark.parametrize(
+    ("message", "reason", "stalls"),
+    [
+        ("0/3 nodes are available: 3 Insufficient nvidia.com/gpu.", Reason.INSUFFICIENT_GPU, False),
+        ("0/3 nodes are available: 3 Insufficient cpu.", Reason.UNSCHEDULABLE, False),
+        (
+            '0/10 nodes are available: persistentvolumeclaim "models" not found. not found',
+            Reason.VOLUME_UNAVAILABLE,
+            True,
+        ),
+        ('persistentvolumeclaim "models" bound to non-existent persistentvolume "a"', Reason.VOLUME_UNAVAILABLE, True),
+        ('persistentvolumeclaim "models" is being deleted', Reason.VOLUME_UNAVAILABLE, True),
+        ("0/3 nodes: pod has unbound immediate PersistentVolumeClaims.", Reason.VOLUME_UNAVAILABLE, False),
+        ("0/3 nodes: 3 node(s) didn't match PersistentVolume's node affinity", Reason.VOLUME_UNAVAILABLE, False),
+        ("0/3 nodes: 3 node(s) didn't find available persistent volumes to bind", Reason.VOLUME_UNAVAILABLE, False),
+        ("0/3 nodes: 3 node(s) had no available volume zone", Reason.VOLUME_UNAVAILABLE, False),
+        ("", Reason.UNSCHEDULABLE, False),
+    ],
+)
+def test_the_schedulers_words(message: str, reason: Reason, *, stalls: bool) -> None:
+    trouble = of_scheduling(message, BORN)
+    assert (trouble.reason, trouble.stalls(LATER), trouble.stalls(AT_ONCE)) == (reason, stalls, False)
+
+
+@pytest.mark.proves("R43", "F27")
+@pytest.mark.parametrize(
+    ("message", "reason", "stalls"),
+    [
+        ('pods "a" is forbidden: exceeded quota: gpus, requested: x=1', Reason.QUOTA_EXCEEDED, False),
+        ('pods "a" is forbidden: failed quota: gpus: must specify limits.memory', Reason.QUOTA_EXCEEDED, False),
+        ('pods "a" is forbidden: status unknown for quota: gpus, resources: x', Reason.QUOTA_EXCEEDED, False),
+        ('pods "a" is forbidden: violates PodSecurity "restricted:latest": x', Reason.POD_SECURITY_VIOLATION, True),
+        ('failed calling webhook "a.b": connection refused', Reason.ADMISSION_UNREACHABLE, False),
+        ('admission webhook "a.b" denied the request: no', Reason.ADMISSION_DENIED, True),
+        ("ValidatingAdmissionPolicy 'a' with binding 'b' denied request: no", Reason.ADMISSION_DENIED, True),
+        ('pods "a" is forbidden: no PriorityClass with name x was found', Reason.ADMISSION_DENIED, True),
+        ('pods "a" is forbidden: error looking up service account a/b: x not found', Reason.ADMISSION_DENIED, True),
+        (
+            'pods "a" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi',
+            Reason.ADMISSION_DENIED,
+            True,
+        ),
+        ("something else", Reason.POD_CREATION_FAILED, True),
+    ],
+)
+def test_why_no_pod_can_be_made(message: str, reason: Reason, *, stalls: bool) -> None:
+    trouble = of_creation({"message": message, "lastTransitionTime": BORN})
+    assert (trouble.reason, trouble.stalls(LATER), trouble.stalls(AT_ONCE)) == (reason, stalls, False)
+
+
+@pytest.mark.proves("R64", "F29", "F30")
+@pytest.mark.parametrize(
+    ("status", "target", "reason"),
+    [
+        ({}, ("PreemptionByScheduler", "preempting to accommodate a higher priority pod"), Reason.PREEMPTED),
+        (
+            {"reason": "Preempting", "message": "Preempted in order to admit critical pod"},
+            ("TerminationByKubelet", "Pod was preempted by Kubelet to accommodate a critical pod."),
+            Reason.PREEMPTED,
+        ),
+        ({}, ("EvictionByEvictionAPI", "Eviction API: evicting"), Reason.EVICTED),
+        ({}, ("DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint"), Reason.NODE_LOST),
+        ({}, ("DeletionByPodGC", "PodGC: node no longer exists"), Reason.NODE_LOST),
+        ({}, ("DeletionByDeviceTaintManager", "Device Taint manager: deleting due to"), Reason.EVICTED),
+        ({"reason": "NodeLost", "message": "Node a which was running pod b is unresponsive"}, None, Reason.NODE_LOST),
+        (
+            {"reason": "Terminated", "message": "Pod was terminated in response to imminent node shutdown."},
+            ("TerminationByKubelet", "Pod was terminated in response to imminent node shutdown."),
+            Reason.NODE_LOST,
+        ),
+        ({"reason": "Evicted", "message": "The node was low on resource: memory. "}, None, Reason.EVICTED),
+        (
+            {"reason": "Evicted", "message": 'Usage of EmptyDir volume "cache" exceeds the limit "1Gi". '},
+            None,
+            Reason.DISK_FULL,
+        ),
+        (
+            {"reason": "Evicted", "message": 'Container engine exceeded its local ephemeral storage limit "1Gi". '},
+            None,
+            Reason.DISK_FULL,
+        ),
+        (
+            {
+                "reason": "Evicted",
+                "message": "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ",
+            },
+            None,
+            Reason.DISK_FULL,
+        ),
+        (
+            {"reason": "UnexpectedAdmissionError", "message": "Allocate failed due to no healthy devices"},
+            None,
+            Reason.EVICTED,
+        ),
+    ],
+)
+def test_why_a_pod_was_sent_away(status: dict, target: tuple[str, str] | None, reason: Reason) -> None:
+    condition = (
+        {"status": "True", "reason": target[0], "message": target[1], "lastTransitionTime": BORN} if target else {}
+    )
+    trouble = of_disruption(status, condition)
+    assert trouble is not None
+    assert (trouble.reason, trouble.is_terminal) == (reason, False)
+    assert trouble.since == (BORN if target else "")
+    assert trouble.message == (status.get("message") or target[1]).strip()
+
+
+@pytest.mark.parametrize("target", [{}, {"status": "False", "reason": "PreemptionByScheduler", "message": ""}])
+def test_a_pod_that_just_leaves_was_not_sent_away(target: dict) -> None:
+    assert of_disruption({}, target) is None
