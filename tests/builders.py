@@ -1,6 +1,7 @@
 """Raw objects as the API server gives them, made by modifiers: ``pod("a1", ready(), annotated(x="1"))``."""
 
 import copy
+import json
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -208,6 +209,15 @@ def crashed(message: str = "", exit_code: int = 70, restarts: int = 1, reason: s
     )
 
 
+def left(at: str = NOW, **farewell: Any) -> Modifier:
+    """It was ready, was deleted and has ended; members of its farewell, none when it said none."""
+    told = json.dumps({"exitCode": 0, "reason": "Stopped", **farewell}) if farewell else ""
+    ended = {"terminated": {"exitCode": 0, "reason": "Completed", "message": told, "finishedAt": at}, "running": None}
+    flipped = {"type": "Ready", "status": "False", "lastTransitionTime": NOW}
+    over = with_status(phase="Succeeded", startTime="2026-11-21T11:00:00Z", conditions=[flipped])
+    return together(ready(), being_deleted(), _with_container(state=ended, ready=False, started=False), over)
+
+
 def unschedulable(message: str) -> Modifier:
     """The scheduler finds no node."""
     return _with_condition("PodScheduled", "False", message)
@@ -223,9 +233,7 @@ def annotated(annotations: Mapping[str, str]) -> Modifier:
     return with_metadata(annotations=dict(annotations))
 
 
-def report(
-    live_number: int = 1, in_flight: int | None = 0, idle_seconds: float | None = None, **facts: Any
-) -> Report:
+def report(live_number: int = 1, in_flight: int | None = 0, idle_seconds: float | None = None, **facts: Any) -> Report:
     """What a ready pod says of itself."""
     status = RuntimeStatus(phase=Phase.READY, since=0.0, live_number=live_number, **facts)
     return Report(status, in_flight, idle_seconds)

@@ -6,6 +6,7 @@ from typing import Any
 from llmfleet import names
 from llmfleet.core.plan import Ref
 from llmfleet.core.world import Raw, labels
+from llmfleet.shell.departures import Departures
 from llmfleet.shell.ports import Key
 
 _UNUSED_METADATA = ("managedFields", "selfLink")
@@ -30,6 +31,7 @@ class Cache:
     def __init__(self) -> None:
         """Empty."""
         self._objects: dict[Key, dict[Ref, Raw]] = {}
+        self._departures = Departures()
 
     def put(self, raw: Mapping[str, Any]) -> Key | None:
         """Take an object as seen or as answered to a write; the key it belongs to, None for strangers."""
@@ -45,13 +47,19 @@ class Cache:
     def drop(self, raw: Mapping[str, Any]) -> Key | None:
         """Forget an object that is gone, unless its name was born again meanwhile."""
         key = key_of(raw)
-        if key is None or key not in self._objects:
-            return key
-        known = self._objects[key].get(_ref(raw))
-        if known is not None and _uid(known) == _uid(raw):
-            del self._objects[key][_ref(raw)]
-        if not self._objects[key]:
-            del self._objects[key]
+        if key is None:
+            return None
+        mine = self._objects.get(key, {})
+        known = mine.get(_ref(raw))
+        is_known = known is not None and _uid(known) == _uid(raw)
+        if is_known:
+            del mine[_ref(raw)]
+        if raw["kind"] == "Pod" and (is_known or self._departures.knows(key, _uid(raw))):
+            self._departures.gone(key, trimmed(raw))
+        if self.owner(key) is None:
+            self._departures.forget(key)
+        if not mine:
+            self._objects.pop(key, None)
         return key
 
     def replace(
@@ -96,6 +104,14 @@ class Cache:
     def pods(self, key: Key) -> list[Raw]:
         """Its pods."""
         return [raw for ref, raw in self._objects.get(key, {}).items() if ref.kind == "Pod"]
+
+    def departed(self, key: Key) -> list[Raw]:
+        """The last states of its pods that have ended and were not entered yet."""
+        return self._departures.pending(key, self.pods(key))
+
+    def enter(self, key: Key, pods: Iterable[Raw]) -> None:
+        """These ended pods are accounted for."""
+        self._departures.enter(key, map(_uid, pods), {_uid(pod) for pod in self.pods(key)})
 
     def keys(self) -> list[Key]:
         """LLMDeployments that exist."""

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from llmfleet.api.conditions import ConditionType
 from llmfleet.api.status import ConditionStatus, Status
+from llmfleet.core.drains import Removal
 from llmfleet.core.plan import Action
 from llmfleet.core.world import Raw
 from llmfleet.shell.errors import FleetError
@@ -15,6 +16,7 @@ from llmfleet.shell.ports import Cluster
 REPEAT_SECONDS = 300
 """The same Event about the same object is posted again only after this time."""
 MOST_REMEMBERED = 4096
+DRAIN_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
 
 
 class Metrics:
@@ -41,12 +43,30 @@ class Metrics:
         self.decisions = Counter(
             "llmfleet_scaling_decisions", "Changes of size, by reason.", (*labels, "reason"), registry=registry
         )
+        self.drained = Counter(
+            "llmfleet_drained_pods",
+            "Pods that left; told is no where a pod did not say what it cost.",
+            (*labels, "told"),
+            registry=registry,
+        )
+        self.aborted = Counter(
+            "llmfleet_aborted_requests", "Requests that leaving pods cut off.", labels, registry=registry
+        )
+        self.drain_seconds = Histogram(
+            "llmfleet_drain_seconds", "Time a leaving pod drained, seconds.", buckets=DRAIN_BUCKETS, registry=registry
+        )
+
+    def count(self, namespace: str, name: str, removal: Removal) -> None:
+        """Enter a pod that left."""
+        self.drained.labels(namespace, name, "no" if removal.drain.aborted is None else "yes").inc()
+        self.aborted.labels(namespace, name).inc(removal.drain.aborted or 0)
+        if removal.seconds is not None:
+            self.drain_seconds.observe(removal.seconds)
 
     def forget(self, namespace: str, name: str) -> None:
         """Drop the series of an object that is gone."""
-        for gauge in (self.desired, self.ready, self.demand, self.waiting):
-            gauge.remove_by_labels({"namespace": namespace, "name": name})
-        self.decisions.remove_by_labels({"namespace": namespace, "name": name})
+        for each in (self.desired, self.ready, self.demand, self.waiting, self.decisions, self.drained, self.aborted):
+            each.remove_by_labels({"namespace": namespace, "name": name})
 
 
 class Events:
