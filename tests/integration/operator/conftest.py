@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,21 @@ def cluster() -> Cluster:
     return with_crd(Profile.CONTROL)
 
 
-@pytest.fixture
-def namespace(cluster: Cluster) -> Iterator[str]:
+@contextmanager
+def fresh_namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace for as long as it is needed."""
     name = f"fleet-{uuid.uuid4().hex[:8]}"
     cluster.kubectl("create", "namespace", name)
-    yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    try:
+        yield name
+    finally:
+        cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    with fresh_namespace(cluster) as name:
+        yield name
 
 
 @pytest.fixture
@@ -36,12 +46,14 @@ def fleet(cluster: Cluster, namespace: str) -> Fleet:
     return Fleet(cluster, namespace)
 
 
-@pytest.fixture
-def user(cluster: Cluster, namespace: str) -> str:
-    """The operator's own user, as the audit log names it, with the rights that the chart gives it."""
+def grant(cluster: Cluster, namespace: str, watched: str = "") -> str:
+    """Give the operator the rights that the chart gives it; its user, as the audit log names it.
+
+    It looks after its own namespace, or after ``watched``.
+    """
     chosen = (
         "--set",
-        f"watchNamespaces={{{namespace}}}",
+        f"watchNamespaces={{{watched or namespace}}}",
         "-s",
         "templates/rbac.yaml",
         "-s",
@@ -53,23 +65,38 @@ def user(cluster: Cluster, namespace: str) -> str:
 
 
 @pytest.fixture
+def user(cluster: Cluster, namespace: str) -> str:
+    return grant(cluster, namespace)
+
+
+@pytest.fixture
 def start(cluster: Cluster, namespace: str, user: str, tmp_path: Path) -> Iterator[Start]:
     """Start a replica of the operator; all are ended after the test."""
+    with starter(cluster, namespace, tmp_path) as begin:
+        yield begin
+
+
+@contextmanager
+def starter(cluster: Cluster, namespace: str, folder: Path) -> Iterator[Start]:
+    """Start replicas of the operator that has its rights in a namespace; all are ended at the end."""
     token = cluster.kubectl("--namespace", namespace, "create", "token", "llmfleet").strip()
-    kubeconfig = kubeconfig_of(cluster, token, tmp_path / "kubeconfig")
+    kubeconfig = kubeconfig_of(cluster, token, folder / f"kubeconfig-{namespace}")
     started: list[OperatorProcess] = []
 
     def begin(identity: str = "first", *, until_leading: bool = True) -> OperatorProcess:
-        started.append(OperatorProcess(kubeconfig, namespace, tmp_path, identity))
+        started.append(OperatorProcess(kubeconfig, namespace, folder, identity))
         if until_leading:
             eventually(lambda: started[-1].is_leading, bool)
         return started[-1]
 
-    yield begin
-    for each in started:
-        if each.process.poll() is None:
-            each.kill()
-        print(each.log.read_text(encoding="utf-8")[-20_000:])  # noqa: T201 because pytest shows it where a test fails
+    try:
+        yield begin
+    finally:
+        for each in started:
+            if each.process.poll() is None:
+                each.kill()
+            text = each.log.read_text(encoding="utf-8")[-20_000:]
+            print(text)  # noqa: T201 because pytest shows it where a test fails
 
 
 @pytest.fixture

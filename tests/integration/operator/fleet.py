@@ -8,7 +8,7 @@ from e2e.cluster import Cluster
 from tests.builders import Raw, merged
 from tests.integration.operator.operator_process import PATIENCE_SECONDS, eventually
 
-KINDS = "deployments,controllerrevisions,configmaps,services,poddisruptionbudgets"
+KINDS = "deployments,controllerrevisions,configmaps,services,poddisruptionbudgets,networkpolicies"
 MANAGED = "app.kubernetes.io/managed-by=llmfleet"
 
 
@@ -25,15 +25,18 @@ class Fleet:
         text = None if document is None else json.dumps(document)
         return self.cluster.kubectl("--namespace", self.namespace, *arguments, input=text)
 
-    def create(self, **spec: Any) -> None:
+    def manifest(self, **spec: Any) -> Raw:
+        """The object as a user keeps it; a member given as None is left out."""
         usual = {"model": {"uri": "file:///models/tiny"}, "replicas": 2}
-        document = {
+        return {
             "apiVersion": "llmfleet.io/v1alpha1",
             "kind": "LLMDeployment",
             "metadata": {"name": self.name, "namespace": self.namespace},
             "spec": merged(usual, spec),
         }
-        self.kubectl("create", "-f", "-", document=document)
+
+    def create(self, **spec: Any) -> None:
+        self.kubectl("create", "-f", "-", document=self.manifest(**spec))
 
     def edit(self, **spec: Any) -> None:
         self.kubectl("patch", "llm", self.name, "--type=merge", "-p", json.dumps({"spec": spec}))
@@ -41,7 +44,8 @@ class Fleet:
     def get(self) -> Raw:
         return dict(json.loads(self.kubectl("get", "llm", self.name, "-o", "json")))
 
-    def list(self, kinds: str, selector: str = MANAGED) -> list[Raw]:
+    def list(self, kinds: str) -> list[Raw]:
+        selector = f"{MANAGED},llmfleet.io/deployment={self.name}"
         found = json.loads(self.kubectl("get", kinds, "-l", selector, "-o", "json"))["items"]
         return sorted(found, key=lambda raw: (raw["kind"], raw["metadata"]["name"]))
 
