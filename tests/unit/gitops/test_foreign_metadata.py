@@ -9,7 +9,7 @@ from tests.builders import deployment, with_metadata
 FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
 
 
-@pytest.mark.proves("R12")
+@pytest.mark.proves("R12", "S77")
 @pytest.mark.parametrize("text", ["{}", '{"spec": {}}', "no JSON", ""])
 def test_a_note_of_what_was_handled_last_is_not_read(text: str) -> None:
     body = kopf.Body(deployment(with_metadata(annotations={"kopf.zalando.org/last-handled-configuration": text})))
