@@ -25,6 +25,9 @@ INTENT_ANNOTATION = f"{GROUP}/intent"
 LIVE_ANNOTATION = f"{GROUP}/live"
 DELETION_COST_ANNOTATION = "controller.kubernetes.io/pod-deletion-cost"
 
+NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+"""Carried by every namespace, with its name."""
+
 LEASE_NAME = "llmfleet"
 ENGINE_CONTAINER = "engine"
 

@@ -19,6 +19,11 @@ class Settings(BaseSettings):
     image_nvidia: str = Field(default="ghcr.io/llmfleet/runtime:0.1.0", description="Runtime image for NVIDIA GPUs.")
     image_amd: str = Field(default="ghcr.io/llmfleet/runtime-rocm:0.1.0", description="Runtime image for AMD GPUs.")
     image_cpu: str = Field(default="ghcr.io/llmfleet/runtime-cpu:0.1.0", description="Runtime image for CPUs.")
+    monitoring_namespaces: str = Field(
+        default="",
+        description="Comma-separated namespaces whose pods may read status and metrics of fleets with spec.access, "
+        "beside the operator's own.",
+    )
     hf_endpoint: str = Field(default="", description="Hub that hf:// models come from. Empty: the public one.")
     endpoint_lag_seconds: Annotated[float, Field(ge=0, le=120)] = Field(
         default=8.0, description="How long a leaving pod keeps serving until every proxy has forgotten it, seconds."
@@ -50,4 +55,13 @@ class Settings(BaseSettings):
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The watched namespaces; none means the whole cluster."""
-        return tuple(each.strip() for each in self.watch_namespaces.split(",") if each.strip())
+        return _listed(self.watch_namespaces)
+
+    @property
+    def status_namespaces(self) -> tuple[str, ...]:
+        """Namespaces whose pods may always read status and metrics: the operator's own comes first."""
+        return tuple(dict.fromkeys((self.namespace, *_listed(self.monitoring_namespaces))))
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())

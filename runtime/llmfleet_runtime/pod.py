@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from . import machine
 from .argv import BadConfig, Platform, argv, environment
 from .contract import ENGINE_FILE, EngineConfig, ExitCode, Farewell, LoadReport, Phase, RuntimeStatus
+from .credentials import hub_token
 from .drain import Ledger, drain
 from .engine import Engine
 from .farewell import farewell, write
@@ -184,7 +185,7 @@ def run() -> int:
         config = read_config(place)
         platform = machine.platform(place.serving_port)
         arguments = argv(config, platform, machine.memory_bytes())
-        variables = environment(config, platform)
+        variables = {**environment(config, platform), **hub_token(os.environ)}
     except BadConfig as error:
         parting = farewell(ExitCode.BAD_CONFIG, str(error))
     else:

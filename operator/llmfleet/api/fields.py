@@ -13,6 +13,14 @@ _SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _KEY_NAME = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 KEY_PATTERN = f"^({_SUBDOMAIN}/)?{_KEY_NAME}$"
 RESOURCE_PATTERN = f"^{_SUBDOMAIN}/{_KEY_NAME}$"
+_PATH_PART = "[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*"
+IMAGE_PATTERN = (
+    f"^([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?/)?{_PATH_PART}(/{_PATH_PART})*"
+    "(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[a-f0-9]{64})?$"
+)
+"""An image reference as the container runtimes read it; what does not match, no kubelet could pull."""
+TEXT_PATTERN = r"^[^\x00]*$"
+"""Any text that the kernel can hand to a process."""
 QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$"
 
 
@@ -37,6 +45,16 @@ def rule(expression: str, message: str, value: str = "") -> JsonDict:
 def rules(*each: JsonDict) -> JsonDict:
     """CEL rules as the schema extension that the API server evaluates."""
     return {"x-kubernetes-validations": list(each)}
+
+
+def at_least(floor: str, example: str) -> JsonDict:
+    """Refuses a quantity below ``floor``: most often one whose unit was forgotten."""
+    return rules(
+        rule(
+            f"quantity(string(self)).compareTo(quantity('{floor}')) >= 0",
+            f"must be at least {floor}; give a unit, such as {example}",
+        )
+    )
 
 
 def list_map(*keys: str) -> JsonDict:

@@ -6,12 +6,17 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
+from llmfleet.api.cache import Cache
 from llmfleet.api.fields import (
+    IMAGE_PATTERN,
     LIST_SET,
     RESOURCE_PATTERN,
+    TEXT_PATTERN,
     LabelValue,
+    ObjectName,
     Quantity,
     Resource,
+    at_least,
     list_map,
     rule,
     rules,
@@ -26,6 +31,15 @@ def _cel_list(values: tuple[str, ...]) -> str:
     return "[" + ", ".join(f"'{value}'" for value in values) + "]"
 
 
+class Credentials(Resource):
+    """A Secret of this namespace; the pods read it, the operator never does."""
+
+    secret_name: ObjectName = Field(
+        description="Name of the Secret; its key HF_TOKEN holds the hub's token. Pods that run keep the token they "
+        "started with."
+    )
+
+
 class Model(Resource):
     """The model to serve."""
 
@@ -35,7 +49,12 @@ class Model(Resource):
                 "!has(self.revision) || self.uri.startsWith('hf://')",
                 "revision is for hf:// models only; remove it",
                 "self.revision + ' with ' + self.uri",
-            )
+            ),
+            rule(
+                "!has(self.credentials) || self.uri.startsWith('hf://')",
+                "credentials are for hf:// models only; remove them",
+                "self.uri",
+            ),
         )
     )
 
@@ -61,6 +80,10 @@ class Model(Resource):
         description="Model names clients may ask for. Default: the name of this object.",
         json_schema_extra=LIST_SET,
     )
+    credentials: Credentials | None = Field(
+        default=None, description="What a private or gated hf:// model needs to be downloaded. Default: nothing."
+    )
+    cache: Cache = Field(default=Cache(), description="Where downloads and compiled kernels are kept.")
 
 
 class EngineType(StrEnum):
@@ -92,7 +115,7 @@ class Argument(Resource):
             )
         ),
     )
-    value: Annotated[str, Field(max_length=4096)] | None = Field(
+    value: Annotated[str, Field(max_length=4096, pattern=TEXT_PATTERN)] | None = Field(
         default=None, description="The option's value, passed byte for byte; absent for a switch."
     )
 
@@ -110,14 +133,16 @@ class EnvVar(Resource):
             )
         ),
     )
-    value: Annotated[str, Field(max_length=4096)] = Field(description="The value, passed byte for byte.")
+    value: Annotated[str, Field(max_length=4096, pattern=TEXT_PATTERN)] = Field(
+        description="The value, passed byte for byte."
+    )
 
 
 class Engine(Resource):
     """The server program in each pod."""
 
     type: EngineType = Field(default=EngineType.VLLM, description="The engine. Default: VLLM.")
-    image: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[a-z0-9][A-Za-z0-9._:/@-]*$")] | None = Field(
+    image: Annotated[str, Field(min_length=1, max_length=512, pattern=IMAGE_PATTERN)] | None = Field(
         default=None,
         description="Container image built from our runtime image. Default: the operator's image for the accelerator, "
         "frozen when a revision is created.",
@@ -178,7 +203,12 @@ class ResourceAmounts(Resource):
     """Amounts of the node's own resources."""
 
     cpu: Quantity | None = Field(default=None, description="CPU cores.", examples=["8"])
-    memory: Quantity | None = Field(default=None, description="Main memory, bytes.", examples=["96Gi"])
+    memory: Quantity | None = Field(
+        default=None,
+        description="Main memory, bytes; at least 256Mi.",
+        examples=["96Gi"],
+        json_schema_extra=at_least("256Mi", "96Gi"),
+    )
     ephemeral_storage: Quantity | None = Field(
         default=None, alias="ephemeral-storage", description="Scratch disk, bytes.", examples=["20Gi"]
     )

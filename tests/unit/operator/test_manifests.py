@@ -6,6 +6,7 @@ import pytest
 from kubernetes.aio import client
 
 from llmfleet import names
+from llmfleet.api.access import Access
 from llmfleet.core import manifests
 from llmfleet.core.manifests import is_current
 from llmfleet.core.revision import revision_of
@@ -30,6 +31,7 @@ def everything(*modifiers: Modifier, defaults: Defaults = DEFAULTS) -> dict[str,
         "Live": manifests.live_config(ours, LiveConfig(number=1)),
         "Service": manifests.service(ours),
         "PodDisruptionBudget": manifests.budget(ours, 1),
+        "NetworkPolicy": manifests.network_policy(ours, Access(sources=()), ("llmfleet-system",)),
         "Deployment": manifests.fleet(ours, of, frozen, 2),
     }
 
@@ -47,7 +49,8 @@ def container_of(*modifiers: Modifier, defaults: Defaults = DEFAULTS) -> Raw:
 KINDS = sorted(everything())
 MODELS = {
     "ControllerRevision": client.V1ControllerRevision, "ConfigMap": client.V1ConfigMap, "Live": client.V1ConfigMap,
-    "Service": client.V1Service, "PodDisruptionBudget": client.V1PodDisruptionBudget, "Deployment": client.V1Deployment,
+    "Service": client.V1Service, "PodDisruptionBudget": client.V1PodDisruptionBudget,
+    "NetworkPolicy": client.V1NetworkPolicy, "Deployment": client.V1Deployment,
 }  # fmt: skip
 
 
@@ -86,6 +89,7 @@ def test_children_are_named_after_the_object_and_its_revision() -> None:
     assert found == {
         "ControllerRevision": f"qwen-{of}", "ConfigMap": f"qwen-{of}", "Deployment": f"qwen-{of}",
         "Live": "qwen-live", "Service": "qwen", "PodDisruptionBudget": "qwen",
+        "NetworkPolicy": "qwen",
     }  # fmt: skip
 
 
@@ -162,6 +166,13 @@ PLACEMENT = {
 def test_placement_arrives_as_it_is_and_absent_stays_absent(member: str) -> None:
     assert pod_of(with_spec(pod={member: PLACEMENT[member]}))["spec"][member] == PLACEMENT[member]
     assert member not in pod_of()["spec"]
+
+
+@pytest.mark.proves("R69", "S73")
+def test_a_service_account_lends_its_rights_to_no_pod() -> None:
+    pod = pod_of(with_spec(pod={"serviceAccountName": "cluster-admin-sa"}))["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert not any("serviceAccountToken" in str(volume) for volume in pod["volumes"])
 
 
 def test_pull_secrets_and_spread() -> None:

@@ -1,0 +1,68 @@
+"""What a legal object asks for and the cluster does not have is said in the cluster's own words."""
+
+import pytest
+
+from tests.builders import Raw
+from tests.integration.operator.conftest import Start
+from tests.integration.operator.fleet import Fleet
+from tests.integration.operator.operator_process import eventually
+
+pytestmark = pytest.mark.cluster
+NO_PRIORITY = {"priorityClassName": "missing"}
+NO_CLASS = {"type": "Ephemeral", "ephemeral": {"storageClassName": "missing", "size": "1Gi"}}
+NO_CLAIM = {"type": "PersistentVolumeClaim", "persistentVolumeClaim": {"claimName": "missing"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "words"),
+    [
+        pytest.param(
+            {"pod": NO_PRIORITY},
+            "AdmissionDenied",
+            "no PriorityClass with name missing was found",
+            id="priority class",
+            marks=pytest.mark.proves("S82"),
+        ),
+        pytest.param(
+            {"model": {"cache": NO_CLASS}},
+            "VolumeUnavailable",
+            "unbound immediate PersistentVolumeClaims",
+            id="storage class",
+            marks=pytest.mark.proves("S58"),
+        ),
+        pytest.param(
+            {"model": {"cache": NO_CLAIM}},
+            "VolumeUnavailable",
+            'persistentvolumeclaim "missing" not found',
+            id="claim",
+            marks=pytest.mark.proves("S58"),
+        ),
+        pytest.param(
+            {"accelerator": {"resourceName": "nvidia.com/gpuu"}},
+            "InsufficientGPU",
+            "Insufficient nvidia.com/gpuu",
+            id="device",
+            marks=pytest.mark.proves("S18"),
+        ),
+    ],
+)
+def test_what_the_cluster_lacks_is_said(start: Start, fleet: Fleet, spec: Raw, reason: str, words: str) -> None:
+    start()
+    fleet.create(replicas=1, **spec)
+    told = eventually(lambda: fleet.condition("Ready"), lambda found: found.get("reason") == reason)
+    assert told["status"] == "False"
+    assert words in told["message"]
+
+
+@pytest.mark.proves("R09", "S82")
+def test_a_serving_fleet_goes_on_and_the_good_spec_again_mends_it(start: Start, fleet: Fleet) -> None:
+    start()
+    fleet.create(replicas=1)
+    fleet.await_condition("Ready")
+    pods = {pod["metadata"]["uid"] for pod in fleet.list("pods")}
+    fleet.edit(pod=NO_PRIORITY)
+    eventually(lambda: fleet.condition("Ready"), lambda found: found.get("reason") == "AdmissionDenied")
+    assert {pod["metadata"]["uid"] for pod in fleet.list("pods")} == pods
+    fleet.edit(pod=None)
+    fleet.await_condition("Ready")
+    assert {pod["metadata"]["uid"] for pod in fleet.list("pods")} == pods
