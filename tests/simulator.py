@@ -29,6 +29,8 @@ class Simulator:
 
     raw: Raw
     gpus: int = 8
+    idle_seconds: float | None = None
+    """What every pod says of how long it has been idle."""
     sees_nodes: bool = True
     """Whether the operator may read what is free."""
     bad: set[str] = field(default_factory=set)
@@ -71,7 +73,9 @@ class Simulator:
     @property
     def now(self) -> str:
         """The wall clock: ten seconds a step."""
-        return (datetime.fromisoformat(builders.NOW) + timedelta(seconds=10 * self.clock)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return (datetime.fromisoformat(builders.NOW) + timedelta(seconds=10 * self.clock)).strftime(
+            "%Y-%m-%dT%H:%M:%SZ"
+        )
 
     def act(self, actions: Iterable[Action]) -> None:
         """Carry actions out in order. Conflict when one was decided on something that has changed."""
@@ -162,7 +166,7 @@ class Simulator:
 
     def _make(self, revision: str) -> None:
         name = f"qwen-{revision}-{self.counter}"
-        self.pods[name] = builders.pod(revision, name=name)
+        self.pods[name] = builders.pod(revision, builders.with_metadata(creationTimestamp=self.now), name=name)
         self.ages[name] = 0
         self._touch(self.pods[name])
 
@@ -175,14 +179,14 @@ class Simulator:
                 self.counter += 1
 
     def _schedule(self) -> None:
-        free = self._free()
+        """Pods get a GPU in order of age."""
         for name in [name for name in self.pods if not self._is_placed(name) and name not in self.leaving]:
-            modifier = (
-                builders.starting() if free > 0 else builders.unschedulable("0/1 nodes: Insufficient nvidia.com/gpu")
-            )
-            placed = builders.together(builders.with_spec(nodeName="node"), modifier) if free > 0 else modifier
-            self._become(name, _with(self.pods[name], placed))
-            free -= 1
+            if self._free() > 0:
+                placed = (builders.with_spec(nodeName="node"), builders.scheduled(), builders.starting())
+                self._become(name, _with(self.pods[name], *placed))
+            else:
+                lacking = builders.unschedulable("0/1 nodes: Insufficient nvidia.com/gpu")
+                self._become(name, _with(self.pods[name], lacking))
 
     def _free(self) -> int:
         return self.gpus - sum(self._is_placed(name) for name in self.pods)
@@ -197,7 +201,7 @@ class Simulator:
                 self._become(name, _with(self.pods[name], builders.crashed("CUDA out of memory", restarts=3)))
             else:
                 self.live_numbers.setdefault(name, self._live_number())
-                self._become(name, _with(self.pods[name], builders.ready(), builders.scheduled()))
+                self._become(name, _with(self.pods[name], builders.ready()))
 
     def _tell(self) -> None:
         """Touched pods read their live document; Deployments count their ready pods."""
@@ -239,7 +243,9 @@ class Simulator:
         return labels(self.pods[name])[names.REVISION_LABEL] in self.bad
 
     def _report(self, name: str) -> Report:
-        return builders.report(live_number=self.live_numbers.get(name, 0), in_flight=len(name) % 3)
+        return builders.report(
+            live_number=self.live_numbers.get(name, 0), in_flight=len(name) % 3, idle_seconds=self.idle_seconds
+        )
 
     def _live_number(self) -> int:
         live = builders.look(self.raw, list(self.objects.values())).live

@@ -9,8 +9,8 @@ from .row import Row
 
 FLEET = "drain"
 STREAMS = 16
-CLIENTS = 24
-TOKENS = 256
+CLIENTS = 32
+TOKENS = 512
 
 
 def manifest(name: str = FLEET) -> Document:
@@ -49,8 +49,8 @@ def plan(url: str, model: str, seconds: float) -> Plan:
 
 def delete_one(fleet: Fleet, load: Background) -> int:
     """Delete the oldest pod under load, wait for its successor; return how many streams were open."""
-    load.until(lambda tally: tally.streaming >= STREAMS, 60)
     victim = min((pod["metadata"] for pod in fleet.pods()), key=lambda pod: pod["creationTimestamp"])["name"]
+    load.until(lambda tally: tally.streaming >= STREAMS, 120)
     streams = load.tally.streaming
     fleet.kubectl.delete("pod", victim)
     fleet.kubectl.run("wait", "pod", victim, "--for=delete", "--timeout=120s", seconds=150)

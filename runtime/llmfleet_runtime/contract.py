@@ -46,6 +46,9 @@ CACHE_FOLDER = "/var/cache/llmfleet"
 MODEL_FOLDER = "/models"
 """A ``pvc://claim/path`` model is mounted here, read-only."""
 
+HUB_TOKEN = "HF_TOKEN"  # noqa: S105 because it is the name of a variable and of a Secret's key, no token
+"""Variable of the container, and key of the user's Secret that it comes from."""
+
 SERVING_PORT = 8000
 STATUS_PORT = 9000
 
@@ -157,6 +160,8 @@ class LoadReport(Document):
     """Unix time the engine started; counters restart with it."""
     in_flight: int
     """Requests the guard has let in and not finished."""
+    idle_seconds: float | None = None
+    """How long no request has been in flight; 0 while one is."""
     running: float | None = None
     waiting: float | None = None
     kv_cache_usage: float | None = None

@@ -63,6 +63,7 @@ class Guard:
         self.finished = 0
         self.aborted = 0
         self.quiet_at = clock()
+        self.idle_at = clock()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer, refuse or hand on; lifespan messages pass."""
@@ -86,7 +87,9 @@ class Guard:
             await self.app(scope, receive, send)
 
     def state(self) -> dict[str, object]:
-        """What the launcher reads: requests, counts since the drain began, seconds until it may stop the engine."""
+        """What the launcher reads: requests, counts since the drain began, seconds until it may stop the engine,
+        and how long no request has been in flight.
+        """
         quiet = 0.0 if self.in_flight else max(0.0, self.quiet_at - self.clock())
         return {
             "mode": self.mode,
@@ -94,6 +97,7 @@ class Guard:
             "finished": self.finished,
             "aborted": self.aborted,
             "quietSeconds": round(quiet, 3),
+            "idleSeconds": 0.0 if self.in_flight else round(self.clock() - self.idle_at, 3),
         }
 
     async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -171,6 +175,7 @@ class _Request:
             guard.finished += 1
         else:
             guard.aborted += 1
+        guard.idle_at = guard.clock()
         wait = FLUSH_SECONDS if self._is_last else REUSE_SECONDS
         guard.quiet_at = max(guard.quiet_at, guard.clock() + wait)
 

@@ -27,12 +27,13 @@ BLOCK_SIZE = re.compile(r'\bblock_size="(\d+)"')
 Samples = dict[str, list[float]]
 
 
-def report(page: str, started: float, in_flight: int) -> LoadReport:
+def report(page: str, started: float, in_flight: int, idle_seconds: float | None = None) -> LoadReport:
     """Summarize ``page``; engines of one server are added up, cache usage (0 to 1) is that of the fullest."""
     samples = _samples(page)
     return LoadReport(
         started=started,
         in_flight=in_flight,
+        idle_seconds=idle_seconds,
         running=_sum(samples, RUNNING),
         waiting=_sum(samples, WAITING),
         kv_cache_usage=_fullest(samples),

@@ -22,6 +22,8 @@ class GuardState:
     finished: int
     aborted: int
     quiet_seconds: float
+    idle_seconds: float = 0.0
+    """Since when no request is in flight; 0 while one is."""
 
 
 class Loopback:
@@ -102,6 +104,7 @@ class Loopback:
                     finished=int(state["finished"]),
                     aborted=int(state["aborted"]),
                     quiet_seconds=float(state["quietSeconds"]),
+                    idle_seconds=float(state["idleSeconds"]),
                 )
         except FAILURES:
             return None

@@ -34,4 +34,4 @@ class Sampler:
         state, page = await asyncio.gather(self._loopback.guard_state(), self._loopback.metrics())
         if state is None or page is None:
             return None
-        return report(page, self._started, state.in_flight)
+        return report(page, self._started, state.in_flight, state.idle_seconds)

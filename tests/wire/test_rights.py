@@ -8,6 +8,7 @@ import yaml
 from kubernetes.aio.client import ApiClient
 
 from llmfleet.shell import watch
+from llmfleet.shell.capacity import NodeCapacity
 from llmfleet.shell.cluster import ApiServer
 from llmfleet.shell.kinds import WATCHED
 from llmfleet.shell.lease import Lease
@@ -27,10 +28,13 @@ FOR_OWNER_REFERENCES = ("llmdeployments/finalizers", "update")
 
 def granted() -> set[Right]:
     text = (CHART / "_names.tpl").read_text(encoding="utf-8")
-    everywhere = text.split('define "llmfleet.rules" -}}')[1].split("{{- end }}")[0]
+    everywhere, cluster_wide = (
+        text.split(f'define "{name}" -}}}}')[1].split("{{- end }}")[0]
+        for name in ("llmfleet.rules", "llmfleet.clusterRules")
+    )
     of_lease = (CHART / "rbac.yaml").read_text(encoding="utf-8").split("-lease", 1)[1]
     leases = of_lease.split("rules:\n")[1].split("---")[0]
-    rules = [*yaml.safe_load(everywhere), *yaml.safe_load(leases)]
+    rules = [*yaml.safe_load(everywhere), *yaml.safe_load(cluster_wide), *yaml.safe_load(leases)]
     return {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
 
 
@@ -58,7 +62,7 @@ def watched() -> set[Right]:
 
 
 async def a_whole_life(client: ApiClient, world: Simulator) -> None:
-    """Made, rolled, its drain time changed, shrunk to one: every rule of the fleet has acted."""
+    """Made, rolled, its drain time and access changed, shrunk to one: every rule of the fleet has acted."""
     api = ApiServer(client)
     lease = Lease(ApiServer(client), "system", "me", 3)
     await lease.acquire()
@@ -66,10 +70,16 @@ async def a_whole_life(client: ApiClient, world: Simulator) -> None:
     fake = FakeOperator(world)
     events = Events(api, fake.clock.rfc3339)
     reconciler = Reconciler(
-        cache=fake.cache, cluster=api, pods=fake.pods, clock=fake.clock, defaults=fake.reconciler.defaults,
+        cache=fake.cache, cluster=api, pods=fake.pods, room=NodeCapacity(api, fake.clock, is_cluster_wide=True),
+        clock=fake.clock, defaults=fake.reconciler.defaults,
         metrics=fake.metrics, events=events,
     )  # fmt: skip
-    for edit in ({}, {"engine": {"maxModelLen": 512}}, {"lifecycle": {"drainTimeoutSeconds": 5}}, {"replicas": 1}):
+    for edit in (
+        {},
+        {"engine": {"maxModelLen": 512}},
+        {"lifecycle": {"drainTimeoutSeconds": 5}, "access": {"from": []}},
+        {"replicas": 1, "access": None},
+    ):
         world.edit(**edit)
         for _ in range(14):
             fake.see()

@@ -42,6 +42,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
 # Patched are two annotations: which pod leaves first, and the number of the live document.
 - apiGroups: [""]
   resources: [pods]
@@ -49,4 +52,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
+{{- end }}
+
+{{- define "llmfleet.clusterRules" -}}
+# Whether there is room for one more replica: rollout.type Auto asks before each step.
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list]
 {{- end }}

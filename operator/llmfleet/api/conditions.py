@@ -59,6 +59,7 @@ class Reason(StrEnum):
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 because it names a reason, no secret
     SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105 because it names a reason, no secret
     VOLUME_UNAVAILABLE = "VolumeUnavailable"
+    POD_NOT_PREPARED = "PodNotPrepared"
     CONTAINER_NOT_STARTED = "ContainerNotStarted"
     PREEMPTED = "Preempted"
     EVICTED = "Evicted"
@@ -134,6 +135,9 @@ MEANINGS: dict[Reason, str] = {
     Reason.SECRET_KEY_MISSING: "A Secret that the spec names lacks the key that is read; add it, the message names it.",
     Reason.VOLUME_UNAVAILABLE: "A claim that the spec names is missing, lost or not bound to a volume that a node can "
     "reach; create or mend it.",
+    Reason.POD_NOT_PREPARED: "The node has not prepared a pod's volumes, network or sandbox for two minutes. A "
+    "ConfigMap or claim that the spec names may be missing, a volume be held by "
+    "another node, or the runtime class be unknown.",
     Reason.CONTAINER_NOT_STARTED: "The node cannot start the container; the message has the container runtime's words. "
     "Check engine.image and pod.runtimeClassName.",
     Reason.PREEMPTED: "A pod was ended in favour of one of higher priority and is replaced when there is room; see "

@@ -71,8 +71,8 @@ class RolloutStatus(Resource):
     reason: Name = Field(description="Why this path; one CamelCase word, of a closed list.")
     message: Text = Field(default="", description="What to expect, such as a dip in capacity.")
     done: Count = Field(description="Ready replicas of this revision.")
-    of: Count = Field(description="Replicas it will have.")
-    since: Time = Field(description="When it began.")
+    of: Count = Field(description="Replicas this revision will have.")
+    since: Time = Field(description="When this rollout began.")
     progress_time: Time | None = Field(
         default=None, description="When it last made progress; absent while it waits for a GPU or to be idle."
     )

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field
 
 from llmfleet import names
+from llmfleet.api.access import Access
 from llmfleet.api.fields import Annotations, Resource, no_reserved_keys, rule, rules, well_formed_keys
 from llmfleet.api.placement import Pod
+from llmfleet.api.rollout import Disruption, Rollout
 from llmfleet.api.workload import Accelerator, Engine, Model, Resources
 
 
@@ -90,8 +92,15 @@ class Spec(Resource):
         "Default: 1 at creation, then the current size.",
     )
     autoscaling: Autoscaling | None = Field(default=None, description="Size by load instead of by a number.")
+    rollout: Rollout = Field(default=Rollout(), description="How a new revision replaces the old one.")
     lifecycle: Lifecycle = Field(default=Lifecycle(), description="How long starting and leaving may take.")
+    disruption: Disruption = Field(default=Disruption(), description="What a node drain may take at once.")
     service: Service = Field(default=Service(), description="The Service in front of the pods.")
+    access: Access | None = Field(
+        default=None,
+        description="Who may connect to the pods: a NetworkPolicy, which the cluster's network plugin has to enforce. "
+        "Default: no policy of ours.",
+    )
     paused: bool = Field(
         default=False,
         description="Observe and report, touch nothing: also no scaling, unlike a paused Deployment. Default: false.",

@@ -1,75 +1,88 @@
-"""(Observed, Defaults) -> Plan: an ordered tuple of small rules, read top to bottom.
+"""(Observed, Defaults, now) -> Plan: an ordered tuple of small rules, read top to bottom.
 
-Rules give actions; the first rule that blocks ends the plan. Effects come in the safe order: what pods need
-before the pods, what serves before what leaves.
+Rules give actions; whatever blocks comes before them and ends the plan. Effects come in the safe order: what pods
+need before the pods, what serves before what leaves.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from llmfleet import names
 from llmfleet.api.conditions import Reason
-from llmfleet.api.v1alpha1 import LLMDeployment
+from llmfleet.api.rollout import RolloutType
 from llmfleet.core import manifests
-from llmfleet.core.plan import Action, Annotate, Apply, Blocked, Delete, Plan, Ref
+from llmfleet.core.access import restrict_access
+from llmfleet.core.path import Candidate, choose
+from llmfleet.core.plan import Action, Annotate, Apply, Blocked, Plan, Ref
+from llmfleet.core.pods import present_troubles
+from llmfleet.core.progress import fallback, is_rolling, overdue_in
+from llmfleet.core.resize import resize
 from llmfleet.core.revision import revision_of
-from llmfleet.core.rollout import Side, Sizes, next_sizes
+from llmfleet.core.scene import Rule, Scene, deletion, recorded
 from llmfleet.core.size import current_size, desired_size
-from llmfleet.core.template import Defaults, Frozen, freeze
-from llmfleet.core.world import Observed, Raw, labels
+from llmfleet.core.template import Defaults, freeze
+from llmfleet.core.trouble import Trouble, creations, recheck_after
+from llmfleet.core.upgrade import difference
+from llmfleet.core.world import Observed, labels
 from llmfleet_runtime.contract import LiveConfig
 
-KEPT_REVISIONS = 2
-"""Earlier revisions whose frozen template stays, so that an edit back reuses it byte for byte."""
+DEADLINE_MARGIN_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Scene:
-    """One look at one readable, living deployment: what every rule is given."""
-
-    observed: Observed
-    deployment: LLMDeployment
-    defaults: Defaults
-    revision: str
-    desired: int
-    frozen: Frozen
-    """Of the current revision: as recorded, or as it is about to be."""
-
-
-Rule = Callable[[Scene], Iterator[Action]]
-
-
-def plan(observed: Observed, defaults: Defaults) -> Plan:
-    """What to do now; empty when converged."""
+def plan(observed: Observed, defaults: Defaults, now: str) -> Plan:
+    """What to do now, ``now`` being RFC 3339; empty when converged."""
     deployment = observed.deployment
     if "deletionTimestamp" in observed.raw["metadata"]:
         return Plan(blocked=(Blocked(Reason.DELETING, "the object is being deleted"),))
     if deployment is None:
         return Plan(blocked=(Blocked(Reason.INVALID_SPEC, observed.invalid),), desired=current_size(observed) or 0)
-    revision, desired = revision_of(deployment), desired_size(observed, deployment)
+    wanted, desired = revision_of(deployment), desired_size(observed, deployment)
+    back = fallback(observed, deployment, wanted, now)
+    revision, given_up = back or wanted, wanted if back else ""
     if deployment.spec.paused:
-        return Plan((), (Blocked(Reason.PAUSED, "spec.paused is true; nothing is touched"),), revision, desired)
-    frozen = _frozen(observed, deployment, revision)
+        paused = Blocked(Reason.PAUSED, "spec.paused is true; nothing is touched")
+        return Plan((), (paused,), revision, desired, given_up=given_up)
+    frozen = recorded(observed, deployment, revision)
     if frozen is None and revision in observed.fleets():
         missing = (
             f"ControllerRevision {names.revision_name(deployment.name, revision)} is gone; its pods are left alone"
         )
         return Plan((), (Blocked(Reason.REVISION_MISSING, missing),), revision, desired)
-    scene = Scene(observed, deployment, defaults, revision, desired, frozen or freeze(deployment, revision, defaults))
-    return Plan(tuple(action for rule in RULES for action in rule(scene)), (), revision, desired)
+    template = frozen or freeze(deployment, revision, defaults)
+    candidate = Candidate(observed, deployment, revision, template.template, desired, now)
+    rollout = choose(candidate) if is_rolling(observed, revision, desired) else None
+    scene = Scene(observed, deployment, defaults, wanted, revision, desired, template, rollout)
+    return Plan(
+        tuple(action for rule in RULES for action in rule(scene)),
+        (),
+        revision,
+        desired,
+        rollout,
+        given_up,
+        difference(frozen, deployment, defaults) if frozen and not given_up else "",
+        _recheck_after(scene, now),
+    )
 
 
-def _frozen(observed: Observed, deployment: LLMDeployment, revision: str) -> Frozen | None:
-    raw = observed.children.get(Ref("ControllerRevision", names.revision_name(deployment.name, revision)))
-    return manifests.frozen_of(raw) if raw else None
+def needs_capacity(observed: Observed) -> bool:
+    """Whether the next step of a rollout depends on free room: then nodes and pods are worth reading."""
+    deployment = observed.deployment
+    if deployment is None or deployment.deleting or deployment.spec.paused or len(observed.fleets()) == 0:
+        return False
+    revision, sizes = revision_of(deployment), observed.fleets()
+    others = any(size for name, size in sizes.items() if name != revision)
+    return others and deployment.spec.rollout.type in (RolloutType.AUTO, RolloutType.WHEN_IDLE)
 
 
-def _apply(scene: Scene, manifest: manifests.Manifest, why: str) -> Iterator[Action]:
-    """Apply an intent unless it stands as it was meant."""
-    ref = Ref(manifest["kind"], manifest["metadata"]["name"])
-    live = scene.observed.children.get(ref)
-    if live is None or not manifests.is_current(manifest, live):
-        yield Apply(ref, manifest, live["metadata"]["resourceVersion"] if live else "", why)
+def _recheck_after(scene: Scene, now: str) -> float | None:
+    """Seconds until time alone may change the plan."""
+    overdue = overdue_in(scene.observed, scene.deployment, scene.wanted, now)
+    waits = [overdue + DEADLINE_MARGIN_SECONDS] if overdue is not None and overdue > 0 else []
+    others = (scene.rollout.recheck_after if scene.rollout else None, recheck_after(_troubles(scene.observed), now))
+    return min([*waits, *(each for each in others if each is not None)], default=None)
+
+
+def _troubles(observed: Observed) -> tuple[Trouble, ...]:
+    return present_troubles(observed.pods) + creations(observed.of_kind("Deployment"))
 
 
 def record_revision(scene: Scene) -> Iterator[Action]:
@@ -93,7 +106,7 @@ def configure(scene: Scene) -> Iterator[Action]:
         seen = [report.status.live_number for report in scene.observed.reports.values() if report.status]
         number = max([live.number if live else 0, *seen])
         live = LiveConfig(number=number + 1, drain_timeout_seconds=seconds)
-    yield from _apply(scene, manifests.live_config(scene.deployment, live), f"live document {live.number}")
+    yield from scene.kept(manifests.live_config(scene.deployment, live), f"live document {live.number}")
 
 
 def refresh_live(scene: Scene) -> Iterator[Action]:
@@ -110,83 +123,45 @@ def refresh_live(scene: Scene) -> Iterator[Action]:
 
 def serve(scene: Scene) -> Iterator[Action]:
     """The Service in front of the pods."""
-    yield from _apply(scene, manifests.service(scene.deployment), "the Service in front of the pods")
+    yield from scene.kept(manifests.service(scene.deployment), "the Service in front of the pods")
 
 
 def guard_disruption(scene: Scene) -> Iterator[Action]:
     """One disruption budget while more than one replica is wanted, none otherwise."""
+    disrupted = scene.deployment.spec.disruption.max_unavailable
     if scene.desired > 1:
-        manifest = manifests.budget(scene.deployment, scene.desired - 1)
-        yield from _apply(scene, manifest, f"{scene.desired} replicas, of which one may be disrupted")
+        manifest = manifests.budget(scene.deployment, max(0, scene.desired - disrupted))
+        yield from scene.kept(manifest, f"{disrupted} of {scene.desired} replicas may be disrupted")
         return
     existing = scene.observed.children.get(Ref("PodDisruptionBudget", scene.deployment.name))
     if existing:
-        yield _delete(existing, "a budget over one replica would block every node drain")
-
-
-def resize(scene: Scene) -> Iterator[Action]:
-    """Size each revision: growing ones first, then shrinking ones with their victims marked."""
-    sizes = _sizes(scene)
-    fleets = scene.observed.fleets()
-    steps = [(scene.revision, sizes.current), *sizes.previous.items()]
-    for revision, size in sorted(steps, key=lambda step: step[1] < fleets.get(step[0], 0)):
-        frozen = scene.frozen if revision == scene.revision else _frozen(scene.observed, scene.deployment, revision)
-        if frozen is None:
-            continue  # its template is gone: left untouched
-        if size < fleets.get(revision, 0):
-            yield from _mark_victims(scene, revision)
-        manifest = manifests.fleet(scene.deployment, revision, frozen, size)
-        yield from _apply(scene, manifest, f"revision {revision}: {fleets.get(revision, 0)} -> {size} replicas")
-
-
-def _sizes(scene: Scene) -> Sizes:
-    observed, fleets = scene.observed, scene.observed.fleets()
-
-    def side(revision: str) -> Side:
-        staying = observed.staying(revision)
-        return Side(fleets.get(revision, 0), observed.ready(revision), sum(pod.has_served for pod in staying))
-
-    previous = {each: side(each) for each in _by_age(observed) if each != scene.revision and each in fleets}
-    return next_sizes(scene.desired, side(scene.revision), previous)
-
-
-def _by_age(observed: Observed) -> list[str]:
-    """Revisions, oldest first; those without a record are the oldest."""
-    numbers = {
-        labels(raw).get(names.REVISION_LABEL, ""): int(raw["revision"])
-        for raw in observed.of_kind("ControllerRevision")
-    }
-    return sorted(numbers.keys() | observed.fleets().keys(), key=lambda each: (numbers.get(each, 0), each))
-
-
-def _mark_victims(scene: Scene, revision: str) -> Iterator[Action]:
-    """Say which pods to take first: those with the fewest requests in flight."""
-    for pod in scene.observed.staying(revision):
-        report = scene.observed.reports.get(pod.uid)
-        if not pod.is_ready or report is None or report.in_flight is None:
-            continue
-        wanted = {names.DELETION_COST_ANNOTATION: str(report.in_flight)}
-        if not wanted.items() <= (pod.annotations or {}).items():
-            yield Annotate(Ref("Pod", pod.name), wanted, f"{report.in_flight} requests in flight")
+        yield deletion(existing, "a budget over one replica would block every node drain")
 
 
 def prune(scene: Scene) -> Iterator[Action]:
     """Delete what belonged to earlier revisions once their last pod is gone."""
-    busy = {scene.revision} | {pod.revision for pod in scene.observed.pods}
+    busy = {scene.wanted, scene.revision} | {pod.revision for pod in scene.observed.pods}
     busy |= {revision for revision, size in scene.observed.fleets().items() if size}
     for kind in ("Deployment", "ConfigMap"):
         for raw in scene.observed.of_kind(kind):
             revision = labels(raw).get(names.REVISION_LABEL)
             if revision and revision not in busy:
-                yield _delete(raw, f"revision {revision} has no pods left")
+                yield deletion(raw, f"revision {revision} has no pods left")
     records = sorted(scene.observed.of_kind("ControllerRevision"), key=lambda raw: -int(raw["revision"]))
     earlier = [raw for raw in records if labels(raw).get(names.REVISION_LABEL) not in busy]
-    for raw in earlier[KEPT_REVISIONS:]:
-        yield _delete(raw, f"more than {KEPT_REVISIONS} earlier revisions are kept")
+    limit = scene.deployment.spec.rollout.revision_history_limit
+    for raw in earlier[limit:]:
+        if labels(raw).get(names.REVISION_LABEL) != scene.observed.status.served_revision or scene.rollout is None:
+            yield deletion(raw, f"rollout.revisionHistoryLimit keeps {limit} earlier revisions")
 
 
-def _delete(raw: Raw, why: str) -> Delete:
-    return Delete(Ref(raw["kind"], raw["metadata"]["name"]), raw["metadata"]["uid"], why)
-
-
-RULES: tuple[Rule, ...] = (record_revision, configure, refresh_live, serve, guard_disruption, resize, prune)
+RULES: tuple[Rule, ...] = (
+    record_revision,
+    configure,
+    refresh_live,
+    restrict_access,
+    serve,
+    guard_disruption,
+    resize,
+    prune,
+)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmfleet import names
+from llmfleet.api.access import Access, Peer
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.render import render
 from llmfleet.core.template import Frozen, selector
-from llmfleet_runtime.contract import ENGINE_FILE, LIVE_FILE, LiveConfig
+from llmfleet_runtime.contract import ENGINE_FILE, LIVE_FILE, SERVING_PORT, STATUS_PORT, LiveConfig
 
 Manifest = dict[str, Any]
 PROGRESS_MARGIN_SECONDS = 600
@@ -28,6 +29,31 @@ def budget(deployment: LLMDeployment, min_available: int) -> Manifest:
     return _stamped(render("budget", values | _metadata(deployment, deployment.name)))
 
 
+def network_policy(deployment: LLMDeployment, access: Access, status_namespaces: tuple[str, ...]) -> Manifest:
+    """Who may reach the pods: the serving port for the clients given, the status port for these namespaces.
+
+    The kubelet's probes need no rule: traffic from a pod's own node is always allowed (Kubernetes, "Network Policies").
+    """
+    values = {
+        "selector": selector(deployment.uid),
+        "clients": [_peer(each) for each in access.sources],
+        "observers": [{"namespaceSelector": _labelled({names.NAMESPACE_LABEL: each})} for each in status_namespaces],
+        "serving_port": SERVING_PORT,
+        "status_port": STATUS_PORT,
+    }
+    return _stamped(render("networkpolicy", values | _metadata(deployment, deployment.name)))
+
+
+def _peer(peer: Peer) -> dict[str, Any]:
+    selectors = {"namespaceSelector": peer.namespace_labels, "podSelector": peer.pod_labels}
+    return {member: _labelled(labels) for member, labels in selectors.items() if labels is not None}
+
+
+def _labelled(labels: Mapping[str, str]) -> dict[str, Any]:
+    """A label selector as the server writes it: one without labels is empty."""
+    return {"matchLabels": dict(labels)} if labels else {}
+
+
 def live_config(deployment: LLMDeployment, live: LiveConfig) -> Manifest:
     """The live document, which running pods follow."""
     values = {"immutable": False, "data": {LIVE_FILE: live.to_json()}}
@@ -41,6 +67,7 @@ def controller_revision(deployment: LLMDeployment, revision: str, number: int, f
         "engine": frozen.engine_json,
         "image": frozen.image,
         "generation": frozen.generation,
+        "madeBy": frozen.made_by,
     }
     return _stamped(render("controllerrevision", {"number": number, "data": data} | _of(deployment, revision)))
 
@@ -49,7 +76,11 @@ def frozen_of(raw: Mapping[str, Any]) -> Frozen:
     """Read a revision back out of its ControllerRevision; KeyError when it is not one of ours."""
     data = raw["data"]
     return Frozen(
-        template=data["template"], engine_json=data["engine"], image=data["image"], generation=data["generation"]
+        template=data["template"],
+        engine_json=data["engine"],
+        image=data["image"],
+        generation=data["generation"],
+        made_by=data.get("madeBy", ""),
     )
 
 
@@ -118,6 +149,8 @@ def is_current(manifest: Manifest, live: Mapping[str, Any]) -> bool:
     return annotations.get(names.INTENT_ANNOTATION) == stamp and _within(intended, live)
 
 
+_EXACT = frozenset({"selector", "podSelector", "ingress"})
+"""Members to which an addition changes what they select or let in."""
 _NORMALISED = frozenset({"resources", "sizeLimit"})
 """Members with quantities, which the server writes in its own way."""
 
@@ -125,7 +158,7 @@ _NORMALISED = frozenset({"resources", "sizeLimit"})
 def _within(intended: Any, live: Any) -> bool:
     if isinstance(intended, Mapping):
         return isinstance(live, Mapping) and all(
-            value == live.get(key) if key == "selector" else _within(value, live.get(key))
+            value == live.get(key) if key in _EXACT else _within(value, live.get(key))
             for key, value in intended.items()
             if key not in _NORMALISED
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmfleet.api.conditions import Reason
+from llmfleet.core.rollout import Path
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,15 @@ class Plan:
     actions: tuple[Action, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     revision: str = ""
-    """The revision of the current spec; empty when the spec cannot be read."""
+    """The revision to run: that of the current spec, or the one to go back to; empty when the spec cannot be read."""
     desired: int = 0
     """Replicas wanted."""
+    rollout: Path | None = None
+    """How the revision replaces others, while it does."""
+    given_up: str = ""
+    """The revision of the current spec when it made no progress and ``revision`` stands in for it."""
+    upgrade: str = ""
+    """What this operator would make differently in the running revision."""
     recheck_after: float | None = None
     """Seconds after which to look again without an event."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from llmfleet import names
 from llmfleet.api.conditions import Reason
 from llmfleet.core.instant import elapsed
-from llmfleet.core.trouble import Trouble, of_crash, of_disruption, of_scheduling, of_waiting
+from llmfleet.core.trouble import Trouble, of_crash, of_disruption, of_preparing, of_scheduling, of_waiting
 
 DISRUPTION_SECONDS = 600.0
 """So long a pod that was sent away explains why replicas are missing; its object may stay for days."""
@@ -59,7 +59,7 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         uid=metadata["uid"],
         revision=metadata.get("labels", {}).get(names.REVISION_LABEL, ""),
         health=_health(metadata, status, container),
-        has_served=bool(container.get("started")),
+        has_served=bool(container.get("started") or container.get("ready")),
         address=status.get("podIP", ""),
         image_id=container.get("imageID", ""),
         annotations=metadata.get("annotations"),
@@ -103,8 +103,14 @@ def _trouble(metadata: Mapping[str, Any], status: Mapping[str, Any], container: 
     since = ended.get("finishedAt", born) if ended else born
     stuck = of_waiting(container.get("state", {}).get("waiting", {}), since)
     if stuck or not ended:
-        return stuck
+        return stuck or _unprepared(status, born)
     return of_crash(ended, restarts=container.get("restartCount", 0))
+
+
+def _unprepared(status: Mapping[str, Any], born: str) -> Trouble | None:
+    """Source: pkg/kubelet/status/generate.go; volumes come before the sandbox that this condition tells of."""
+    is_prepared = _condition(status, "PodReadyToStartContainers").get("status") != "False"
+    return None if is_prepared else of_preparing(status.get("startTime", born))
 
 
 def _node_lost(ready: Mapping[str, Any]) -> Trouble:
@@ -118,7 +124,7 @@ def _node_lost(ready: Mapping[str, Any]) -> Trouble:
 
 def worst(pods: Iterable[PodView], now: str) -> Trouble | None:
     """The trouble that best explains why these pods do not serve: hopeless before passing, present before past."""
-    found = [(pod.trouble, pod.is_leaving) for pod in pods if pod.trouble]
+    found = [(pod.trouble, pod.is_leaving) for pod in pods if pod.trouble and pod.trouble.shows(now)]
     telling = [(trouble, gone) for trouble, gone in found if not gone or _is_recent(trouble, now)]
     ranked = sorted(telling, key=lambda each: (each[1], not each[0].stalls(now), not each[0].is_terminal))
     return ranked[0][0] if ranked else None

@@ -18,6 +18,8 @@ def engine_part(deployment: LLMDeployment) -> dict[str, Any]:
     lifecycle = deployment.spec.lifecycle
     if "startup_timeout_seconds" in lifecycle.model_fields_set:
         part["startupTimeoutSeconds"] = lifecycle.startup_timeout_seconds
+    if deployment.spec.rollout.restart_time is not None:
+        part["restartTime"] = deployment.spec.rollout.restart_time
     return {key: value for key, value in part.items() if value != {}}
 
 

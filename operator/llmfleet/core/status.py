@@ -1,10 +1,12 @@
 """(Observed, Plan, Outcomes, now) -> Status.
 
-Ready          every wanted replica runs the current spec and answers
-Available      at least one replica answers (or zero are wanted)
-ScalingActive  the size follows the load
-Reconciling    something is under way, or waits for capacity        (kstatus: InProgress)
-Stalled        nothing more happens until somebody changes something (kstatus: Failed)
+Ready              every wanted replica runs the current spec and answers
+Available          at least one replica answers (or zero are wanted)
+CapacityAvailable  every replica has found a node
+ScalingActive      the size follows the load
+UpgradeAvailable   this operator would make the pods differently
+Reconciling        something is under way, or waits for capacity        (kstatus: InProgress)
+Stalled            nothing more happens until somebody changes something (kstatus: Failed)
 
 Stalled and Reconciling are never both True: kstatus reads Reconciling first and would wait for ever.
 """
@@ -20,8 +22,13 @@ from llmfleet.api.status import (
     RevisionStatus,
     Status,
 )
+from llmfleet.core import drains
+from llmfleet.core.failure import last_failure
+from llmfleet.core.path import NO_ROOM
 from llmfleet.core.plan import Outcomes, Plan, Ref
-from llmfleet.core.pods import Health, Trouble
+from llmfleet.core.pods import Health
+from llmfleet.core.progress import rollout_status
+from llmfleet.core.trouble import Trouble
 from llmfleet.core.verdict import Verdict, verdict
 from llmfleet.core.world import Observed
 
@@ -31,7 +38,7 @@ MAX_REVISIONS = 8
 
 def derive(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Status:
     """The status to record; ``now`` is RFC 3339. The autoscaler's part is written by the autoscaler."""
-    found = verdict(observed, plan, outcomes)
+    found = verdict(observed, plan, outcomes, now)
     deployment = observed.deployment
     ready, staying = observed.ready(), observed.staying()
     fully_served = found.ready and deployment is not None
@@ -49,11 +56,20 @@ def derive(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Stat
         updated_replicas=len(observed.staying(plan.revision)) if plan.revision else 0,
         desired_replicas=plan.desired,
         ready_summary=f"{ready}/{plan.desired}",
-        revision=plan.revision or observed.status.revision,
+        revision=plan.given_up or plan.revision or observed.status.revision,
+        served_revision=_served_revision(observed, plan, found),
+        rollout=None if found.ready else rollout_status(observed, plan, now),
         resolved=_resolved(observed, plan),
         revisions=_revisions(observed, plan),
-        problems=_problems(observed),
+        problems=_problems(observed, now),
+        last_failure=last_failure(observed, plan.revision, now),
+        drains=drains.fold(observed.status.drains, observed.removals),
     )
+
+
+def _served_revision(observed: Observed, plan: Plan, found: Verdict) -> str | None:
+    """The revision last served in full; an intended zero proves nothing of it."""
+    return plan.revision if found.ready and plan.desired and not plan.blocked else observed.status.served_revision
 
 
 def _conditions(observed: Observed, plan: Plan, found: Verdict) -> tuple[Condition, ...]:
@@ -69,10 +85,25 @@ def _conditions(observed: Observed, plan: Plan, found: Verdict) -> tuple[Conditi
     return (
         of(ConditionType.READY, found.ready, found.reason, found.message),
         of(ConditionType.AVAILABLE, bool(ready) or idle, available, serving),
+        _capacity(observed, plan),
         _scaling(observed),
+        of(
+            ConditionType.UPGRADE_AVAILABLE,
+            bool(plan.upgrade),
+            Reason.UPGRADE_AVAILABLE if plan.upgrade else Reason.UP_TO_DATE,
+            plan.upgrade,
+        ),
         of(ConditionType.RECONCILING, found.reconciling, under_way, found.message if found.reconciling else ""),
         of(ConditionType.STALLED, found.stalled, stuck, found.message if found.stalled else ""),
     )
+
+
+def _capacity(observed: Observed, plan: Plan) -> Condition:
+    waiting = [pod.trouble for pod in observed.staying() if pod.trouble and pod.trouble.reason in NO_ROOM]
+    status = ConditionStatus.FALSE if waiting else ConditionStatus.TRUE
+    reason = waiting[0].reason if waiting else Reason.ALL_PLACED
+    message = f"{len(waiting)} of {plan.desired} wait: {waiting[0].message}" if waiting else ""
+    return condition(ConditionType.CAPACITY_AVAILABLE, status, reason, message, observed.generation)
 
 
 def _scaling(observed: Observed) -> Condition:
@@ -93,10 +124,11 @@ def _scaling(observed: Observed) -> Condition:
 
 
 def _resolved(observed: Observed, plan: Plan) -> Resolved | None:
-    """Facts of the current revision; a fact once seen stays until the revision changes."""
+    """Facts of the revision that runs; a fact once seen stays until the revision changes."""
     if observed.deployment is None or not plan.revision:
         return observed.status.resolved
-    past = observed.status.resolved if observed.status.revision == plan.revision else None
+    known_revisions = (observed.status.revision, observed.status.served_revision)
+    past = observed.status.resolved if plan.revision in known_revisions else None
     record = observed.children.get(
         Ref("ControllerRevision", names.revision_name(observed.deployment.name, plan.revision))
     )
@@ -115,9 +147,13 @@ def _resolved(observed: Observed, plan: Plan) -> Resolved | None:
 
 def _revisions(observed: Observed, plan: Plan) -> tuple[RevisionStatus, ...]:
     fleets = {name: size for name, size in observed.fleets().items() if size or observed.staying(name)}
-    others = [name for name in fleets if name != plan.revision]
+    if plan.given_up:
+        fleets.setdefault(plan.given_up, 0)
+    others = [name for name in fleets if name not in (plan.revision, plan.given_up)]
 
     def role(name: str) -> RevisionRole:
+        if name == plan.given_up:
+            return RevisionRole.GIVEN_UP
         if name != plan.revision:
             return RevisionRole.PREVIOUS
         return RevisionRole.CANDIDATE if others else RevisionRole.CURRENT
@@ -126,10 +162,10 @@ def _revisions(observed: Observed, plan: Plan) -> tuple[RevisionStatus, ...]:
     return tuple(sorted(each, key=lambda r: (r.role is RevisionRole.PREVIOUS, r.name)))[:MAX_REVISIONS]
 
 
-def _problems(observed: Observed) -> tuple[Problem, ...]:
+def _problems(observed: Observed, now: str) -> tuple[Problem, ...]:
     grouped: dict[Reason, list[tuple[str, Trouble]]] = {}
     for pod in observed.staying():
-        if pod.trouble:
+        if pod.trouble and pod.trouble.shows(now):
             grouped.setdefault(pod.trouble.reason, []).append((pod.name, pod.trouble))
     each = (
         Problem(reason=reason, count=len(found), example_pod=found[0][0], message=found[0][1].message[-900:])

@@ -1,10 +1,12 @@
 """What a new revision freezes: the pod template and the engine document, resolved once from spec and settings."""
 
+import hashlib
 import math
 from dataclasses import dataclass
 from typing import Any
 
-from llmfleet import names
+from llmfleet import __version__, names
+from llmfleet.api.cache import Cache, CacheType
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.api.workload import AcceleratorType, ResourceAmounts
 from llmfleet.core.render import render
@@ -14,6 +16,8 @@ from llmfleet_runtime.contract import EngineConfig, NamedValue
 LARGEST_DRAIN_SECONDS = 3600
 GRACE_MARGIN_SECONDS = 60
 STARTUP_PERIOD_SECONDS = 2
+VOLUME_GROUP = 65_532
+"""Group that may write to a cache volume: that of the runtime images' user."""
 DEFAULT_SHARED_MEMORY = "1Gi"
 
 
@@ -24,6 +28,14 @@ class Defaults:
     images: dict[AcceleratorType, str]
     hf_endpoint: str = ""
     endpoint_lag_seconds: float = 8.0
+    status_namespaces: tuple[str, ...] = ("llmfleet-system",)
+    """Whose pods may read status and metrics whatever spec.access says. Not part of a revision."""
+
+    @property
+    def made_by(self) -> str:
+        """What the making of a revision depends on besides the spec: this operator's version and its settings."""
+        settings = (__version__, sorted(self.images.items()), self.hf_endpoint, self.endpoint_lag_seconds)
+        return hashlib.sha256(repr(settings).encode()).hexdigest()[:10]
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,8 @@ class Frozen:
     engine_json: str
     image: str
     generation: int
+    made_by: str = ""
+    """``Defaults.made_by`` of the operator that froze it."""
 
 
 def freeze(deployment: LLMDeployment, revision: str, defaults: Defaults) -> Frozen:
@@ -44,6 +58,7 @@ def freeze(deployment: LLMDeployment, revision: str, defaults: Defaults) -> Froz
         engine_json=engine_config(deployment, defaults).to_json(),
         image=image,
         generation=deployment.generation,
+        made_by=defaults.made_by,
     )
 
 
@@ -89,7 +104,7 @@ def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: 
         "selector": selector(deployment.uid, revision),
         "container": names.ENGINE_CONTAINER,
         "image": image,
-        "env": _environment(defaults),
+        "env": [*_environment(defaults), *_token(deployment)],
         "serving_port": contract.SERVING_PORT,
         "status_port": contract.STATUS_PORT,
         "requests": requests,
@@ -103,6 +118,8 @@ def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: 
         "cache_folder": contract.CACHE_FOLDER,
         "model_folder": contract.MODEL_FOLDER,
         "claim": _claim(spec.model.uri),
+        "cache_volume": {"name": "cache"} | _cache_source(spec.model.cache),
+        "volume_group": None if spec.model.cache.type is CacheType.EMPTY_DIR else VOLUME_GROUP,
         "engine_config_map": names.revision_name(deployment.name, revision),
         "live_config_map": names.live_name(deployment.name),
         "shared_memory": spec.resources.shared_memory or DEFAULT_SHARED_MEMORY,
@@ -127,6 +144,28 @@ def _environment(defaults: Defaults) -> list[dict[str, str]]:
     if defaults.hf_endpoint:
         values["HF_ENDPOINT"] = defaults.hf_endpoint
     return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def _token(deployment: LLMDeployment) -> list[dict[str, Any]]:
+    """The hub's token, which the kubelet reads out of the user's Secret."""
+    credentials = deployment.spec.model.credentials
+    if credentials is None:
+        return []
+    key = {"name": credentials.secret_name, "key": contract.HUB_TOKEN}
+    return [{"name": contract.HUB_TOKEN, "valueFrom": {"secretKeyRef": key}}]
+
+
+def _cache_source(cache: Cache) -> dict[str, Any]:
+    """What the cache volume is made of."""
+    if cache.persistent_volume_claim:
+        return {"persistentVolumeClaim": {"claimName": cache.persistent_volume_claim.claim_name}}
+    if cache.ephemeral:
+        claim: dict[str, Any] = {"accessModes": ["ReadWriteOnce"]}
+        if cache.ephemeral.storage_class_name:
+            claim["storageClassName"] = cache.ephemeral.storage_class_name
+        claim["resources"] = {"requests": {"storage": cache.ephemeral.size}}
+        return {"ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
+    return {"emptyDir": {}}
 
 
 def _resources(deployment: LLMDeployment) -> tuple[dict[str, str], dict[str, str]]:

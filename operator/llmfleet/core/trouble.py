@@ -21,6 +21,9 @@ LASTING_RUN_SECONDS = 600.0
 GRACE_SECONDS = 60.0
 """So long a missing object may be on its way: pipelines apply a fleet before its Secret."""
 
+QUIET_SECONDS = 120.0
+"""So long a node may take to attach volumes and set up the network."""
+
 SHOWN_CHARACTERS = 900
 
 Raw = Mapping[str, Any]
@@ -52,17 +55,25 @@ class Trouble:
     """When it began, RFC 3339; empty where nothing tells."""
     grace_seconds: float = 0.0
     """How long after ``since`` a terminal trouble is still taken for a passing one."""
+    quiet_seconds: float = 0.0
+    """How long after ``since`` it is an ordinary wait, of which nothing is said."""
+
+    def shows(self, now: str) -> bool:
+        """Whether it is worth a word by now, RFC 3339."""
+        return self._left(self.quiet_seconds, now) == 0
 
     def stalls(self, now: str) -> bool:
-        """Whether nothing more happens until somebody changes something; ``now`` is RFC 3339."""
-        return self.is_terminal and self.stalls_in(now) is None
+        """Whether nothing more happens until somebody changes something."""
+        return self.is_terminal and self._left(self.grace_seconds, now) == 0
 
-    def stalls_in(self, now: str) -> float | None:
-        """Seconds of grace that are left; None without any."""
-        if not (self.is_terminal and self.since):
-            return None
-        left = self.grace_seconds - elapsed(self.since, now)
-        return left if left > 0 else None
+    def changes_in(self, now: str) -> float | None:
+        """Seconds until time alone changes what it means; None when it does not."""
+        left = self._left(self.quiet_seconds, now) or (self._left(self.grace_seconds, now) if self.is_terminal else 0)
+        return left or None
+
+    def _left(self, seconds: float, now: str) -> float:
+        """Of so many seconds after its beginning; none where nothing tells when that was."""
+        return max(0.0, seconds - elapsed(self.since, now)) if self.since else 0.0
 
 
 def of_waiting(waiting: Raw, since: str) -> Trouble | None:
@@ -79,6 +90,12 @@ def of_waiting(waiting: Raw, since: str) -> Trouble | None:
     else:
         return None
     return Trouble(found, shown, is_terminal=True, since=since, grace_seconds=GRACE_SECONDS)
+
+
+def of_preparing(since: str) -> Trouble:
+    """A container that waits for its pod's volumes and network; why, only the pod's events tell."""
+    words = "the node has not prepared the pod's volumes and network; the pod's events say why (kubectl describe pod)"
+    return Trouble(Reason.POD_NOT_PREPARED, words, is_terminal=False, since=since, quiet_seconds=QUIET_SECONDS)
 
 
 def of_scheduling(message: str, since: str) -> Trouble:
@@ -155,8 +172,8 @@ def of_disruption(status: Raw, target: Raw) -> Trouble | None:
 
 
 def recheck_after(troubles: Iterable[Trouble], now: str) -> float | None:
-    """Seconds until the first grace ends, when the verdict changes without an event; None where none does."""
-    waits = (trouble.stalls_in(now) for trouble in troubles)
+    """Seconds until time alone changes what the first of them means; None where it does not."""
+    waits = (trouble.changes_in(now) for trouble in troubles)
     return min((each for each in waits if each is not None), default=None)
 
 

@@ -6,7 +6,10 @@ from enum import StrEnum
 
 from llmfleet.api.conditions import MEANINGS, Reason
 from llmfleet.core.plan import Outcomes, Plan
-from llmfleet.core.pods import Trouble
+from llmfleet.core.pods import worst
+from llmfleet.core.progress import overdue_in
+from llmfleet.core.remedy import remedy
+from llmfleet.core.trouble import Trouble, creations
 from llmfleet.core.world import Observed
 
 
@@ -47,12 +50,12 @@ class _Case:
     observed: Observed
     plan: Plan
     outcomes: Outcomes
+    now: str
 
     @property
     def trouble(self) -> Trouble | None:
-        """The worst trouble among pods of the current revision: terminal before passing."""
-        found = [pod.trouble for pod in self.observed.staying(self.plan.revision) if pod.trouble]
-        return min(found, key=lambda trouble: not trouble.is_terminal, default=None)
+        """The worst trouble among pods of the current revision."""
+        return worst((pod for pod in self.observed.pods if pod.revision == self.plan.revision), self.now)
 
 
 _BLOCKED_STATES = {
@@ -89,28 +92,50 @@ def _refused(case: _Case) -> Verdict | None:
 
 def _creation_failed(case: _Case) -> Verdict | None:
     """The ReplicaSet cannot make pods: quota, pod security, admission."""
-    for raw in case.observed.of_kind("Deployment"):
-        for each in raw.get("status", {}).get("conditions", ()):
-            if each.get("type") == "ReplicaFailure" and each.get("status") == "True":
-                message = each.get("message", "")
-                reason = _creation_reason(message)
-                waits = reason is Reason.QUOTA_EXCEEDED
-                return Verdict(State.RECONCILING if waits else State.STALLED, reason, _with_meaning(reason, message))
+    for trouble in creations(case.observed.of_kind("Deployment")):
+        return _of(trouble, State.STALLED if trouble.stalls(case.now) else State.RECONCILING)
     return None
 
 
-def _creation_reason(message: str) -> Reason:
-    if "exceeded quota" in message:
-        return Reason.QUOTA_EXCEEDED
-    return Reason.POD_SECURITY_VIOLATION if "violates PodSecurity" in message else Reason.POD_CREATION_FAILED
-
-
-def _pods_in_trouble(case: _Case) -> Verdict | None:
+def _hopeless(case: _Case) -> Verdict | None:
+    """Pods that only a change can help."""
     trouble = case.trouble
-    if trouble is None:
-        return None
-    state = State.STALLED if trouble.is_terminal else State.RECONCILING
+    return _of(trouble, State.STALLED) if trouble and trouble.stalls(case.now) else None
+
+
+def _troubled(case: _Case) -> Verdict | None:
+    """Pods that wait for something."""
+    return _of(case.trouble, State.RECONCILING) if case.trouble else None
+
+
+def _of(trouble: Trouble, state: State) -> Verdict:
     return Verdict(state, trouble.reason, _with_meaning(trouble.reason, trouble.message))
+
+
+def _overdue(case: _Case) -> Verdict | None:
+    """No progress for the whole deadline, and nothing to go back to."""
+    deployment, plan = case.observed.deployment, case.plan
+    left = overdue_in(case.observed, deployment, plan.revision, case.now) if deployment else None
+    if left is None or left > 0 or plan.rollout is None:
+        return None
+    words = case.trouble.message if case.trouble else f"revision {plan.revision}"
+    return Verdict(
+        State.STALLED,
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+        _with_meaning(Reason.PROGRESS_DEADLINE_EXCEEDED, words),
+    )
+
+
+def _given_up(case: _Case) -> Verdict | None:
+    """The current spec was given up: the revision before it comes back, then that is how it stays."""
+    plan = case.plan
+    if not plan.given_up or (case.trouble and not _is_complete(case)):
+        return None
+    words = f"revision {plan.given_up} was given up, revision {plan.revision} stands in for it"
+    state, reason = State.RECONCILING, Reason.ROLLING_BACK
+    if _is_complete(case):
+        state, reason = State.STALLED, Reason.ROLLED_BACK
+    return Verdict(state, reason, _with_meaning(reason, words))
 
 
 def _is_complete(case: _Case) -> bool:
@@ -133,6 +158,8 @@ def _complete(case: _Case) -> Verdict | None:
 def _under_way(case: _Case) -> Verdict:
     observed, plan = case.observed, case.plan
     ready = f"{observed.ready(plan.revision)} ready of {plan.desired} wanted in revision {plan.revision}"
+    if plan.rollout and plan.rollout.is_waiting:
+        return Verdict(State.RECONCILING, plan.rollout.reason, _with_meaning(plan.rollout.reason, plan.rollout.message))
     if any(size for revision, size in observed.fleets().items() if revision != plan.revision):
         return Verdict(State.RECONCILING, Reason.ROLLING_OUT, f"{ready}; {_with_previous(case)}")
     if observed.ready() == 0:
@@ -147,20 +174,23 @@ def _with_previous(case: _Case) -> str:
 
 def _with_meaning(reason: Reason, message: str) -> str:
     """The words of whoever refused, then what they mean and the next step."""
-    return f"{message.strip()[-700:]} | {MEANINGS[reason]}" if message.strip() else MEANINGS[reason]
+    return f"{message.strip()[:700]} | {remedy(reason, message)}" if message.strip() else MEANINGS[reason]
 
 
 _QUESTIONS: tuple[Callable[[_Case], Verdict | None], ...] = (
     _blocked,
     _refused,
+    _given_up,
     _complete,
     _creation_failed,
-    _pods_in_trouble,
+    _hopeless,
+    _overdue,
+    _troubled,
     _under_way,
 )
 
 
-def verdict(observed: Observed, plan: Plan, outcomes: Outcomes) -> Verdict:
-    """How the fleet stands."""
-    case = _Case(observed, plan, outcomes)
+def verdict(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Verdict:
+    """How the fleet stands at ``now``, RFC 3339."""
+    case = _Case(observed, plan, outcomes, now)
     return next(found for question in _QUESTIONS if (found := question(case)))

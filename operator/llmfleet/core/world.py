@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from llmfleet import names
 from llmfleet.api.status import Status
 from llmfleet.api.v1alpha1 import LLMDeployment
+from llmfleet.core.capacity import Capacity
+from llmfleet.core.drains import Removal
 from llmfleet.core.plan import Ref
 from llmfleet.core.pods import Health, PodView, pod_view
 from llmfleet_runtime.contract import LiveConfig, RuntimeStatus
@@ -22,6 +24,7 @@ class Report:
 
     status: RuntimeStatus | None = None
     in_flight: int | None = None
+    idle_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,10 @@ class Observed:
     pods: tuple[PodView, ...]
     reports: Mapping[str, Report] = field(default_factory=dict)
     """By pod UID."""
+    capacity: Capacity | None = None
+    """None when it was not asked for, or may not be known."""
+    removals: tuple[Removal, ...] = ()
+    """Pods that have left since the last pass."""
 
     @property
     def generation(self) -> int:

@@ -28,6 +28,7 @@ class Kind:
 
 OWN = Kind(names.KIND, names.GROUP, names.VERSION, names.PLURAL)
 POD = Kind("Pod", "", "v1", "pods")
+NODE = Kind("Node", "", "v1", "nodes")
 EVENT = Kind("Event", "", "v1", "events")
 LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases")
 CHILDREN = (
@@ -36,6 +37,7 @@ CHILDREN = (
     Kind("ConfigMap", "", "v1", "configmaps"),
     Kind("Service", "", "v1", "services"),
     Kind("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets"),
+    Kind("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies"),
 )
 WATCHED = (OWN, *CHILDREN, POD)
-BY_KIND = {each.kind: each for each in (*WATCHED, EVENT, LEASE)}
+BY_KIND = {each.kind: each for each in (*WATCHED, EVENT, LEASE, NODE)}

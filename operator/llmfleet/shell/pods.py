@@ -47,7 +47,7 @@ class RuntimeClient:
         status, load = await asyncio.gather(
             self._get(pod, STATUS_PATH, RuntimeStatus), self._get(pod, LOAD_PATH, LoadReport)
         )
-        return Report(status=status, in_flight=load.in_flight if load else None)
+        return Report(status, load.in_flight if load else None, load.idle_seconds if load else None)
 
     async def _get(self, pod: PodView, path: str, document: type[D]) -> D | None:
         try:

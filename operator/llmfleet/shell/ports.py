@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from llmfleet.core.capacity import Capacity
 from llmfleet.core.plan import Ref
 from llmfleet.core.pods import PodView
 from llmfleet.core.scaling.load import Sample
@@ -53,6 +54,14 @@ class Pods(Protocol):
 
     async def samples(self, pods: Sequence[PodView]) -> tuple[Sample, ...]:
         """The load of each pod, in order."""
+        ...
+
+
+class Room(Protocol):
+    """What nodes have left."""
+
+    async def read(self) -> Capacity | None:
+        """The present room; None where it may not be known. Raises ``FleetError``."""
         ...
 
 

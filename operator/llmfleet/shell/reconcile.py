@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 from llmfleet import names
 from llmfleet.api.conditions import Reason
-from llmfleet.core import fleet, status
+from llmfleet.core import drains, fleet, status
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
 from llmfleet.core.template import Defaults
 from llmfleet.core.world import Observed, Raw, observe
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.cluster import NameTaken
 from llmfleet.shell.errors import Refused
-from llmfleet.shell.ports import Clock, Cluster, Key, Pods
+from llmfleet.shell.ports import Clock, Cluster, Key, Pods, Room
 from llmfleet.shell.telemetry import Events, Metrics, action_name, as_members
 
 REFUSED_RECHECK_SECONDS = 30.0
@@ -27,6 +27,7 @@ class Reconciler:
     cache: Cache
     cluster: Cluster
     pods: Pods
+    room: Room
     clock: Clock
     defaults: Defaults
     metrics: Metrics
@@ -39,16 +40,23 @@ class Reconciler:
             return None
         with self.metrics.reconcile_seconds.time():
             observed = await self._observe(key, raw)
-            plan = fleet.plan(observed, self.defaults)
+            now = self.clock.rfc3339()
+            departed = self.cache.departed(key)
+            left = drains.removals(raw["metadata"]["uid"], departed, observed.status.drains, now)
+            observed = replace(observed, removals=left)
+            plan = fleet.plan(observed, self.defaults, now)
             outcomes = await self._execute(key, plan)
-            await self._report(key, observed, plan, outcomes)
+            await self._report(key, observed, plan, outcomes, now)
+            self.cache.enter(key, departed)
+            await self._account(key, observed)
         return REFUSED_RECHECK_SECONDS if outcomes.refusals else plan.recheck_after
 
     async def _observe(self, key: Key, raw: Raw) -> Observed:
         """The cache's objects, and what the ready pods say of themselves."""
         seen = observe(raw, self.cache.children(key), self.cache.pods(key))
         ready = [pod for pod in seen.staying() if pod.is_ready]
-        return replace(seen, reports=await self.pods.reports(ready))
+        capacity = await self.room.read() if fleet.needs_capacity(seen) else None
+        return replace(seen, reports=await self.pods.reports(ready), capacity=capacity)
 
     async def _execute(self, key: Key, plan: Plan) -> Outcomes:
         """Carry out the actions in order, up to the first refusal."""
@@ -84,13 +92,19 @@ class Reconciler:
         else:
             await self.cluster.delete(key.namespace, action.ref, action.uid)
 
-    async def _report(self, key: Key, observed: Observed, plan: Plan, outcomes: Outcomes) -> None:
+    async def _report(self, key: Key, observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> None:
         """Write the status when its meaning changed, and say the change as Events."""
-        derived = status.derive(observed, plan, outcomes, self.clock.rfc3339())
+        derived = status.derive(observed, plan, outcomes, now)
         recorded = observed.status.model_copy(update={"autoscaling": None})
         self.metrics.desired.labels(*key).set(plan.desired)
         self.metrics.ready.labels(*key).set(observed.ready())
-        if derived == recorded or "deletionTimestamp" in observed.raw["metadata"]:
-            return
-        self.cache.put(await self.cluster.apply_status(key, as_members(derived), names.STATUS_MANAGER))
-        await self.events.changed(observed.raw, recorded, derived)
+        if derived != recorded and "deletionTimestamp" not in observed.raw["metadata"]:
+            self.cache.put(await self.cluster.apply_status(key, as_members(derived), names.STATUS_MANAGER))
+            await self.events.changed(observed.raw, recorded, derived)
+
+    async def _account(self, key: Key, observed: Observed) -> None:
+        """Count what the pods' leaving cost, and say so where requests were lost."""
+        for removal in observed.removals:
+            self.metrics.count(*key, removal)
+            if removal.drain.aborted:
+                await self.events.post(observed.raw, "Warning", Reason.REQUESTS_ABORTED, drains.told(removal.drain))

@@ -6,17 +6,17 @@ import logging
 import signal
 import socket
 import time
-from datetime import UTC, datetime
 from typing import Any
 
-from llmfleet.api.workload import AcceleratorType
-from llmfleet.core.template import Defaults
 from llmfleet.core.world import Raw
 from llmfleet.settings import Settings
 from llmfleet.shell import health, watch
 from llmfleet.shell.autoscale import Autoscaler
 from llmfleet.shell.cache import Cache
+from llmfleet.shell.capacity import NodeCapacity
+from llmfleet.shell.clock import SystemClock
 from llmfleet.shell.cluster import ApiServer, api_client
+from llmfleet.shell.defaults import defaults_of
 from llmfleet.shell.errors import FleetError, NotLeader
 from llmfleet.shell.kinds import OWN, WATCHED
 from llmfleet.shell.lease import Lease
@@ -34,18 +34,6 @@ BROKEN_WATCHES_UNTIL_UNHEALTHY = 10
 log = logging.getLogger(__name__)
 
 
-class SystemClock:
-    """The machine's clocks."""
-
-    def monotonic(self) -> float:
-        """See ``ports.Clock``."""
-        return time.monotonic()
-
-    def rfc3339(self) -> str:
-        """See ``ports.Clock``."""
-        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 class Operator:
     """Everything of one process."""
 
@@ -56,7 +44,8 @@ class Operator:
         events = Events(api, self._clock.rfc3339)
         parts: dict[str, Any] = {"cache": self._cache, "cluster": api, "pods": pods, "clock": self._clock}
         parts |= {"metrics": self.metrics, "events": events}
-        self._reconciler = Reconciler(defaults=_defaults(settings), **parts)
+        room = NodeCapacity(api, self._clock, is_cluster_wide=not settings.watch_namespaces)
+        self._reconciler = Reconciler(defaults=defaults_of(settings), room=room, **parts)
         self._autoscaler = Autoscaler(settings=settings, **parts)
         self._reconciles = WorkQueue(self._reconciler.reconcile, settings.workers)
         self._ticks = WorkQueue(self._autoscaler.tick, settings.workers)
@@ -172,15 +161,6 @@ class Operator:
         await ready.wait()
         self._broken_watches = 0
         _own_signals(stop)
-
-
-def _defaults(settings: Settings) -> Defaults:
-    images = {
-        AcceleratorType.NVIDIA: settings.image_nvidia,
-        AcceleratorType.AMD: settings.image_amd,
-        AcceleratorType.CPU: settings.image_cpu,
-    }
-    return Defaults(images, settings.hf_endpoint, settings.endpoint_lag_seconds)
 
 
 def _own_signals(stop: asyncio.Event) -> None:

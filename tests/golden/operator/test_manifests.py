@@ -42,10 +42,23 @@ FULL = (
         service={"port": 80, "annotations": {"example.com/scrape": "yes"}},
     ),
 )
+GUARDED = with_spec(
+    model={
+        "credentials": {"secretName": "hub"},
+        "cache": {"type": "Ephemeral", "ephemeral": {"storageClassName": "fast", "size": "200Gi"}},
+    },
+    access={"from": [{"namespaceLabels": {"team": "chat"}, "podLabels": {"app": "gateway"}}, {"podLabels": {}}]},
+)
+SHARED = with_spec(
+    model={"cache": {"type": "PersistentVolumeClaim", "persistentVolumeClaim": {"claimName": "models"}}},
+    access={"from": []},
+)
 CASES = {
     "short": deployment(),
     "full": deployment(*FULL),
     "cpu": deployment(with_spec(model={"uri": "file:///models/tiny"}, accelerator={"type": "CPU"})),
+    "guarded": deployment(GUARDED),
+    "shared": deployment(SHARED),
     "mig": deployment(with_spec(accelerator={"resourceName": "nvidia.com/mig-1g.10gb"}, replicas=2)),
 }
 

@@ -215,23 +215,6 @@ def test_an_edit_back_reuses_the_revision_and_restarts_no_pod_that_is_left(size:
     assert left <= set(world.pods)
 
 
-@given(st.integers(1, 3), st.integers(0, 3))
-def test_without_a_free_gpu_the_old_revision_goes_on_serving(size: int, spare: int) -> None:
-    world = Simulator(deployment(with_spec(replicas=size)), gpus=size + spare)
-    world.run()
-    world.edit(engine={"maxModelLen": 666})
-    for _ in range(25):
-        world.operate()
-        world.step()
-        assert world.ready() >= size
-    if spare:
-        assert is_as_wanted(world)
-        return
-    reasons = {each["type"]: (each["status"], each["reason"]) for each in world.raw["status"]["conditions"]}
-    assert reasons["Reconciling"] == ("True", "InsufficientGPU")
-    assert reasons["Stalled"][0] == "False"
-
-
 @FEW
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=8))
 def test_the_live_number_only_grows(seconds: list[int]) -> None:

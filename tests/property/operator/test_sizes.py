@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmfleet.core.rollout import Side, next_sizes
+from llmfleet.core.rollout import Bounds, Side, next_sizes
 
 
 @st.composite
@@ -15,6 +15,7 @@ def sides(draw: st.DrawFn) -> Side:
 
 
 FLEETS = (st.integers(0, 5), sides(), st.lists(sides(), max_size=3))
+BOUNDS = st.builds(Bounds, surge=st.integers(0, 3), unavailable=st.integers(0, 3))
 
 
 def previous(each: list[Side]) -> dict[str, Side]:
@@ -28,42 +29,46 @@ def kept_ready(sides: dict[str, Side], sizes: dict[str, int]) -> int:
 
 @pytest.mark.proves("R59")
 @settings(max_examples=600)
-@given(*FLEETS)
-def test_no_ready_pod_is_taken_that_the_floor_needs(desired: int, current: Side, old: list[Side]) -> None:
-    sizes = next_sizes(desired, current, previous(old))
+@given(*FLEETS, BOUNDS)
+def test_no_ready_pod_is_taken_that_the_floor_needs(
+    desired: int, current: Side, old: list[Side], bounds: Bounds
+) -> None:
+    sizes = next_sizes(desired, current, previous(old), bounds)
     before = current.ready + sum(side.ready for side in old)
     after = min(current.ready, sizes.current) + kept_ready(previous(old), dict(sizes.previous))
-    assert after >= min(desired, before)
+    assert after >= min(desired - bounds.unavailable, before)
 
 
-@given(*FLEETS)
-def test_at_most_one_pod_more_than_desired_is_asked_for(desired: int, current: Side, old: list[Side]) -> None:
-    sizes = next_sizes(desired, current, previous(old))
+@given(*FLEETS, BOUNDS)
+def test_no_more_pods_than_the_surge_allows_are_asked_for(
+    desired: int, current: Side, old: list[Side], bounds: Bounds
+) -> None:
+    sizes = next_sizes(desired, current, previous(old), bounds)
     grown = sizes.current > current.size
-    assert not grown or sizes.current + sum(sizes.previous.values()) <= desired + 1
+    assert not grown or sizes.current + sum(sizes.previous.values()) <= desired + bounds.surge
 
 
 @given(*FLEETS)
 def test_previous_revisions_never_grow(desired: int, current: Side, old: list[Side]) -> None:
-    sizes = next_sizes(desired, current, previous(old))
+    sizes = next_sizes(desired, current, previous(old), Bounds())
     assert all(sizes.previous[name] <= side.size for name, side in previous(old).items())
 
 
 @given(*FLEETS)
 def test_the_current_revision_never_exceeds_what_is_desired(desired: int, current: Side, old: list[Side]) -> None:
-    assert next_sizes(desired, current, previous(old)).current <= desired
+    assert next_sizes(desired, current, previous(old), Bounds()).current <= desired
 
 
 @given(*FLEETS)
 def test_a_fully_ready_current_revision_ends_the_others(desired: int, current: Side, old: list[Side]) -> None:
     full = Side(desired, desired, desired)
-    assert not any(next_sizes(desired, full, previous(old)).previous.values())
+    assert not any(next_sizes(desired, full, previous(old), Bounds()).previous.values())
 
 
-@given(*FLEETS)
-def test_a_rollout_always_has_a_next_step(desired: int, current: Side, old: list[Side]) -> None:
+@given(*FLEETS, BOUNDS.filter(lambda bounds: bounds.surge + bounds.unavailable > 0))
+def test_a_rollout_always_has_a_next_step(desired: int, current: Side, old: list[Side], bounds: Bounds) -> None:
     """Something changes, or a pod is being waited for."""
-    sizes = next_sizes(desired, current, previous(old))
+    sizes = next_sizes(desired, current, previous(old), bounds)
     unchanged = sizes.current == current.size and dict(sizes.previous) == {n: s.size for n, s in previous(old).items()}
     done = current.size == desired and not any(side.size for side in old)
     assert not unchanged or done or current.ready < current.size

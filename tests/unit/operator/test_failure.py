@@ -91,7 +91,7 @@ def test_what_is_told_fits_the_schema() -> None:
     assert Status.model_validate({"lastFailure": found.model_dump(by_alias=True)}).last_failure == found
 
 
-@pytest.mark.proves("R43", "S14")
+@pytest.mark.proves("R43")
 @pytest.mark.parametrize(
     ("reason", "words", "expected"),
     [

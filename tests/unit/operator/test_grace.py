@@ -98,6 +98,15 @@ def test_a_quota_is_waited_for_without_end() -> None:
     assert planned(observed, SOON).recheck_after is None
 
 
+@pytest.mark.proves("R43")
+def test_a_missing_config_map_is_told_after_two_minutes() -> None:
+    condition = {"type": "PodReadyToStartContainers", "status": "False"}
+    observed = with_pod(waiting("ContainerCreating"), with_status(conditions=[condition], startTime=BORN))
+    assert said(observed, THEN) == ("True", "False", Reason.STARTING)
+    assert (status(observed, THEN).problems, planned(observed, THEN).recheck_after) == ((), 60)
+    assert said(observed, "2026-11-21T12:02:00Z") == ("True", "False", Reason.POD_NOT_PREPARED)
+
+
 def test_the_message_ends_with_the_remedy_that_names_what_to_do() -> None:
     ready_condition = status(with_pod(NO_SECRET), THEN).conditions[0]
     assert ready_condition.message == ('secret "hf-token" not found | Create the Secret hf-token in this namespace.')

@@ -123,6 +123,15 @@ def test_waiting_began_with_the_pod_or_with_the_last_end_of_its_container() -> N
     assert view(LONG_AGO, with_status(containerStatuses=[restarted])).trouble.since == NOW
 
 
+@pytest.mark.parametrize(("prepared", "reason"), [("True", None), ("False", Reason.POD_NOT_PREPARED)])
+def test_a_pod_that_its_node_cannot_prepare_says_so_in_time(prepared: str, reason: Reason | None) -> None:
+    condition = {"type": "PodReadyToStartContainers", "status": prepared}
+    seen = view(waiting("ContainerCreating"), with_status(conditions=[condition], startTime="2026-11-21T11:58:00Z"))
+    found = worst([seen], NOW)
+    assert (found.reason if found else None) == reason
+    assert worst([seen], "2026-11-21T11:59:00Z") is None
+
+
 def test_the_newest_end_counts() -> None:
     def end(message: str) -> dict:
         return {"terminated": {"exitCode": 70, "reason": "Error", "message": message}}
@@ -191,3 +200,10 @@ def test_the_next_look_comes_when_the_first_grace_ends() -> None:
     assert recheck_after(two, NOW) == 20
     none = present_troubles([view(LONG_AGO, NO_SECRET), view(BORN, unschedulable("x")), view(sent_away(NOW))])
     assert recheck_after(none, NOW) is None
+
+
+def test_a_ready_container_has_served_also_where_nobody_says_that_it_has_started() -> None:
+    """A played kubelet, as kwok's, leaves that out; the old pods of a rollout must still count."""
+    raw = pod("a1", ready())
+    del raw["status"]["containerStatuses"][0]["started"]
+    assert pod_view(raw).has_served

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmfleet.core.rollout import Side, next_sizes
+from llmfleet.core.rollout import Bounds, Side, next_sizes
 
 NONE = Side(0, 0, 0)
 
@@ -39,5 +39,29 @@ def side(size: int, ready: int | None = None, served: int | None = None) -> Side
     ],
 )  # fmt: skip
 def test_next_sizes(desired: int, current: Side, old: list[Side], expected: tuple[int, list[int]]) -> None:
-    sizes = next_sizes(desired, current, {str(age): each for age, each in enumerate(old)})
+    sizes = next_sizes(desired, current, {str(age): each for age, each in enumerate(old)}, Bounds())
+    assert (sizes.current, list(sizes.previous.values())) == expected
+
+
+@pytest.mark.parametrize(
+    ("bounds", "desired", "current", "old", "expected"),
+    [
+        pytest.param((0, 1), 3, NONE, [side(3)], (1, [2]), id="in place an old pod leaves first"),
+        pytest.param((0, 1), 3, side(1, 0), [side(2)], (1, [2]), id="the next leaves once its successor is ready"),
+        pytest.param((0, 1), 3, side(1), [side(2)], (2, [1]), id="and then it does"),
+        pytest.param((0, 1), 1, NONE, [side(1)], (1, [0]), id="in place the only pod makes room"),
+        pytest.param((0, 1), 3, NONE, [side(3, 2, 3)], (1, [2]), id="a pod that does not answer makes room first"),
+        pytest.param((0, 1), 3, NONE, [side(3, 1, 3)], (1, [2]), id="no ready pod leaves below the floor"),
+        pytest.param((2, 0), 3, NONE, [side(3)], (2, [3]), id="a surge of two"),
+        pytest.param((9, 0), 3, NONE, [side(3)], (3, [3]), id="a surge never goes past the wanted size"),
+        pytest.param((1, 1), 3, NONE, [side(3)], (2, [2]), id="one more and one fewer"),
+        pytest.param((0, 9), 3, NONE, [side(3)], (3, [0]), id="all at once, when that was asked for"),
+        pytest.param((0, 0), 3, NONE, [side(3)], (0, [3]), id="held"),
+        pytest.param((0, 0), 2, NONE, [side(3)], (0, [2]), id="held, a smaller size is kept"),
+    ],
+)  # fmt: skip
+def test_bounds(
+    bounds: tuple[int, int], desired: int, current: Side, old: list[Side], expected: tuple[int, list[int]]
+) -> None:
+    sizes = next_sizes(desired, current, {str(age): each for age, each in enumerate(old)}, Bounds(*bounds))
     assert (sizes.current, list(sizes.previous.values())) == expected

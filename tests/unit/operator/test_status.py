@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmfleet.api.conditions import MEANINGS, Reason
+from llmfleet.api.conditions import MEANINGS, ConditionType, Reason
 from llmfleet.api.status import Condition, Status
 from llmfleet.core import fleet
 from llmfleet.core.plan import Apply, Outcome, Outcomes, Ref
@@ -120,7 +120,7 @@ def test_exactly_one_of_ready_reconciling_and_stalled_is_true(observed: Observed
 @pytest.mark.parametrize("observed", [pytest.param(row[1], id=row[0]) for row in ROWS])
 def test_every_condition_is_there_with_a_known_reason_and_the_generation(observed: Observed) -> None:
     found = conditions(observed)
-    assert list(found) == ["Ready", "Available", "ScalingActive", "Reconciling", "Stalled"]
+    assert list(found) == [each.value for each in ConditionType]
     assert all(each.reason in MEANINGS and each.observed_generation == 1 for each in found.values())
 
 
@@ -180,7 +180,8 @@ def test_a_transition_time_stays_until_its_status_flips() -> None:
     assert set(again(before, ONE, a(ONE, ready())).values()) == {NOW}
     flipped = again(before, ONE, a(ONE, builders.unready()))
     assert flipped == {
-        "Ready": LATER, "Available": LATER, "ScalingActive": NOW, "Reconciling": LATER, "Stalled": NOW
+        "Ready": LATER, "Available": LATER, "CapacityAvailable": NOW, "ScalingActive": NOW, "UpgradeAvailable": NOW,
+        "Reconciling": LATER, "Stalled": NOW,
     }  # fmt: skip
 
 
