@@ -58,6 +58,7 @@ class Reason(StrEnum):
     CONFIG_ERROR = "ConfigError"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 because it names a reason, no secret
     SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105 because it names a reason, no secret
+    INVALID_SECRET_VALUE = "InvalidSecretValue"  # noqa: S105 because it names a reason, no secret
     VOLUME_UNAVAILABLE = "VolumeUnavailable"
     POD_NOT_PREPARED = "PodNotPrepared"
     CONTAINER_NOT_STARTED = "ContainerNotStarted"
@@ -133,6 +134,8 @@ MEANINGS: dict[Reason, str] = {
     "as the message says. Create or correct it.",
     Reason.SECRET_NOT_FOUND: "A Secret that the spec names is not in the namespace; create it or correct the name.",
     Reason.SECRET_KEY_MISSING: "A Secret that the spec names lacks the key that is read; add it, the message names it.",
+    Reason.INVALID_SECRET_VALUE: "A key of a Secret that the spec names holds no token; write the token alone under that "
+    "key, then set a new rollout.restartTime.",
     Reason.VOLUME_UNAVAILABLE: "A claim that the spec names is missing, lost or not bound to a volume that a node can "
     "reach; create or mend it.",
     Reason.POD_NOT_PREPARED: "The node has not prepared a pod's volumes, network or sandbox for two minutes. A "
