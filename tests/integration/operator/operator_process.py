@@ -8,8 +8,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,6 +55,10 @@ class OperatorProcess:
     namespace: str
     folder: Path
     identity: str = "first"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Over the usual ones, without the LLMFLEET_ that begins their names."""
+    source: Path = REPOSITORY
+    """Where its code lies."""
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -65,8 +69,9 @@ class OperatorProcess:
             "HEALTH_PORT": str(self.port),
             "LEASE_DURATION_SECONDS": "3",
             "LOG_LEVEL": "INFO",
+            **self.settings,
         }
-        path = os.pathsep.join(str(REPOSITORY / root) for root in ("operator", "runtime"))
+        path = os.pathsep.join(str(self.source / root) for root in ("operator", "runtime"))
         environment = {f"LLMFLEET_{name}": value for name, value in settings.items()}
         environment |= {"KUBECONFIG": str(self.kubeconfig), "PYTHONPATH": path, "PATH": os.environ["PATH"]}
         self.log = self.folder / f"operator-{self.identity}.log"
