@@ -134,8 +134,8 @@ MEANINGS: dict[Reason, str] = {
     "as the message says. Create or correct it.",
     Reason.SECRET_NOT_FOUND: "A Secret that the spec names is not in the namespace; create it or correct the name.",
     Reason.SECRET_KEY_MISSING: "A Secret that the spec names lacks the key that is read; add it, the message names it.",
-    Reason.INVALID_SECRET_VALUE: "A key of a Secret that the spec names holds no token; write the token alone under that "
-    "key, then set a new rollout.restartTime.",
+    Reason.INVALID_SECRET_VALUE: "A Secret that the spec names holds no token under the key that is read; write the "
+    "token alone there. The pods read it when they start again, which they do by themselves.",
     Reason.VOLUME_UNAVAILABLE: "A claim that the spec names is missing, lost or not bound to a volume that a node can "
     "reach; create or mend it.",
     Reason.POD_NOT_PREPARED: "The node has not prepared a pod's volumes, network or sandbox for two minutes. A "

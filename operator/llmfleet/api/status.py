@@ -91,7 +91,7 @@ class Failure(Resource):
     """Why pods failed last, kept after they have recovered."""
 
     reason: Name = Field(description="One CamelCase word, of a closed list.")
-    time: Time = Field(description="When it began.")
+    time: Time = Field(description="When the failure began.")
     message: Text = Field(default="", description="The kubelet's or engine's own words.")
     remedy: Text = Field(default="", description="What to do about it, with the numbers at hand.")
 
@@ -99,7 +99,7 @@ class Failure(Resource):
 class Drain(Resource):
     """What one pod's leaving cost. An absent number is not known, which is not zero."""
 
-    pod: Name = Field(description="The pod's name.")
+    pod: Name = Field(description="Name of the pod that left.")
     time: Time = Field(description="When its container ended, or when the pod was found gone.")
     in_flight: Count | None = Field(default=None, description="Requests in flight when it stopped taking new ones.")
     finished: Count | None = Field(default=None, description="Requests it answered from then on.")

@@ -88,12 +88,14 @@ _BAD_ENGINE_CONFIG = {
     r"validation errors? for \w*Config": "vllm/config: pydantic's words",
     r"error: (unrecognized arguments|argument )": "argparse.py",
 }
+_INVALID_SECRET_VALUE = {r"the Secret's \S+ is (empty|no token)": "llmfleet_runtime/credentials.py"}
 _STARTUP_TIMED_OUT = {
     r"the engine was not ready after": "llmfleet_runtime/pod.py",
     r"stopped before it was ready": "llmfleet_runtime/pod.py",
 }
 
 CRASHES = (
+    *_all(Reason.INVALID_SECRET_VALUE, _INVALID_SECRET_VALUE),
     *_all(Reason.TENSOR_PARALLEL_MISMATCH, _TENSOR_PARALLEL_MISMATCH),
     *_all(Reason.QUANTIZATION_UNSUPPORTED, _QUANTIZATION_UNSUPPORTED),
     *_all(Reason.UNSUPPORTED_MODEL, _UNSUPPORTED_MODEL),
