@@ -67,7 +67,8 @@ def test_flux_sees_a_fleet_become_ready_fail_and_recover(fleet: Repository) -> N
 
     fleet.apply(replicas=1)
     eventually(look, lambda verdict: verdict == "Current")
-    fleet.apply(replicas=1, pod={"serviceAccountName": "none"})
+    fleet.kubectl("create", "poddisruptionbudget", fleet.name, "--selector=app=none", "--min-available=1")
+    fleet.apply(replicas=2)  # which needs a budget of a name that is taken
     eventually(look, lambda verdict: verdict == "Failed")
     fleet.apply(replicas=1)
     eventually(look, lambda verdict: verdict == "Current")
