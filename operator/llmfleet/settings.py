@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     relist_seconds: Annotated[float, Field(ge=10, le=3600)] = Field(
         default=300.0, description="Time between two full listings, which find what a broken watch missed, seconds."
     )
+    watch_silence_seconds: Annotated[float, Field(ge=5, le=600)] = Field(
+        default=70.0,
+        description="A watch that says nothing for so long is opened again, seconds. Servers send a sign of life every "
+        "minute.",
+    )
     health_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
         default=8080, description="Port of /livez, /readyz and /metrics."
     )

@@ -55,7 +55,7 @@ def asked(wire: Wire) -> set[Right]:
 def watched() -> set[Right]:
     """What kopf lists and watches for us."""
     registry = kopf.OperatorRegistry()
-    watch.register(registry, lambda *_: None)
+    watch.register(registry, lambda *_: None, lambda: None)
     selectors = [handler.selector for handler in registry._watching.get_all_handlers()]
     plurals = {selector.any_name or selector.plural for selector in selectors}
     return {(str(plural), verb) for plural in plurals for verb in ("list", "watch")}

@@ -27,6 +27,8 @@ from llmfleet.shell.reconcile import Reconciler
 from llmfleet.shell.telemetry import Events, Metrics
 
 WATCH_RESTART_SECONDS = 2.0
+RELIST_SOON_SECONDS = 2.0
+RELIST_SPACING_SECONDS = 10.0
 HEARTBEAT_SECONDS = 2.0
 STUCK_SECONDS = 30.0
 DEFECTS_UNTIL_UNHEALTHY = 20
@@ -51,6 +53,7 @@ class Operator:
         self._ticks = WorkQueue(self._autoscaler.tick, settings.workers)
         self._beat = time.monotonic()
         self._is_listed = False
+        self._relist_due = asyncio.Event()
         self._broken_watches = 0
 
     def livez(self) -> str:
@@ -116,8 +119,9 @@ class Operator:
                 await self._relist()
                 self._is_listed = True
             except FleetError as error:
-                log.warning("listing: %s; again in %.0f s", error, WATCH_RESTART_SECONDS)
-                await asyncio.sleep(WATCH_RESTART_SECONDS)
+                wait = max(WATCH_RESTART_SECONDS, error.retry_after)
+                log.warning("listing: %s; again in %.0f s", error, wait)
+                await asyncio.sleep(wait)
 
     async def _relist(self) -> None:
         """Bring the cache level with the cluster: at the start, and for what a broken watch has missed."""
@@ -131,10 +135,18 @@ class Operator:
             self._wake(key)
 
     async def _relist_regularly(self) -> None:
+        """List everything from time to time, and soon after kopf has: it never tells of what vanished in between."""
         while True:
-            await asyncio.sleep(self._settings.relist_seconds)
-            with contextlib.suppress(FleetError):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._relist_due.wait(), self._settings.relist_seconds)
+                await asyncio.sleep(RELIST_SOON_SECONDS)
+            self._relist_due.clear()
+            try:
                 await self._relist()
+            except FleetError as error:
+                log.warning("listing: %s", error)
+                self._relist_due.set()
+            await asyncio.sleep(RELIST_SPACING_SECONDS)
 
     async def _heartbeat(self) -> None:
         while True:
@@ -147,8 +159,12 @@ class Operator:
             ready = asyncio.Event()
             reclaim = asyncio.create_task(self._watching(ready, stop))
             try:
-                await watch.watch(self._seen, self._settings.namespaces, ready)
+                namespaces, silence = self._settings.namespaces, self._settings.watch_silence_seconds
+                await watch.watch(self._seen, self._relist_due.set, namespaces, silence, ready)
                 return stop.set()  # kopf returns without an error only when a signal told it to
+            except FleetError as error:
+                self._broken_watches += 1
+                log.warning("the watch ended: %s; starting it again", error)
             except Exception:
                 self._broken_watches += 1
                 log.exception("the watch ended; starting it again")

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import kopf
+from kopf._cogs.clients.watching import WatchingError
 
 from llmfleet import names
+from llmfleet.shell.errors import Unavailable
 from llmfleet.shell.kinds import CHILDREN, OWN, POD
 
 Seen = Callable[[str, dict[str, Any], bool], None]
@@ -42,7 +44,7 @@ class NoDiffBase(kopf.DiffBaseStorage):
         """Nothing is written onto an object."""
 
 
-def settings() -> kopf.OperatorSettings:
+def settings(silence_seconds: float = 70.0) -> kopf.OperatorSettings:
     """Kopf's settings; the reasons are measured in the reliability notes of the decisions folder."""
     chosen = kopf.OperatorSettings()
     chosen.scanning.disabled = True
@@ -53,6 +55,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.persistence.diffbase_storage = NoDiffBase()
     chosen.watching.server_timeout = 300
     chosen.watching.client_timeout = 330
+    chosen.watching.inactivity_timeout = silence_seconds
     chosen.watching.reconnect_backoff = 1.0
     chosen.watching.chunk_size = 500
     for kind in (*CHILDREN, POD):
@@ -67,35 +70,42 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-def register(registry: kopf.OperatorRegistry, seen: Seen) -> None:
-    """Hand every event of a watched kind to ``seen``."""
+def register(registry: kopf.OperatorRegistry, seen: Seen, listed: Callable[[], None]) -> None:
+    """Hand every event of a watched kind to ``seen``, and call ``listed`` for those that are a listing's."""
     kopf.on.login(registry=registry)(_login)
     for kind in (OWN, *CHILDREN, POD):
-        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_handler(kind.kind, seen))
+        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_handler(kind.kind, seen, listed))
 
 
 def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
     return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
 
-def _handler(kind: str, seen: Seen) -> Callable[..., Any]:
+def _handler(kind: str, seen: Seen, listed: Callable[[], None]) -> Callable[..., Any]:
     async def on_event(event: Any, **_: Any) -> None:
         seen(kind, dict(event["object"]), event["type"] == "DELETED")
+        if event["type"] is None:
+            listed()
 
     return on_event
 
 
-async def watch(seen: Seen, namespaces: tuple[str, ...], ready: asyncio.Event) -> None:
-    """Watch until cancelled. Returns when a signal told kopf to stop; raises when kopf gives up."""
+async def watch(
+    seen: Seen, listed: Callable[[], None], namespaces: tuple[str, ...], silence_seconds: float, ready: asyncio.Event
+) -> None:
+    """Watch until cancelled. Returns when a signal told kopf to stop; Unavailable when the server ended a watch."""
     registry = kopf.OperatorRegistry()
-    register(registry, seen)
-    await kopf.operator(
-        registry=registry,
-        settings=settings(),
-        # Kopf would look the user up by name, which an arbitrary user ID in a container does not have.
-        identity=cast("Any", names.MANAGED_BY),
-        standalone=True,
-        clusterwide=not namespaces,
-        namespaces=namespaces,
-        ready_flag=ready,
-    )
+    register(registry, seen, listed)
+    try:
+        await kopf.operator(
+            registry=registry,
+            settings=settings(silence_seconds),
+            # Kopf would look the user up by name, which an arbitrary user ID in a container does not have.
+            identity=cast("Any", names.MANAGED_BY),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            ready_flag=ready,
+        )
+    except WatchingError as error:
+        raise Unavailable(str(error)) from error
