@@ -1,0 +1,1 @@
+"""How the operator does with a thousand objects, beside Kopf operators and the limit of the API server."""
