@@ -17,31 +17,40 @@ from tests.integration.operator.operator_process import eventually
 pytestmark = pytest.mark.cluster
 
 
-def _gone(fleet: Repository) -> None:
-    eventually(lambda: fleet.list(f"{KINDS},replicasets,pods"), lambda found: found == [])
+CASCADES = ("foreground", "background")
+
+
+@pytest.fixture
+def fleets(fleet: Repository) -> dict[str, Repository]:
+    """A ready fleet for each cascade."""
+    found = {each: Repository(fleet.cluster, fleet.namespace, f"{fleet.name}-{each}") for each in CASCADES}
+    for each in found.values():
+        each.apply()
+    for each in found.values():
+        each.await_ready()
+    return found
+
+
+def _delete(fleets: dict[str, Repository]) -> None:
+    for cascade, fleet in fleets.items():
+        fleet.kubectl("delete", "llm", fleet.name, f"--cascade={cascade}", "--timeout=60s")
+    for fleet in fleets.values():
+        eventually(lambda fleet=fleet: fleet.list(f"{KINDS},replicasets,pods"), lambda found: found == [])
 
 
 @pytest.mark.proves("R15")
-@pytest.mark.parametrize("cascade", ["foreground", "background"])
 def test_deleting_takes_everything_and_nothing_is_made_meanwhile(
-    fleet: Repository, operator: Operator, audit: AuditLog, cascade: str
+    fleets: dict[str, Repository], operator: Operator, audit: AuditLog
 ) -> None:
-    fleet.apply()
-    fleet.await_ready()
     position = audit.end()
-    fleet.kubectl("delete", "llm", fleet.name, f"--cascade={cascade}", "--timeout=60s")
-    _gone(fleet)
-    assert operator.wrote(audit, position, fleet) == set()
+    _delete(fleets)
+    assert [operator.wrote(audit, position, each) for each in fleets.values()] == [set(), set()]
 
 
 @pytest.mark.proves("R15", "R16")
-@pytest.mark.parametrize("cascade", ["foreground", "background"])
-def test_deleting_needs_no_operator(fleet: Repository, operator: Operator, cascade: str) -> None:
-    fleet.apply()
-    fleet.await_ready()
+def test_deleting_needs_no_operator(fleets: dict[str, Repository], operator: Operator) -> None:
     with operator.away():
-        fleet.kubectl("delete", "llm", fleet.name, f"--cascade={cascade}", "--timeout=60s")
-        _gone(fleet)
+        _delete(fleets)
 
 
 @pytest.mark.proves("R15")

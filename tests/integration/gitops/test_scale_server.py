@@ -46,8 +46,13 @@ def test_a_size_set_by_scale_stands_beside_a_manifest_without_one(fleet: Reposit
 
 
 @pytest.mark.proves("R48")
-@pytest.mark.parametrize("flags", [pytest.param((), id="client side"), pytest.param(SERVER_SIDE, id="server side")])
-@pytest.mark.parametrize("back", [pytest.param(3, id="to a size"), pytest.param(None, id="to the size at hand")])
+@pytest.mark.parametrize(
+    ("flags", "back"),
+    [
+        pytest.param((), 3, id="client side, to a size"),
+        pytest.param(SERVER_SIDE, None, id="server side, to the size at hand"),
+    ],
+)
 def test_from_a_size_to_autoscaling_and_back_no_pod_goes(
     fleet: Repository, flags: tuple[str, ...], back: int | None
 ) -> None:
