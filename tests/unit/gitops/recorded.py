@@ -27,6 +27,7 @@ from tests.builders import (
     with_decision,
     with_metadata,
     with_spec,
+    with_status,
 )
 from tests.builders import (
     fleet as fleet_of,
@@ -58,6 +59,13 @@ def rolling(*modifiers) -> Observed:
     return look(ONE, [*children(OLD), record(ONE, 2), fleet_of(ONE, 1)], pods)
 
 
+def given_up(*pods: Raw) -> Observed:
+    """The present revision made no progress; the one before it stands in."""
+    told = [{"name": revision(ONE), "role": "GivenUp"}]
+    raw = deployment(with_status(servedRevision=revision(OLD), revisions=told))
+    return look(raw, [*children(OLD), record(ONE, 2)], pods)
+
+
 def born() -> Raw:
     """As the API server stores a new object: the status is the schema's default."""
     return {**ONE, "status": {"observedGeneration": -1}}
@@ -80,6 +88,8 @@ OBJECTS = {
     "rolls": recorded(rolling(starting())),
     "rolls and waits for a GPU": recorded(rolling(NO_GPU)),
     "rolls to a model too large": recorded(rolling(crashed("CUDA out of memory", restarts=3))),
+    "goes back": recorded(given_up(pod(revision(OLD), starting()))),
+    "rolled back": recorded(given_up(pod(revision(OLD), ready()))),
     "image missing": recorded(standing(ONE, waiting("ErrImagePull", "not found"))),
     "stored spec invalid": recorded(look(deployment(with_spec(replicas=-1)), children(ONE))),
     "name taken": recorded(settled(ONE), REFUSAL),

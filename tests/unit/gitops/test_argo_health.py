@@ -35,6 +35,8 @@ VERDICTS = {
     "rolls": "Progressing",
     "rolls and waits for a GPU": "Progressing",
     "rolls to a model too large": "Degraded",
+    "goes back": "Progressing",
+    "rolled back": "Degraded",
     "image missing": "Degraded",
     "stored spec invalid": "Degraded",
     "name taken": "Degraded",

@@ -17,6 +17,8 @@ VERDICTS = {
     "rolls": "InProgress",
     "rolls and waits for a GPU": "InProgress",
     "rolls to a model too large": "Failed",
+    "goes back": "InProgress",
+    "rolled back": "Failed",
     "image missing": "Failed",
     "stored spec invalid": "Failed",
     "name taken": "Failed",
