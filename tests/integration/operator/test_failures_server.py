@@ -179,3 +179,20 @@ def test_an_evicted_pod_is_replaced_and_its_leaving_is_on_record_without_numbers
     [entry] = eventually(lambda: fleet.get()["status"].get("drains", []), len, SOON_SECONDS)
     assert (entry["pod"], entry.keys() & {"inFlight", "finished", "aborted", "seconds"}) == (pod, set())
     healed(fleet)
+
+
+def test_a_farewell_is_read_from_the_last_state_of_a_pod_that_is_gone(fleet: Fleet) -> None:
+    fleet.create(replicas=1)
+    fleet.await_condition("Ready")
+    told = {"exitCode": 0, "reason": "Stopped", "inFlightAtStart": 5, "finished": 3, "aborted": 2, "seconds": 120.0}
+    ended = {"exitCode": 0, "reason": "Completed", "message": json.dumps(told), "finishedAt": "2026-11-21T12:00:00Z"}
+    play(fleet, engine(state={"terminated": ended}))
+    [pod] = [each["metadata"]["name"] for each in fleet.list("pods")]
+    fleet.kubectl("delete", "pod", pod, "--wait=false")
+    [entry] = eventually(lambda: fleet.get()["status"].get("drains", []), len, SOON_SECONDS)
+    assert entry == {
+        "pod": pod, "time": "2026-11-21T12:00:00Z", "inFlight": 5, "finished": 3, "aborted": 2, "seconds": 120
+    }  # fmt: skip
+    selector = "reason=RequestsAborted"
+    events = eventually(lambda: fleet.kubectl("get", "events", "--field-selector", selector, "-o", "name").split(), len)
+    assert len(events) == 1
