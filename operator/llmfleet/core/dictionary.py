@@ -11,6 +11,10 @@ from typing import NamedTuple
 from llmfleet.api.conditions import Reason
 
 
+MOST_SEARCHED = 8192
+"""Characters of a text; a termination message has 4,096 bytes at most."""
+
+
 class Entry(NamedTuple):
     """One cause and the words that give it away."""
 
@@ -166,6 +170,7 @@ DISRUPTIONS = (
 
 def cause(table: tuple[Entry, ...], text: str) -> tuple[Reason, str] | None:
     """The first entry whose words stand in the text, and the lines they stand in; None when none does."""
+    text = text[:MOST_SEARCHED]
     for entry in table:
         found = re.search(entry.words, text, re.IGNORECASE | re.MULTILINE)
         if found:

@@ -140,7 +140,7 @@ def guard_disruption(scene: Scene) -> Iterator[Action]:
 
 def prune(scene: Scene) -> Iterator[Action]:
     """Delete what belonged to earlier revisions once their last pod is gone."""
-    busy = {scene.wanted, scene.revision} | {pod.revision for pod in scene.observed.pods}
+    busy = {scene.revision} | {pod.revision for pod in scene.observed.pods}
     busy |= {revision for revision, size in scene.observed.fleets().items() if size}
     for kind in ("Deployment", "ConfigMap"):
         for raw in scene.observed.of_kind(kind):
@@ -148,7 +148,7 @@ def prune(scene: Scene) -> Iterator[Action]:
             if revision and revision not in busy:
                 yield deletion(raw, f"revision {revision} has no pods left")
     records = sorted(scene.observed.of_kind("ControllerRevision"), key=lambda raw: -int(raw["revision"]))
-    earlier = [raw for raw in records if labels(raw).get(names.REVISION_LABEL) not in busy]
+    earlier = [raw for raw in records if labels(raw).get(names.REVISION_LABEL) not in busy | {scene.wanted}]
     limit = scene.deployment.spec.rollout.revision_history_limit
     for raw in earlier[limit:]:
         if labels(raw).get(names.REVISION_LABEL) != scene.observed.status.served_revision or scene.rollout is None:

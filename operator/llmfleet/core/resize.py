@@ -21,6 +21,8 @@ def resize(scene: Scene) -> Iterator[Action]:
         frozen = scene.frozen if revision == scene.revision else recorded(scene.observed, scene.deployment, revision)
         if frozen is None:
             continue  # its template is gone: left untouched
+        if revision not in fleets and not size and scene.desired:
+            continue  # it waits: nothing of it is there yet
         if size < fleets.get(revision, 0):
             yield from _mark_victims(scene, revision)
         manifest = manifests.fleet(scene.deployment, revision, frozen, size)

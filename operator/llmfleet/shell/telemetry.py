@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from llmfleet.api.conditions import ConditionType
-from llmfleet.api.status import ConditionStatus, Status
+from llmfleet.api.status import ConditionStatus, RolloutPath, Status
 from llmfleet.core.drains import Removal
 from llmfleet.core.plan import Action
 from llmfleet.core.world import Raw
@@ -93,7 +93,11 @@ class Events:
             self._posted.pop(identity, None)
 
     async def changed(self, about: Raw, old: Status, new: Status) -> None:
-        """Events for conditions that flipped or changed their reason."""
+        """Events for conditions that flipped or changed their reason, and for a rollout that costs capacity or waits."""
+        way = new.rollout
+        past_way = old.rollout and (old.rollout.revision, old.rollout.path)
+        if way and way.path is not RolloutPath.SURGE and past_way != (way.revision, way.path):
+            await self.post(about, "Normal", way.reason, f"revision {way.revision}: {way.message}")
         before = {each.type: each for each in old.conditions}
         for each in new.conditions:
             past = before.get(each.type)
