@@ -31,6 +31,8 @@ def main(*, check: bool, mutating: bool, names: tuple[str, ...]) -> None:
         click.echo(line)
     if problem:
         raise click.ClickException(f"not all tests could be collected; the page stays as it is:\n{problem}")
+    if stale := [name for name, proof in found.items() if proof.row.exempt and proof.tests]:
+        raise click.ClickException(f"proved although exempt: {', '.join(stale)}; take the exemption out of rows.toml")
     if check:
         sys.exit(_check(page(found.values())))
     PAGE.write_text(page(found.values()), encoding="utf-8")
