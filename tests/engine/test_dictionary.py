@@ -11,8 +11,8 @@ import pytest
 from llmfleet.core.dictionary import CRASHES, Entry
 
 PACKAGES = ("vllm/", "transformers/", "huggingface_hub/")
-PUT_TOGETHER = ("AssertionError", "403 forbidden", "-9")
-"""Of these words the file holds only parts: an exception's name, a number and a text in turn, a dictionary."""
+PUT_TOGETHER = ("AssertionError", "-9")
+"""Of these words the file holds only parts: an exception's name, a dictionary."""
 CITED = [
     each
     for each in CRASHES

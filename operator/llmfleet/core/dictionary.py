@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from llmfleet.api.conditions import Reason
 
-
 MOST_SEARCHED = 8192
 """Characters of a text; a termination message has 4,096 bytes at most."""
 
@@ -51,7 +50,7 @@ _UNSUPPORTED_MODEL = {
 _DISK_FULL = {r"no space left on device|disk quota exceeded": "errno.h: ENOSPC, EDQUOT"}
 _MODEL_ACCESS_DENIED = {
     r"cannot access gated repo": "huggingface_hub/utils/_http.py",
-    r"403 forbidden: .*\n?.*cannot access content": "huggingface_hub/utils/_http.py",
+    r"cannot access content at": "huggingface_hub/utils/_http.py",
     r"access to this resource is disabled": "huggingface_hub/utils/_http.py",
     r"invalid user token": "huggingface_hub/hf_api.py",
     r"access a gated repo|is a gated repository": "transformers/utils/hub.py",
