@@ -204,6 +204,14 @@ def test_where_the_model_comes_from(uri: str, model: str, claim: str | None) -> 
     assert claims == ([{"claimName": claim, "readOnly": True}] if claim else [])
 
 
+@pytest.mark.proves("S51")
+def test_a_value_that_the_kubelet_would_expand_is_out_of_its_sight() -> None:
+    variable = {"name": "A", "value": "$(HOME)"}
+    found = everything(with_spec(engine={"env": [variable]}))
+    assert json.loads(found["ConfigMap"]["data"]["engine.json"])["env"] == [variable]
+    assert "$(HOME)" not in json.dumps(found["Deployment"])
+
+
 def test_a_hub_of_the_operators_settings_reaches_the_pod() -> None:
     assert "HF_ENDPOINT" not in {each["name"] for each in container_of()["env"]}
     hub = Defaults(DEFAULTS.images, hf_endpoint="https://hub.example")
