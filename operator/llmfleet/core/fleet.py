@@ -1,7 +1,7 @@
 """(Observed, Defaults, now) -> Plan: an ordered tuple of small rules, read top to bottom.
 
 Rules give actions; whatever blocks comes before them and ends the plan. Effects come in the safe order: what pods
-need before the pods, what serves before what leaves.
+need before the pods, what may leave before what takes its place.
 """
 
 from collections.abc import Iterator

@@ -12,12 +12,15 @@ from llmfleet.core.world import Observed, labels
 
 
 def resize(scene: Scene) -> Iterator[Action]:
-    """Size each revision: growing ones first, then shrinking ones with their victims marked."""
+    """Size each revision: shrinking ones first, with their victims marked, so that a pass cut short exceeds no bound.
+
+    What may leave was counted without what is about to grow.
+    """
     if _is_unannounced(scene):
         return
     sizes, fleets = _sizes(scene), scene.observed.fleets()
     steps = [(scene.revision, sizes.current), *sizes.previous.items()]
-    for revision, size in sorted(steps, key=lambda step: step[1] < fleets.get(step[0], 0)):
+    for revision, size in sorted(steps, key=lambda step: step[1] >= fleets.get(step[0], 0)):
         frozen = scene.frozen if revision == scene.revision else recorded(scene.observed, scene.deployment, revision)
         if frozen is None:
             continue  # its template is gone: left untouched

@@ -49,7 +49,7 @@ def go(world: Simulator, steps: int, floor: int) -> list[str]:
 @FEW
 @given(SIZES, st.integers(0, 3))
 def test_with_surge_and_no_free_gpu_the_old_revision_goes_on_serving(size: int, spare: int) -> None:
-    world = settled(size, spare, type="Surge")
+    world = settled(size, spare, type="Surge", progressDeadlineSeconds=120)
     world.edit(engine=BAD)
     go(world, 25, floor=size)
     if spare:
@@ -58,7 +58,7 @@ def test_with_surge_and_no_free_gpu_the_old_revision_goes_on_serving(size: int, 
     assert said(world, "Reconciling") == ("True", "InsufficientGPU")
     assert said(world, "CapacityAvailable") == ("False", "InsufficientGPU")
     assert said(world, "Stalled")[0] == "False"
-    go(world, 300, floor=size)
+    go(world, 30, floor=size)
     assert said(world, "Stalled")[0] == "False", "waiting for a GPU is never overdue"
 
 

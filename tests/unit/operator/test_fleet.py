@@ -103,12 +103,12 @@ def test_an_old_pod_that_never_answered_is_released_at_once() -> None:
     assert said(made(rolling(starting(), old_ready=False))) == ["Apply Deployment/qwen-OLD=0"]
 
 
-def test_growing_comes_before_shrinking() -> None:
+def test_shrinking_comes_before_growing_so_that_a_pass_cut_short_exceeds_no_bound() -> None:
     old = [pod(revision(OLD), ready(), name=name) for name in "ab"]
     standing = [*children(OLD, 2), *children(ONE, number=2)]
     assert [each for each in said(made(look(TWO, standing, [*old, pod(revision(ONE), ready())]))) if "loy" in each] == [
-        "Apply Deployment/qwen-NEW=2",
         "Apply Deployment/qwen-OLD=1",
+        "Apply Deployment/qwen-NEW=2",
     ]
 
 
