@@ -1,10 +1,21 @@
-"""One authority for every proxy of the session."""
+"""One authority for every proxy of the session, one cluster, and a stage for each test."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from e2e.cluster import certificates
+from e2e.cluster import Cluster, Profile, certificates
+from tests.clusters import with_crd
+from tests.faults.flows import Flow, Run, run
+from tests.faults.prepared import Prepared
+from tests.faults.stage import Stage, stage
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("soak")
+    group.addoption("--seed", type=int, default=None, help="What the soak's chains are drawn from; else the clock.")
+    group.addoption("--minutes", type=float, default=10.0, help="No new chain is begun after so many minutes.")
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +24,55 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faults") / "pki"
     certificates.create(folder, "127.0.0.1:0")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """Kept running for the next session."""
+    return with_crd(Profile.CONTROL)
+
+
+@pytest.fixture
+def behind(cluster: Cluster, pki: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A stage whose operator is not started yet; its parameter is settings over the usual ones."""
+    with stage(cluster, pki, tmp_path, **getattr(request, "param", {})) as made:
+        yield made
+        tell(made)
+
+
+@pytest.fixture(scope="session")
+def prepared(
+    cluster: Cluster, pki: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Prepared]:
+    folder = tmp_path_factory.mktemp("prepared")
+    needed = sum("serving" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    stages = Prepared(lambda: stage(cluster, pki, folder), needed)
+    yield stages
+    stages.close()
+
+
+@pytest.fixture
+def serving(prepared: Prepared) -> Iterator[Stage]:
+    """A stage with a running operator and a fleet of two at rest."""
+    with prepared.take() as made:
+        yield made
+        tell(made)
+
+
+def tell(made: Stage) -> None:
+    print(made.log()[-20_000:])  # noqa: T201 because pytest shows it where a test fails
+
+
+@pytest.fixture(scope="session")
+def undisturbed(cluster: Cluster, pki: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Flow], Run]:
+    """What a flow comes to when nothing goes wrong; run once a session."""
+    known: dict[str, Run] = {}
+    folder = tmp_path_factory.mktemp("undisturbed")
+
+    def of(flow: Flow) -> Run:
+        if flow.name not in known:
+            with stage(cluster, pki, folder) as made:
+                known[flow.name] = run(made, flow)
+        return known[flow.name]
+
+    return of

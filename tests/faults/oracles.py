@@ -28,6 +28,8 @@ COUNTED = re.compile(r'(\\*"(?:generation|observedGeneration|servedGeneration|re
 """What counts edits: generations, the number of a revision, the number of the live document."""
 OF_THE_SERVER = {"uid", "resourceVersion", "managedFields", "creationTimestamp", "generation", "selfLink"}
 OF_OTHERS = ("deployment.kubernetes.io/",)
+WITNESSED = {"drains"}
+"""What a dead operator cannot have seen."""
 CHILD_STATUS = {"replicas", "readyReplicas"}
 ADDRESSES = {"clusterIP", "clusterIPs"}
 DEFECTS = ("Traceback (most recent call last)", '"exc_info"')
@@ -52,8 +54,8 @@ def end_state(objects: Sequence[Raw], revisions: Mapping[str, int]) -> State:
     """O1: the objects without what differs between two equal runs."""
     text = json.dumps([_own(raw) for raw in objects], sort_keys=True)
     owner = next((raw for raw in objects if raw["kind"] == names.KIND), None)
-    if owner:
-        text = text.replace(owner["metadata"]["uid"], "<uid>").replace(owner["metadata"]["namespace"], "<namespace>")
+    for member in ("uid", "namespace", "name") if owner else ():
+        text = re.sub(rf"\b{owner['metadata'][member]}\b", f"<{member}>", text)
     for revision, number in revisions.items():
         text = text.replace(revision, f"<revision {number}>")
     text = POD.sub(r"\1-<pod>", TIME.sub('"<time>"', text))
@@ -72,6 +74,7 @@ def _own(raw: Raw) -> Raw:
     }
     masked = {**raw, "metadata": metadata}
     if raw["kind"] == names.KIND:
+        masked["status"] = {key: value for key, value in raw.get("status", {}).items() if key not in WITNESSED}
         return masked
     masked["status"] = {key: value for key, value in raw.get("status", {}).items() if key in CHILD_STATUS}
     if raw["kind"] == "Service":
@@ -89,6 +92,17 @@ def present_state(objects: Sequence[Raw]) -> State:
 
 def _revision(raw: Raw) -> str:
     return str(raw["metadata"].get("labels", {}).get(names.REVISION_LABEL, ""))
+
+
+def differences(expected: Any, found: Any, path: str = "") -> list[str]:
+    """Where two masked states differ, one line a member."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        keys = sorted(expected.keys() | found.keys())
+        return [line for key in keys for line in differences(expected.get(key), found.get(key), f"{path}.{key}")]
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        pairs = enumerate(zip(expected, found, strict=True))
+        return [line for index, (one, other) in pairs for line in differences(one, other, f"{path}[{index}]")]
+    return [] if expected == found else [f"{path}: {found!r} instead of {expected!r}"]
 
 
 def makes_and_deletes(exchanges: Iterable[Exchange], revisions: Mapping[str, int]) -> Counts:

@@ -77,6 +77,15 @@ def test_a_child_too_many_or_too_few_is_seen() -> None:
     assert state(world()[:-1]) != state(world())
 
 
+def test_differences_are_told_by_where_they_are() -> None:
+    expected = {"a": {"b": [1, {"c": 2}]}, "gone": 1}
+    found = {"a": {"b": [1, {"c": 3}]}, "new": 1}
+    assert oracles.differences(expected, expected) == []
+    assert oracles.differences(expected, found) == [
+        ".a.b[1].c: 3 instead of 2", ".gone: None instead of 1", ".new: 1 instead of None"
+    ]  # fmt: skip
+
+
 def later(objects: list[Raw]) -> list[Raw]:
     """The same spec, reached by way of another."""
     owner, record, deployment, service = objects

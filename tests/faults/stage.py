@@ -1,0 +1,173 @@
+"""One operator behind one proxy, in a namespace of its own, kept running as the kubelet would."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from e2e.cluster import Cluster
+from tests.faults import oracles
+from tests.faults.proxy import Exchange, Proxy
+from tests.faults.rules import Fault
+from tests.integration.operator.conftest import grant
+from tests.integration.operator.fleet import KINDS, Fleet
+from tests.integration.operator.operator_process import OperatorProcess, kubeconfig_of
+
+PATIENCE_SECONDS = 45.0
+QUIET_SECONDS = 2.0
+"""Nothing written for so long: at rest."""
+KILLED = -9
+Status = dict[str, Any]
+
+
+class Stage:
+    """What a test does to an operator, and what it sees of it."""
+
+    def __init__(self, fleet: Fleet, proxy: Proxy, kubeconfig: Path, folder: Path, settings: dict[str, str]) -> None:
+        """Nothing runs yet."""
+        self.fleet, self.proxy = fleet, proxy
+        self.exits: list[int] = []
+        """How each process that is gone ended; minus nine for killed."""
+        self._kubeconfig, self._folder, self._settings = kubeconfig, folder, settings
+        self._operator: OperatorProcess | None = None
+        self._newborn = 0
+
+    @property
+    def operator(self) -> OperatorProcess:
+        assert self._operator is not None, "the operator was not started"
+        return self._operator
+
+    def start(self) -> None:
+        """Start the operator; again under the same name, as the kubelet restarts a container."""
+        self._operator = OperatorProcess(
+            self._kubeconfig, self.fleet.namespace, self._folder, "operator", self._settings
+        )
+
+    def kill(self) -> None:
+        """SIGKILL, from any thread."""
+        self.operator.process.kill()
+
+    def tend(self) -> None:
+        """Start the operator again when it has ended."""
+        code = self.operator.process.poll()
+        if code is not None:
+            self.exits.append(code)
+            self.start()
+
+    def until(self, holds: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until something holds, tending the operator; AssertionError when it never does."""
+        end = time.monotonic() + seconds
+        while not holds():
+            self.tend()
+            assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}; last status: {self.status()}"
+            time.sleep(0.05)
+
+    def arm(self, *faults: Fault) -> int:
+        """Let exactly these rules stand; where the record of exchanges ends now."""
+        self.proxy.arm(*faults)
+        return self.here()
+
+    def here(self) -> int:
+        """Where the record of exchanges ends now."""
+        return len(self.proxy.exchanges)
+
+    def since(self, here: int) -> list[Exchange]:
+        """What was asked after a point of the record."""
+        return self.proxy.exchanges[here:]
+
+    def born_again(self) -> None:
+        """The object is another from now on: what was said so far was of its forerunner."""
+        self._newborn = self.here()
+
+    def status(self) -> Status:
+        """The last status that the server took; empty before the first."""
+        for each in reversed(self.since(self._newborn)):
+            request = each.request
+            if (request.resource, request.subresource) == ("llmdeployments", "status") and each.code == 200:
+                body = each.body if isinstance(each.body, dict) else {}
+                if "observedGeneration" in body.get("status", {}):
+                    return dict(body["status"])
+        return {}
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        """A condition of the last status that the server took."""
+        return next((dict(each) for each in self.status().get("conditions", ()) if each["type"] == kind), {})
+
+    def settle(self, reached: Callable[["Stage"], bool] | None = None, seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until the present spec is Ready, or as ``reached`` says, and nothing is written any more."""
+        generation = self.fleet.get()["metadata"]["generation"]
+        self.until(lambda: self.status().get("observedGeneration") == generation, "the present spec is seen", seconds)
+        self.until(lambda: (reached or is_ready)(self), "the end is reached", seconds)
+        self.rest(seconds)
+
+    def rest(self, seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until nothing was written for a while (O8)."""
+        self.until(lambda: time.monotonic() - self._last_write() > QUIET_SECONDS, "nothing is written", seconds)
+
+    def _last_write(self) -> float:
+        return max((each.at for each in oracles.writes(self.proxy.exchanges)), default=0.0)
+
+    def objects(self) -> list[oracles.Raw]:
+        """The LLMDeployment and its children."""
+        return self.objects_of(self.fleet)
+
+    def objects_of(self, fleet: Fleet) -> list[oracles.Raw]:
+        """The same of a further fleet."""
+        return [fleet.get(), *fleet.list(KINDS)]
+
+    def pods(self) -> dict[str, str]:
+        """UID of each pod that is not on its way out, by name."""
+        staying = (raw["metadata"] for raw in self.fleet.list("pods") if "deletionTimestamp" not in raw["metadata"])
+        return {metadata["name"]: metadata["uid"] for metadata in staying}
+
+    def another(self, name: str) -> Fleet:
+        """A further fleet of the same operator."""
+        return Fleet(self.fleet.cluster, self.fleet.namespace, name)
+
+    def left_over(self, uid: str) -> list[str]:
+        """O9: what belongs to a deleted object still."""
+        found = json.loads(self.fleet.kubectl("get", f"{KINDS},pods", "-o", "json"))["items"]
+        return oracles.left_over(found, uid)
+
+    def log(self) -> str:
+        """All that the operator has logged."""
+        return self.operator.log.read_text(encoding="utf-8")
+
+    def close(self) -> None:
+        """End the operator."""
+        if self._operator is not None and self.operator.process.poll() is None:
+            self.operator.kill()
+
+
+def is_ready(stage: Stage) -> bool:
+    """Whether the last status says Ready."""
+    return stage.condition("Ready").get("status") == "True"
+
+
+@contextmanager
+def stage(cluster: Cluster, pki: Path, folder: Path, **settings: str) -> Iterator[Stage]:
+    """A fresh one; the operator is not started yet. ``settings`` are the operator's, over the usual ones."""
+    namespace = f"faults-{uuid.uuid4().hex[:8]}"
+    folder = folder / namespace
+    folder.mkdir()
+    cluster.kubectl("create", "namespace", namespace)
+    grant(cluster, namespace)
+    token = cluster.kubectl("--namespace", namespace, "create", "token", "llmfleet").strip()
+    direct = kubeconfig_of(cluster, token, folder / "direct")
+    with Proxy(server_of(cluster), cluster.run_dir / "pki" / "ca.crt", pki) as proxy:
+        made = Stage(
+            Fleet(cluster, namespace), proxy, proxy.kubeconfig(direct, folder / "kubeconfig"), folder, settings
+        )
+        try:
+            yield made
+        finally:
+            made.close()
+            cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def server_of(cluster: Cluster) -> str:
+    """Base URL of a cluster's API server."""
+    return cluster.kubectl("config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")

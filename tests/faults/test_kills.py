@@ -1,0 +1,57 @@
+"""Killed at any write, the operator ends where an undisturbed run ends, by the same creates and deletes."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster import Cluster
+from tests.faults import oracles
+from tests.faults.flows import FLOWS, Flow, Kill, Run, run
+from tests.faults.stage import stage
+
+pytestmark = [pytest.mark.cluster, pytest.mark.proves("R05", "F1", "F2")]
+SIDE_BY_SIDE = 4
+Undisturbed = Callable[[Flow], Run]
+Judge = Callable[[Flow, Iterable[Kill]], dict[str, str]]
+
+
+@pytest.fixture
+def judge(cluster: Cluster, pki: Path, tmp_path: Path, undisturbed: Undisturbed) -> Judge:
+    """What is wrong with each killed run; empty when all is well."""
+
+    def wrong(flow: Flow, kill: Kill) -> str:
+        expected = undisturbed(flow)
+        try:
+            with stage(cluster, pki, tmp_path) as made:
+                found = run(made, flow, kill)
+        except AssertionError as error:
+            return str(error)
+        state = oracles.differences(expected.state, found.state)
+        return "\n".join(state + oracles.differences(dict(expected.counts), dict(found.counts)))
+
+    def judged(flow: Flow, kills: Iterable[Kill]) -> dict[str, str]:
+        undisturbed(flow)
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            verdicts = {str(kill): pool.submit(wrong, flow, kill) for kill in kills}
+        return {kill: verdict.result() for kill, verdict in verdicts.items() if verdict.result()}
+
+    return judged
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=str)
+def test_killed_after_its_first_write_and_before_a_middle_one(
+    flow: Flow, undisturbed: Undisturbed, judge: Judge
+) -> None:
+    middle = max(1, len(undisturbed(flow).writes) // 2)
+    assert judge(flow, [Kill(1, forwarded=True), Kill(middle, forwarded=False)]) == {}
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("flow", FLOWS, ids=str)
+def test_killed_after_and_before_every_write(flow: Flow, undisturbed: Undisturbed, judge: Judge) -> None:
+    numbers = range(1, len(undisturbed(flow).writes) + 1)
+    assert numbers
+    assert judge(flow, [Kill(number, forwarded) for number in numbers for forwarded in (True, False)]) == {}
