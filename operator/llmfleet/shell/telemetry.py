@@ -93,7 +93,7 @@ class Events:
             self._posted.pop(identity, None)
 
     async def changed(self, about: Raw, old: Status, new: Status) -> None:
-        """Events for conditions that flipped or changed their reason, and for a rollout that costs capacity or waits."""
+        """Events for conditions with a new status or reason, and for a rollout that costs capacity or waits."""
         way = new.rollout
         past_way = old.rollout and (old.rollout.revision, old.rollout.path)
         if way and way.path is not RolloutPath.SURGE and past_way != (way.revision, way.path):
