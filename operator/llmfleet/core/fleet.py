@@ -63,14 +63,16 @@ def plan(observed: Observed, defaults: Defaults, now: str) -> Plan:
     )
 
 
-def needs_capacity(observed: Observed) -> bool:
+def needs_capacity(observed: Observed, now: str) -> bool:
     """Whether the next step of a rollout depends on free room: then nodes and pods are worth reading."""
     deployment = observed.deployment
-    if deployment is None or deployment.deleting or deployment.spec.paused or len(observed.fleets()) == 0:
+    if deployment is None or deployment.deleting or deployment.spec.paused:
         return False
-    revision, sizes = revision_of(deployment), observed.fleets()
-    others = any(size for name, size in sizes.items() if name != revision)
-    return others and deployment.spec.rollout.type in (RolloutType.AUTO, RolloutType.WHEN_IDLE)
+    if deployment.spec.rollout.type not in (RolloutType.AUTO, RolloutType.WHEN_IDLE):
+        return False
+    wanted = revision_of(deployment)
+    revision = fallback(observed, deployment, wanted, now) or wanted
+    return any(size for name, size in observed.fleets().items() if name != revision)
 
 
 def _recheck_after(scene: Scene, now: str) -> float | None:

@@ -36,7 +36,7 @@ async def online(api: ApiServer, file: Raw) -> tuple[Observed, Raw | None]:
     selector = f"{names.UID_LABEL}={raw['metadata']['uid']}"
     children = [each for kind in CHILDREN async for each in api.list(kind, namespace, selector)]
     observed = observe(raw, children, [each async for each in api.list(POD, namespace, selector)])
-    if not fleet.needs_capacity(observed):
+    if not fleet.needs_capacity(observed, SystemClock().rfc3339()):
         return observed, old
     room = await NodeCapacity(api, SystemClock(), is_cluster_wide=True).read()
     return replace(observed, capacity=room), old

@@ -39,8 +39,8 @@ class Reconciler:
         if raw is None:
             return None
         with self.metrics.reconcile_seconds.time():
-            observed = await self._observe(key, raw)
             now = self.clock.rfc3339()
+            observed = await self._observe(key, raw, now)
             departed = self.cache.departed(key)
             left = drains.removals(raw["metadata"]["uid"], departed, observed.status.drains, now)
             observed = replace(observed, removals=left)
@@ -51,11 +51,11 @@ class Reconciler:
             await self._account(key, observed)
         return REFUSED_RECHECK_SECONDS if outcomes.refusals else plan.recheck_after
 
-    async def _observe(self, key: Key, raw: Raw) -> Observed:
+    async def _observe(self, key: Key, raw: Raw, now: str) -> Observed:
         """The cache's objects, and what the ready pods say of themselves."""
         seen = observe(raw, self.cache.children(key), self.cache.pods(key))
         ready = [pod for pod in seen.staying() if pod.is_ready]
-        capacity = await self.room.read() if fleet.needs_capacity(seen) else None
+        capacity = await self.room.read() if fleet.needs_capacity(seen, now) else None
         return replace(seen, reports=await self.pods.reports(ready), capacity=capacity)
 
     async def _execute(self, key: Key, plan: Plan) -> Outcomes:
