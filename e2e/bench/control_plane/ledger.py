@@ -1,0 +1,140 @@
+"""The audit log as numbers: who wrote what and when, in the server's words. All but `Ledger` is pure."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from e2e.stack.audit import WRITES
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One finished request; times are seconds since the epoch, by the server's clock."""
+
+    user: str
+    verb: str
+    resource: str
+    """With its subresource, as ``llmdeployments/status``."""
+    namespace: str
+    name: str
+    """Empty where the server chose the name."""
+    code: int
+    received: float
+    answered: float
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it changes something, or tries to; the Lease aside, which is renewed at rest too."""
+        return self.verb in WRITES and self.resource != "leases"
+
+    def is_about(self, name: str) -> bool:
+        """Whether it concerns the object of this name or a child of it. Names of the bench are of one width."""
+        return self.name == name or self.name.startswith(f"{name}-")
+
+
+def parse(event: dict[str, Any]) -> Entry | None:
+    """One audit event, or None when it is not the end of a request for an object."""
+    if event.get("stage") != "ResponseComplete" or "objectRef" not in event:
+        return None
+    target = event["objectRef"]
+    parts = (target.get("resource", ""), target.get("subresource", ""))
+    return Entry(
+        user=event["user"].get("username", ""),
+        verb=event["verb"],
+        resource="/".join(part for part in parts if part),
+        namespace=target.get("namespace", ""),
+        name=target.get("name", ""),
+        code=event.get("responseStatus", {}).get("code", 0),
+        received=_seconds(event["requestReceivedTimestamp"]),
+        answered=_seconds(event["stageTimestamp"]),
+    )
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+class Ledger:
+    """What happened in one namespace since the ledger was opened; a user of the namespace is followed outside too."""
+
+    def __init__(self, path: Path, namespace: str) -> None:
+        """Begin at the log's present end."""
+        self._path, self._mark = path, namespace.encode()
+        self._position = path.stat().st_size
+        self.entries: list[Entry] = []
+
+    def read(self) -> list[Entry]:
+        """Everything so far."""
+        with self._path.open("rb") as log:
+            log.seek(self._position)
+            for line in log:
+                if not line.endswith(b"\n"):
+                    break  # half written
+                self._position += len(line)
+                if self._mark in line and (entry := parse(json.loads(line))):
+                    self.entries.append(entry)
+        return self.entries
+
+
+def during(entries: Iterable[Entry], begin: float, end: float = math.inf) -> list[Entry]:
+    """Requests received from ``begin`` until before ``end``."""
+    return [each for each in entries if begin <= each.received < end]
+
+
+def writes_of(entries: Iterable[Entry], user: str) -> list[Entry]:
+    """A user's writes."""
+    return [each for each in entries if each.user == user and each.is_write]
+
+
+def counted(entries: Iterable[Entry]) -> dict[str, int]:
+    """How many of each verb and resource, most frequent first."""
+    return dict(Counter(f"{each.verb} {each.resource}" for each in entries).most_common())
+
+
+def last_answer(entries: Iterable[Entry], resource: str) -> float | None:
+    """When the last write of a resource was answered."""
+    return max((each.answered for each in entries if each.is_write and each.resource == resource), default=None)
+
+
+def reactions(edits: Sequence[Entry], writes: Sequence[Entry]) -> tuple[list[float], int]:
+    """Seconds from the answer to each edit until the answer to the first write to the edited object's children.
+
+    A write counts for the last edit before it. Returned with the number of edits that no write followed.
+    """
+    found, missed = [], 0
+    by_name: dict[str, list[Entry]] = {}
+    for edit in sorted(edits, key=lambda each: each.received):
+        by_name.setdefault(edit.name, []).append(edit)
+    for name, own in by_name.items():
+        mine = [each for each in writes if each.is_about(name) and not each.resource.startswith("llmdeployments")]
+        ends = [edit.received for edit in own[1:]] + [math.inf]
+        for edit, end in zip(own, ends, strict=True):
+            first = min((each.answered for each in during(mine, edit.received, end)), default=None)
+            if first is None:
+                missed += 1
+            else:
+                found.append(max(0.0, first - edit.answered))
+    return found, missed
+
+
+def adopted_at(writes: Iterable[Entry], names: Sequence[str]) -> float | None:
+    """When each object's Deployment had been written; None while one lacks."""
+    waiting, last = set(names), 0.0
+    for each in sorted(writes, key=lambda each: each.answered):
+        owner = each.name.rpartition("-")[0]
+        if each.resource == "deployments" and owner in waiting:
+            waiting.discard(owner)
+            last = each.answered
+    return None if waiting else last
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that at least ``percent`` of all do not exceed; NaN of none."""
+    if not values:
+        return math.nan
+    return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]

@@ -1,0 +1,82 @@
+"""An operator as a process of this machine: what the kernel says of its time and memory."""
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+STOP_SECONDS = 30.0
+
+
+def cpu_seconds(stat: str) -> float:
+    """User and system time of a process, from its ``/proc/PID/stat``."""
+    fields = stat.rpartition(")")[2].split()  # the name before may hold blanks
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def high_water_bytes(status: str) -> int:
+    """Most memory that a process held at once, from its ``/proc/PID/status``. LookupError when it is not told."""
+    for line in status.splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError("no VmHWM: the process has ended")
+
+
+class Running:
+    """A started process; its output goes to a file."""
+
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        """Start it."""
+        self.log = log
+        self.started = time.time()
+        with log.open("ab") as output:
+            # A session of its own: Ctrl-C is ours to answer, and it is ended after what it works on.
+            self._process = subprocess.Popen(
+                list(argv), env=dict(environment), stdout=output, stderr=output, start_new_session=True
+            )
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def cpu_seconds(self) -> float:
+        """Processor time so far."""
+        return cpu_seconds(self._page("stat"))
+
+    def high_water_bytes(self) -> int:
+        """Most memory so far."""
+        return high_water_bytes(self._page("status"))
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL when that does not suffice."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _page(self, name: str) -> str:
+        return Path(f"/proc/{self._process.pid}/{name}").read_text(encoding="utf-8")
+
+
+class Busy:
+    """When a process was last at work, by its processor time."""
+
+    def __init__(self, process: Running, share: float = 0.05, window: float = 0.1) -> None:
+        """It is at work while it uses at least ``share`` of a core over ``window`` seconds."""
+        self._process, self._share, self._window = process, share, window
+        self._last = (time.time(), process.cpu_seconds())
+        self.until = self._last[0]
+
+    def look(self) -> float:
+        """Take a look; the seconds since it was last at work."""
+        now, used = time.time(), self._process.cpu_seconds()
+        if now - self._last[0] >= self._window:
+            if used - self._last[1] >= self._share * (now - self._last[0]):
+                self.until = now
+            self._last = (now, used)
+        return now - self.until
