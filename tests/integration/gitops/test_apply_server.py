@@ -8,6 +8,7 @@ from llmfleet import names
 from tests.builders import merged
 from tests.integration.gitops.conftest import Operator
 from tests.integration.gitops.repository import SERVER_SIDE, TRACKING, Repository
+from tests.integration.operator.fleet import KINDS
 
 pytestmark = pytest.mark.cluster
 FULL = {
@@ -16,6 +17,9 @@ FULL = {
     "resources": {"requests": {"cpu": "0.5", "memory": "1024Mi"}, "limits": {"cpu": 2}, "sharedMemory": "2048Mi"},
     "pod": {"tolerations": [{"key": "a", "value": ""}], "topologySpread": [{"topologyKey": "kubernetes.io/hostname"}]},
     "service": {"port": 80, "annotations": {"empty": ""}},
+    "access": {"from": [{"namespaceLabels": {}, "podLabels": {"empty": ""}}]},
+    "rollout": {"type": "Auto", "surge": {}, "restartTime": "2026-11-21T12:00:00+01:00"},
+    "disruption": {"maxUnavailable": 1},
     "paused": False,
 }
 """Defaults written out, quantities written oddly, empty texts: what tends to come back otherwise than it went in."""
@@ -67,7 +71,7 @@ def test_replacing_the_object_by_itself_or_by_its_manifest_restarts_no_pod(fleet
 
 @pytest.mark.proves("R12", "R50", "S77")
 def test_a_copy_with_all_its_foreign_metadata_is_a_fleet_like_any_other(fleet: Repository) -> None:
-    fleet.apply()
+    fleet.apply(access={"from": [{"podLabels": {"app": "gateway"}}]})
     original = fleet.await_ready()
     copy = Repository(fleet.cluster, fleet.namespace, f"{fleet.name}-copy")
     members = {"name": copy.name, "resourceVersion": None}
@@ -81,8 +85,8 @@ def test_a_copy_with_all_its_foreign_metadata_is_a_fleet_like_any_other(fleet: R
 
 def _children_are_clean(fleet: Repository) -> None:
     uid = fleet.get()["metadata"]["uid"]
-    children = fleet.list("deployments,controllerrevisions,configmaps,services,poddisruptionbudgets")
-    assert len(children) == 6
+    children = fleet.list(KINDS)
+    assert len(children) == 7
     for raw in children:
         (owner,) = raw["metadata"]["ownerReferences"]
         assert (owner["uid"], owner["controller"]) == (uid, True)
