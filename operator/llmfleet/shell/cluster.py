@@ -127,12 +127,12 @@ class ApiServer:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
-    async def apply_status(self, key: Key, status: Mapping[str, Any], manager: str) -> Raw:
+    async def apply_status(self, key: Key, uid: str, status: Mapping[str, Any], manager: str) -> Raw:
         """See ``ports.Cluster``."""
         body = {
             "apiVersion": names.API_VERSION,
             "kind": names.KIND,
-            "metadata": {"name": key.name, "namespace": key.namespace},
+            "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid},
             "status": status,
         }
         path = OWN.path(key.namespace, key.name, "status")
