@@ -1,0 +1,96 @@
+"""The real engine fails in the ways that users bring about; its own last words become the right cause."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llmfleet.api.conditions import Reason
+from llmfleet.core.remedy import remedy
+from llmfleet.core.trouble import Trouble, of_crash
+
+Change = Callable[[Path], None]
+
+
+def configured(**members: object) -> Change:
+    """Members of the model's config.json."""
+
+    def change(folder: Path) -> None:
+        path = folder / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **members}))
+
+    return change
+
+
+def without(name: str) -> Change:
+    return lambda folder: (folder / name).unlink()
+
+
+@pytest.fixture
+def fail(start, model, tmp_path):
+    """Run the engine on a changed copy of the model until it gives up; the trouble as the operator reads it."""
+
+    def run(change: Change, **members: object) -> Trouble:
+        folder = tmp_path / "model"
+        shutil.copytree(model, folder)
+        change(folder)
+        pod = start(**{"model": str(folder), **members})
+        code = pod.wait(120)
+        message = (tmp_path / "farewell").read_text()
+        return of_crash({"exitCode": code, "reason": "Error", "message": message}, restarts=2)
+
+    return run
+
+
+def nothing(folder: Path) -> None:
+    """The model is fine."""
+
+
+CASES = [
+    pytest.param(nothing, {"model": "/models/nowhere"}, Reason.MODEL_NOT_FOUND, "model.uri", id="no folder"),
+    pytest.param(without("model.safetensors"), {}, Reason.MODEL_NOT_FOUND, "model.uri", id="no weights"),
+    pytest.param(
+        configured(model_type="foo"), {}, Reason.UNSUPPORTED_MODEL, "engine.image", id="unknown kind of model"
+    ),
+    pytest.param(
+        configured(quantization_config={"quant_method": "foo"}),
+        {},
+        Reason.QUANTIZATION_UNSUPPORTED,
+        "quantized otherwise",
+        id="unknown method",
+    ),
+    pytest.param(
+        configured(max_position_embeddings=10**9),
+        {"maxModelLen": 10**9},
+        Reason.OUT_OF_HOST_MEMORY,
+        "resources.limits.memory",
+        id="out of memory",
+    ),
+    pytest.param(
+        nothing,
+        {"maxModelLen": 10**6},
+        Reason.BAD_ENGINE_CONFIG,
+        "engine.maxModelLen to 8192",
+        id="longer than the model",
+    ),
+    pytest.param(
+        nothing,
+        {"maxModelLen": 8192, "args": [{"name": "num-gpu-blocks-override", "value": "2"}]},
+        Reason.OUT_OF_GPU_MEMORY,
+        "engine.maxModelLen to",
+        id="no room for the cache",
+    ),
+    pytest.param(nothing, {"startupTimeoutSeconds": 1}, Reason.STARTUP_TIMED_OUT, "startupTimeout", id="too slow"),
+]
+
+
+@pytest.mark.proves("R43", "F33", "F34", "S41")
+@pytest.mark.parametrize(("change", "members", "reason", "step"), CASES)
+def test_a_failing_start_says_why_and_what_to_do(
+    fail, change: Change, members: dict[str, object], reason: Reason, step: str
+) -> None:
+    trouble = fail(change, **members)
+    assert (trouble.reason, trouble.is_terminal) == (reason, True), trouble.message
+    assert step in remedy(trouble.reason, trouble.message)
