@@ -66,7 +66,7 @@ class FakeCluster:
         self._note("delete", ref)
         self.world.act([Delete(ref, uid, "")])
 
-    async def apply_status(self, key: Key, uid: str, status: Mapping[str, Any], manager: str) -> Raw:
+    async def apply_status(self, key: Key, resource_version: str, status: Mapping[str, Any], manager: str) -> Raw:
         self._note("status", manager)
         self.statuses.append((manager, status))
         kept = {} if manager == "llmfleet-autoscaler" else {"autoscaling": self._status().get("autoscaling")}

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -155,12 +155,16 @@ class Play:
         plain.await_condition("Ready")
         self.stage.rest()
         expected = oracles.present_state(self.stage.objects_of(plain))
-        assert oracles.differences(expected, found) == []
-        assert oracles.defects(self.stage.log()) == []
-        assert set(self.stage.exits) <= {KILLED, LOST_THE_LEASE}
+        _none(oracles.differences(expected, found))
+        _none(oracles.defects(self.stage.log()))
+        _none(sorted(set(self.stage.exits) - {KILLED, LOST_THE_LEASE}))
         uid = fleet.get()["metadata"]["uid"]
         fleet.kubectl("delete", "llm", fleet.name)
         self.stage.until(lambda: not self.stage.left_over(uid), "nothing is left", 60)
+
+
+def _none(wrong: Sequence[object]) -> None:
+    assert not wrong, "\n".join(str(each) for each in wrong)
 
 
 def failure(run: Callable[[Chain], None], chain: Chain) -> str:

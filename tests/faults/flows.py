@@ -70,8 +70,9 @@ def run(stage: Stage, flow: Flow, kill: Kill | None = None) -> Run:
         stage.until(lambda: stage.proxy.struck(fault), f"the kill {kill} fires")
         stage.until(lambda: stage.exits == [KILLED], "the operator is dead")
     stage.settle(flow.reached)
-    assert stage.exits == ([KILLED] if kill else [])
-    assert oracles.defects(stage.log()) == []
+    wrong = oracles.defects(stage.log())
+    assert stage.exits == ([KILLED] if kill else []), f"the operator ended: {stage.exits}"
+    assert not wrong, "\n".join(wrong)
     exchanges, objects = stage.since(0), stage.objects()
     revisions = oracles.seen_revisions(exchanges)
     return Run(

@@ -26,6 +26,8 @@ TIME = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"')
 POD = re.compile(r"(<revision \d+>)-[a-z0-9]{5,10}-[a-z0-9]{5}\b")
 COUNTED = re.compile(r'(\\*"(?:generation|observedGeneration|servedGeneration|revision|number)\\*":) \d+')
 """What counts edits: generations, the number of a revision, the number of the live document."""
+FROZEN_DRAIN = re.compile(r'(\\*"drainTimeoutSeconds\\*":) [\d.]+')
+"""A revision keeps the drain time that it was made with; the live document has the one that counts."""
 OF_THE_SERVER = {"uid", "resourceVersion", "managedFields", "creationTimestamp", "generation", "selfLink"}
 OF_OTHERS = ("deployment.kubernetes.io/",)
 WITNESSED = {"drains"}
@@ -87,6 +89,9 @@ def present_state(objects: Sequence[Raw]) -> State:
     owner = next(raw for raw in objects if raw["kind"] == names.KIND)
     present = owner.get("status", {}).get("revision", "")
     masked = end_state([raw for raw in objects if _revision(raw) in ("", present)], {present: 0})
+    for raw in masked.values():
+        if _revision(raw) and raw["kind"] in ("ControllerRevision", "ConfigMap"):
+            raw["data"] = json.loads(FROZEN_DRAIN.sub(r"\1 0", json.dumps(raw["data"])))
     return dict(json.loads(COUNTED.sub(r"\1 0", json.dumps(masked))))
 
 

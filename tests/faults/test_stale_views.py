@@ -8,7 +8,7 @@ import pytest
 
 from llmfleet.shell.kinds import WATCHED
 from tests.faults import oracles
-from tests.faults.rules import WRITES, Call, Error, Fault, Hold, Replay, on
+from tests.faults.rules import WRITES, WRITING, Call, Error, Fault, Hold, Replay, on
 from tests.faults.stage import KILLED, Stage
 from tests.integration.operator.fleet import MANAGED
 from tests.integration.operator.operator_process import eventually
@@ -38,9 +38,13 @@ def versions(stage: Stage) -> dict[str, str]:
 
 
 @pytest.fixture
-def overtaken(serving: Stage) -> tuple[Stage, dict[str, Any]]:
-    """A snapshot in which the fleet was to shrink and roll, and the fleet that was born under its name since."""
-    serving.arm(Fault(WRITES, Call(serving.kill, forwarded=False), times=1))
+def overtaken(serving: Stage, request: pytest.FixtureRequest) -> tuple[Stage, dict[str, Any]]:
+    """A snapshot in which the fleet was to shrink, and the fleet that was born under its name since.
+
+    The parameter says which write was never done in the snapshot.
+    """
+    missing = getattr(request, "param", WRITES)
+    serving.arm(Fault(missing, Call(serving.kill, forwarded=False), times=1))
     serving.fleet.edit(replicas=1, lifecycle={"drainTimeoutSeconds": 5})
     eventually(serving.operator.process.poll, lambda code: code == KILLED, 10)
     old = snapshot(serving)
@@ -56,6 +60,7 @@ def overtaken(serving: Stage) -> tuple[Stage, dict[str, Any]]:
 
 
 @pytest.mark.proves("R06", "F19")
+@pytest.mark.parametrize("overtaken", [WRITES, on(WRITING, "llmdeployments")], indirect=True, ids=["all", "status"])
 def test_an_operator_started_on_an_old_listing_leaves_the_newborn_alone(overtaken) -> None:
     stage, old = overtaken
     stage.kill()

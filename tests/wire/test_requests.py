@@ -26,7 +26,7 @@ WRITES: dict[str, Call] = {
     "apply": lambda api: api.apply("team-a", MANIFEST, "7", UID),
     "annotate": lambda api: api.annotate("team-a", Ref("Pod", "p"), {"a": "b"}),
     "delete": lambda api: api.delete("team-a", Ref("Service", "qwen"), "uid"),
-    "apply_status": lambda api: api.apply_status(KEY, UID, {"replicas": 1}, "llmfleet-status"),
+    "apply_status": lambda api: api.apply_status(KEY, "7", {"replicas": 1}, "llmfleet-status"),
     "post_event": lambda api: api.post_event({**OWN, "now": NOW}, "Normal", "Why", "because"),
 }
 
@@ -82,7 +82,7 @@ async def test_what_is_gone_already_is_fine(api: ApiServer, wire: Wire, write: s
 
 @pytest.mark.parametrize("manager", ["llmfleet-status", "llmfleet-autoscaler"])
 async def test_status_goes_to_the_subresource_under_its_own_manager(api: ApiServer, wire: Wire, manager: str) -> None:
-    await api.apply_status(KEY, UID, {"replicas": 1}, manager)
+    await api.apply_status(KEY, "7", {"replicas": 1}, manager)
     (request,) = wire.requests
     assert request.path == "/apis/llmfleet.io/v1alpha1/namespaces/team-a/llmdeployments/qwen/status"
     assert (request.method, request.content_type) == ("PATCH", "application/apply-patch+yaml")
@@ -90,7 +90,7 @@ async def test_status_goes_to_the_subresource_under_its_own_manager(api: ApiServ
     assert request.body == {
         "apiVersion": "llmfleet.io/v1alpha1",
         "kind": "LLMDeployment",
-        "metadata": {"name": "qwen", "namespace": "team-a", "uid": UID},
+        "metadata": {"name": "qwen", "namespace": "team-a", "resourceVersion": "7"},
         "status": {"replicas": 1},
     }
 

@@ -52,10 +52,11 @@ class Autoscaler:
 
     async def _retire(self, key: Key, observed: Observed) -> None:
         """Take back the recorded decision of a fleet that is no longer autoscaled."""
-        uid = observed.raw["metadata"]["uid"]
-        self.forget(uid)
+        metadata = observed.raw["metadata"]
+        self.forget(metadata["uid"])
         if observed.status.autoscaling is not None:
-            self.cache.put(await self.cluster.apply_status(key, uid, {}, names.AUTOSCALER_MANAGER))
+            version = metadata["resourceVersion"]
+            self.cache.put(await self.cluster.apply_status(key, version, {}, names.AUTOSCALER_MANAGER))
 
     async def _decide(self, key: Key, observed: Observed, deployment: LLMDeployment) -> None:
         uid, size = deployment.uid, desired_size(observed, deployment)
@@ -82,7 +83,8 @@ class Autoscaler:
             return
         recorded = _status(past, decision, size, self.clock.rfc3339())
         members = {"autoscaling": recorded.model_dump(mode="json", by_alias=True)}
-        self.cache.put(await self.cluster.apply_status(key, uid, members, names.AUTOSCALER_MANAGER))
+        version = observed.raw["metadata"]["resourceVersion"]
+        self.cache.put(await self.cluster.apply_status(key, version, members, names.AUTOSCALER_MANAGER))
         self._written[uid] = now
         if decision.replicas != size:
             self.metrics.decisions.labels(*key, decision.why).inc()

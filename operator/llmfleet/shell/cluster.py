@@ -127,14 +127,11 @@ class ApiServer:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
-    async def apply_status(self, key: Key, uid: str, status: Mapping[str, Any], manager: str) -> Raw:
+    async def apply_status(self, key: Key, resource_version: str, status: Mapping[str, Any], manager: str) -> Raw:
         """See ``ports.Cluster``."""
-        body = {
-            "apiVersion": names.API_VERSION,
-            "kind": names.KIND,
-            "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid},
-            "status": status,
-        }
+        # The version and not the UID: the server ignores a UID here, and the name may have been born again.
+        metadata = {"name": key.name, "namespace": key.namespace, "resourceVersion": resource_version}
+        body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "status": status}
         path = OWN.path(key.namespace, key.name, "status")
         return await self.request("PATCH", path, body, APPLY, fieldManager=manager, force="true")
 

@@ -36,8 +36,8 @@ class Cluster(Protocol):
         """Delete exactly this object; one that is gone already is fine."""
         ...
 
-    async def apply_status(self, key: Key, uid: str, status: Mapping[str, Any], manager: str) -> Raw:
-        """Server-side apply of status members under a field manager of their own, onto exactly this object."""
+    async def apply_status(self, key: Key, resource_version: str, status: Mapping[str, Any], manager: str) -> Raw:
+        """Server-side apply of status members under a field manager of their own, onto exactly what was looked at."""
         ...
 
     async def post_event(self, about: Raw, kind: str, reason: str, message: str) -> None:

@@ -99,8 +99,8 @@ class Reconciler:
         self.metrics.desired.labels(*key).set(plan.desired)
         self.metrics.ready.labels(*key).set(observed.ready())
         if derived != recorded and "deletionTimestamp" not in observed.raw["metadata"]:
-            uid, members = observed.raw["metadata"]["uid"], as_members(derived)
-            self.cache.put(await self.cluster.apply_status(key, uid, members, names.STATUS_MANAGER))
+            version, members = observed.raw["metadata"]["resourceVersion"], as_members(derived)
+            self.cache.put(await self.cluster.apply_status(key, version, members, names.STATUS_MANAGER))
             await self.events.changed(observed.raw, recorded, derived)
 
     async def _account(self, key: Key, observed: Observed) -> None:
