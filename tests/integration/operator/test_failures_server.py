@@ -168,7 +168,6 @@ def test_a_crash_that_repeats_stalls_and_says_what_to_do(fleet: Fleet) -> None:
     assert "Set engine.maxModelLen to 30720 or less." in stalled["message"]
 
 
-@pytest.mark.proves("R64", "F31")
 def test_an_evicted_pod_is_replaced_and_its_leaving_is_on_record_without_numbers(fleet: Fleet) -> None:
     fleet.create(replicas=1)
     fleet.await_condition("Ready")

@@ -40,7 +40,6 @@ def counted(made: FakeOperator, name: str, **labels: str) -> float | None:
     return made.metrics.registry.get_sample_value(name, {**LABELS, **labels})
 
 
-@pytest.mark.proves("R60")
 async def test_a_costly_leave_is_told_in_status_metrics_and_an_event() -> None:
     made, name = await shrinking()
     goes(made, name, **COSTLY)
