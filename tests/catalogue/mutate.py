@@ -69,9 +69,9 @@ def mutated(mutation: Mutation, tree: Path, run: Run) -> str:
 
 
 def judged(test: str, tree: Path) -> int:
-    """Pytest's exit code; the copy's packages come first, for child processes as well, and no bytecode is kept."""
+    """Pytest's exit code; the copy's packages come first, for child processes as well; no bytecode is kept."""
     paths = os.pathsep.join(str(tree / part) for part in ("operator", "runtime", "."))
-    environment = os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "GIT_DIR": str(ROOT / ".git")}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly"]
     command += ["--hypothesis-seed=0", test]
     return subprocess.run(command, cwd=tree, env=environment, capture_output=True, check=False).returncode
