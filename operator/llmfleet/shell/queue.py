@@ -10,6 +10,10 @@ from llmfleet.shell.errors import Conflict, FleetError
 K = TypeVar("K")
 FIRST_BACKOFF_SECONDS = 0.5
 LAST_BACKOFF_SECONDS = 30.0
+FIRST_SPACING_SECONDS = 0.3
+LAST_SPACING_SECONDS = 1.0
+CALM_SECONDS = 1.0
+"""A key that nothing has woken for so long is worked on at once."""
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +22,8 @@ class WorkQueue(Generic[K]):
     """Runs ``work(key)`` for each woken key. The work returns seconds until its next pass, or None.
 
     FleetError is retried with a doubling delay, a Conflict sooner; a wake-up cuts any delay short but the one that
-    the server asked for. Any other exception is a bug: logged with its trace, counted in ``bugs``, retried at the
-    longest delay.
+    the server asked for. Wake-ups that keep coming are worked off ever less often, down to once a second. Any other
+    exception is a bug: logged with its trace, counted in ``bugs``, retried at the longest delay.
     """
 
     def __init__(self, work: Callable[[K], Awaitable[float | None]], workers: int) -> None:
@@ -50,12 +54,14 @@ class WorkQueue(Generic[K]):
 
     async def _serve(self, key: K) -> None:
         delay: float | None = None
-        backoff = FIRST_BACKOFF_SECONDS
+        backoff, spacing, ended = FIRST_BACKOFF_SECONDS, 0.0, -CALM_SECONDS
+        clock = asyncio.get_running_loop().time
         try:
             while woken := self._woken.get(key):
                 try:
                     await asyncio.wait_for(woken.wait(), delay)
-                    backoff = FIRST_BACKOFF_SECONDS
+                    backoff, spacing = FIRST_BACKOFF_SECONDS, _wider(spacing, clock() - ended)
+                    await asyncio.sleep(ended + spacing - clock())
                 except TimeoutError:
                     pass
                 if key not in self._woken:
@@ -63,6 +69,7 @@ class WorkQueue(Generic[K]):
                 woken.clear()
                 async with self._slots:
                     delay, backoff, silence = await self._pass(key, backoff)
+                ended = clock()
                 await asyncio.sleep(silence)
         finally:
             self._tasks.pop(key, None)
@@ -82,3 +89,10 @@ class WorkQueue(Generic[K]):
             self.bugs += 1
             log.exception("%s: a defect; again in %.0f s", key, LAST_BACKOFF_SECONDS)
             return LAST_BACKOFF_SECONDS, backoff, 0.0
+
+
+def _wider(spacing: float, calm: float) -> float:
+    """The next distance between the end of a pass and a woken one, after so much calm, seconds."""
+    if calm >= CALM_SECONDS:
+        return 0.0
+    return min(2 * spacing, LAST_SPACING_SECONDS) or FIRST_SPACING_SECONDS

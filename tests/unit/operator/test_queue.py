@@ -81,7 +81,26 @@ async def test_a_wake_up_during_a_pass_is_never_lost_and_never_overlaps(started:
     queue.wake("a")
     queue.wake("a")
     await asyncio.sleep(100)
-    assert work.times == [0, 10]
+    assert work.times == [0, 10.3]
+
+
+@pytest.mark.proves("R19", "S85")
+async def test_a_storm_of_wake_ups_is_few_passes_and_one_after_its_end(started: Started) -> None:
+    queue, work = started(seconds=0.05)
+    for _ in range(200):
+        queue.wake("a")
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(100)
+    assert len(work.times) <= 5
+    assert work.times[-1] >= 2
+
+
+async def test_wake_ups_that_are_far_apart_are_passes_at_once(started: Started) -> None:
+    queue, work = started()
+    for _ in range(3):
+        queue.wake("a")
+        await asyncio.sleep(1.5)
+    assert work.times == [0, 1.5, 3]
 
 
 async def test_a_pass_may_ask_for_the_next(started: Started) -> None:
