@@ -68,7 +68,7 @@ def test_a_kept_configuration_still_starts_an_engine(path):
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_a_recorded_page_gives_every_number(path):
-    found = report(path.read_text(), 1.0, 0)
+    found = report(path.read_text(), 1.0, 0, 2.0)
     assert None not in dict(found).values()
     assert kv_cache_tokens(path.read_text())
 

@@ -156,8 +156,8 @@ MEANINGS: dict[Reason, str] = {
     "again.",
     Reason.UNSUPPORTED_MODEL: "The engine does not know this kind of model; take a newer engine.image, or another "
     "model.",
-    Reason.TENSOR_PARALLEL_MISMATCH: "The model cannot be split over that many GPUs; choose an "
-    "engine.parallelism.tensor that divides its attention heads.",
+    Reason.TENSOR_PARALLEL_MISMATCH: "The model cannot be split over that many GPUs; their number must "
+    "divide its attention heads.",
     Reason.QUANTIZATION_UNSUPPORTED: "The engine or the GPU cannot run the model's quantization; take a newer GPU or a "
     "checkpoint that is quantized otherwise.",
     Reason.DISK_FULL: "The pod's disk is full; raise resources.requests.ephemeral-storage and its limit, or give "

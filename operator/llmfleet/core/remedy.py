@@ -13,7 +13,7 @@ Step = Callable[["re.Match[str]"], str]
 def _fitting_splits(found: "re.Match[str]") -> str:
     heads = int(found[1])
     sizes = ", ".join(str(size) for size in range(1, _MOST_GPUS + 1) if heads % size == 0)
-    return f"The model has {heads} attention heads: set engine.parallelism.tensor to one of {sizes}."
+    return f"The model has {heads} attention heads, which can be split over {sizes} GPUs."
 
 
 def _shorter(found: "re.Match[str]") -> str:

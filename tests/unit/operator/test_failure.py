@@ -98,7 +98,7 @@ def test_what_is_told_fits_the_schema() -> None:
         (
             Reason.TENSOR_PARALLEL_MISMATCH,
             "ValueError: Total number of attention heads (14) must be divisible by tensor parallel size (4).",
-            "The model has 14 attention heads: set engine.parallelism.tensor to one of 1, 2, 7, 14.",
+            "The model has 14 attention heads, which can be split over 1, 2, 7, 14 GPUs.",
         ),
         (
             Reason.OUT_OF_GPU_MEMORY,
