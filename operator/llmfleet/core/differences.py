@@ -75,7 +75,11 @@ def _predecessor(observed: Observed, plan: Plan, action: Apply) -> Iterator[tupl
 def _within(intended: Any, live: Any) -> Any:
     """The members of the live object that we set; those we no longer set are known by their manager."""
     if isinstance(intended, Mapping) and isinstance(live, Mapping):
-        found = {key: _within(value, live[key]) for key, value in intended.items() if key in live}
+        found = {
+            key: value if key in manifests.NORMALISED else _within(value, live[key])
+            for key, value in intended.items()
+            if key in live
+        }
         if "managedFields" in live:
             found["annotations"] = found.get("annotations", {}) | _managed_annotations(live)
         return found

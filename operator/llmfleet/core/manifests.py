@@ -151,7 +151,7 @@ def is_current(manifest: Manifest, live: Mapping[str, Any]) -> bool:
 
 _EXACT = frozenset({"selector", "podSelector", "ingress"})
 """Members to which an addition changes what they select or let in."""
-_NORMALISED = frozenset({"resources", "sizeLimit"})
+NORMALISED = frozenset({"resources", "sizeLimit"})
 """Members with quantities, which the server writes in its own way."""
 
 
@@ -160,7 +160,7 @@ def _within(intended: Any, live: Any) -> bool:
         return isinstance(live, Mapping) and all(
             value == live.get(key) if key in _EXACT else _within(value, live.get(key))
             for key, value in intended.items()
-            if key not in _NORMALISED
+            if key not in NORMALISED
         )
     if isinstance(intended, list):
         same_length = isinstance(live, list) and len(intended) == len(live)

@@ -48,6 +48,16 @@ def with_annotations_of_a_service() -> Preview:
     return preview(look(new, made, [pod(revision(old), ready())]), old, DEFAULTS, NOW)
 
 
+def with_resources_in_other_words() -> Preview:
+    """The server writes quantities in its own way; one replica more."""
+    old = deployment(with_spec(replicas=1, resources={"limits": {"memory": "1024Mi"}}))
+    made = children(old)
+    made[-1]["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"] = "1Gi"
+    made[-1]["spec"]["template"]["spec"]["containers"][0]["terminationMessagePath"] = "/dev/termination-log"
+    new = deployment(with_spec(**old["spec"]), with_spec(replicas=2))
+    return preview(look(new, made, [pod(revision(old), ready())]), old, DEFAULTS, NOW)
+
+
 SHORTER = with_spec(engine={"maxModelLen": 512})
 CASES = {
     "new": preview(look(deployment(with_metadata(uid=NEW_UID))), None, DEFAULTS, NOW),
@@ -60,6 +70,7 @@ CASES = {
     "drain time": edited(TWO, with_spec(lifecycle={"drainTimeoutSeconds": 5})),
     "paused": edited(TWO, with_spec(paused=True, replicas=5)),
     "service": with_annotations_of_a_service(),
+    "size, quantities": with_resources_in_other_words(),
     "record gone": preview(look(TWO, [builders.fleet(TWO, 2)], []), TWO, DEFAULTS, NOW),
 }
 
