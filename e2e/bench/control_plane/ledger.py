@@ -96,6 +96,12 @@ def counted(entries: Iterable[Entry]) -> dict[str, int]:
     return dict(Counter(f"{each.verb} {each.resource}" for each in entries).most_common())
 
 
+def refused(writes: Iterable[Entry]) -> dict[str, int]:
+    """How many the server refused, by code, verb and resource."""
+    failed = [each for each in writes if each.code >= 400]
+    return dict(Counter(f"{each.code} {each.verb} {each.resource}" for each in failed).most_common())
+
+
 def last_answer(entries: Iterable[Entry], resource: str) -> float | None:
     """When the last write of a resource was answered."""
     return max((each.answered for each in entries if each.is_write and each.resource == resource), default=None)

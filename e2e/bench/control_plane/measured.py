@@ -31,6 +31,10 @@ class Measured:
     """Of the operator, over the same time."""
     creation_writes: Counts | None = None
     creation_reads: Counts | None = None
+    passes: int | None = None
+    """Reconciles until all was ready, where the operator counts them."""
+    silence_seconds: float | None = None
+    """What it takes to hear from a ready pod that it does not answer."""
     edits: int | None = None
     edits_missed: int | None = None
     """Edits after which no child was written."""
@@ -47,6 +51,8 @@ class Measured:
     restart_writes: Counts | None = None
     doubled_restart_seconds: float | None = None
     """The same with twice as many objects."""
+    refused: Counts | None = None
+    """Writes that the server refused, over all phases, with its code."""
     base_bytes: int | None = None
     """Most memory of a process without objects."""
     restart_bytes: int | None = None
@@ -102,6 +108,8 @@ LINES: tuple[tuple[str, str], ...] = (
     ("CPU per object created, ms", "cpu_ms"),
     ("writes at creation", "creation_writes"),
     ("reads at creation", "creation_reads"),
+    ("reconciles at creation", "passes"),
+    ("asking a pod that does not answer, s", "silence_seconds"),
     ("edits in churn", "edits"),
     ("edits that no write followed", "edits_missed"),
     ("edit → write p50, s", "reaction_p50"),
@@ -116,6 +124,7 @@ LINES: tuple[tuple[str, str], ...] = (
     ("restart: start → all adopted, s", "restart_seconds"),
     ("restart with twice as many, s", "doubled_restart_seconds"),
     ("writes at the restart", "restart_writes"),
+    ("writes refused, all phases", "refused"),
     ("memory without objects, MB", "base_bytes"),
     ("memory after the restart, MB", "restart_bytes"),
     ("memory per object, kB", "kilobytes_per_object"),

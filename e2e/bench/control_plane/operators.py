@@ -1,6 +1,7 @@
 """Who takes part: ours and the peers, each a process of its own under a user of its own."""
 
 import os
+import re
 import socket
 import sys
 import urllib.error
@@ -26,6 +27,10 @@ class Contestant(Protocol):
 
     def start(self, log: Path) -> Running:
         """Start a process for the namespace admitted last."""
+        ...
+
+    def passes(self) -> int | None:
+        """Reconciles so far; None where nobody counts them."""
         ...
 
     def adopted_after(self, process: Running, busy: Busy, writes: list[Entry], owners: list[str]) -> float | None:
@@ -67,6 +72,11 @@ class Ours:
             return None
         return busy.until - process.started
 
+    def passes(self) -> int | None:
+        """See `Contestant`."""
+        found = re.search(r"^llmfleet_reconcile_seconds_count (\S+)", self._page(), re.MULTILINE)
+        return int(float(found[1])) if found else None
+
     def _page(self) -> str:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=30) as answer:
@@ -98,6 +108,10 @@ class Peer:
         """It writes the children of each object that it resumes."""
         last = adopted_at(writes, owners)
         return None if last is None else last - process.started
+
+    def passes(self) -> int | None:
+        """See `Contestant`."""
+        return None
 
 
 def contestants() -> dict[str, Contestant]:

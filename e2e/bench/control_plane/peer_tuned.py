@@ -33,6 +33,8 @@ async def startup(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) ->
     settings.scanning.disabled = True
     settings.posting.enabled = False
     settings.queueing.worker_limit = 20
+    # So long a worker keeps its place after its last event: with the default of 5 s only four objects a second pass.
+    settings.queueing.idle_timeout = 0.1
     settings.watching.server_timeout = 300
     settings.watching.reconnect_backoff = 1.0
     settings.networking.request_timeout = 30

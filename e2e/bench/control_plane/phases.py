@@ -19,7 +19,7 @@ from .ledger import Entry, Ledger
 from .measured import Measured
 from .operators import Contestant
 from .process import Busy, Running
-from .waiting import idle, quiet, reported, served, until
+from .waiting import idle, quiet, reported, served, silence, until
 
 EDITS_PER_SECOND = 5.0
 BURST_EDITS, BURST_SECONDS = 200, 2.0
@@ -69,12 +69,13 @@ class Part:
             process = self.contestant.start(self.log)
             await self._restart(process)
             if is_doubled:
-                await self._add(range(self.measured.objects, 2 * self.measured.objects))
+                await self._add(range(self.measured.objects, 2 * self.measured.objects), process)
                 process.stop()
                 process = self.contestant.start(self.log)
                 self.measured.doubled_restart_seconds = await self._adopted(process, 2 * self.measured.objects)
         finally:
             process.stop()
+        self.measured.refused = ledger.refused(ledger.writes_of(self.ledger.read(), self.user))
 
     def _step(self, what: str) -> AbstractContextManager[None]:
         return self.report.step(f"{self.contestant.name}: {what}")
@@ -91,9 +92,11 @@ class Part:
 
     async def _create(self, process: Running) -> None:
         count, used, begin = self.measured.objects, process.cpu_seconds(), time.time()
-        await self._add(range(count))
+        await self._add(range(count), process)
         end = time.time()
         self.measured.cpu_seconds = process.cpu_seconds() - used
+        self.measured.passes = self.contestant.passes()
+        self.measured.silence_seconds = await silence(self.api, self.namespace)
         writes, reads = self._since(begin, end)
         ready = ledger.last_answer(ledger.during(self.ledger.entries, begin, end), "deployments/status")
         self.measured.served_seconds = (ready or end) - begin
@@ -101,14 +104,18 @@ class Part:
         self.measured.creation_writes, self.measured.creation_reads = ledger.counted(writes), ledger.counted(reads)
         await self._settle()
 
-    async def _add(self, numbers: range) -> None:
+    async def _add(self, numbers: range, process: Running) -> None:
         """Create objects and wait until all that there are then say that they are ready."""
         whole, api, namespace = numbers.stop, self.api, self.namespace
         every, patience = min(1.0, max(0.2, whole / 1000)), 120.0 + whole
+
+        async def ready() -> bool:
+            process.check()
+            return await served(api, namespace, whole) and await reported(api, namespace, whole)
+
         with self._step(f"{len(numbers)} objects become ready"):
             await side_by_side(partial(api.apply, llmdeployment(namespace, number)) for number in numbers)
-            await until(partial(served, api, namespace, whole), patience, "all Deployments ready", every=every)
-            await until(partial(reported, api, namespace, whole), patience, "all statuses Ready", every=every)
+            await until(ready, patience, f"{whole} objects ready; see {self.log}", every=every)
 
     async def _churn(self, seconds: float) -> None:
         begin, count = time.time(), int(seconds * EDITS_PER_SECOND)

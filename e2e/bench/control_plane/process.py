@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from e2e.cluster import ClusterError
+
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 STOP_SECONDS = 30.0
 
@@ -43,11 +45,11 @@ class Running:
         return self._process.poll() is None
 
     def cpu_seconds(self) -> float:
-        """Processor time so far."""
+        """Processor time so far. ClusterError when it has ended."""
         return cpu_seconds(self._page("stat"))
 
     def high_water_bytes(self) -> int:
-        """Most memory so far."""
+        """Most memory so far. ClusterError when it has ended."""
         return high_water_bytes(self._page("status"))
 
     def stop(self) -> None:
@@ -59,7 +61,13 @@ class Running:
             self._process.kill()
             self._process.wait()
 
+    def check(self) -> None:
+        """ClusterError when it has ended by itself."""
+        if not self.is_alive:
+            raise ClusterError(f"the operator has ended; see {self.log}")
+
     def _page(self, name: str) -> str:
+        self.check()
         return Path(f"/proc/{self._process.pid}/{name}").read_text(encoding="utf-8")
 
 

@@ -1,12 +1,17 @@
 """What the bench waits for: fleets that are ready, an operator that has nothing to do or writes nothing more."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
+
 from e2e.cluster import ClusterError
-from llmfleet.shell.kinds import BY_KIND, OWN
+from llmfleet.shell.kinds import BY_KIND, OWN, POD
+from llmfleet.shell.pods import TIMEOUT_SECONDS
+from llmfleet_runtime.contract import STATUS_PATH, STATUS_PORT
 
 from .api import Api
 from .ledger import Ledger, writes_of
@@ -32,6 +37,17 @@ async def reported(api: Api, namespace: str, count: int) -> bool:
     """Whether so many objects say of themselves that they are Ready: the second column of what kubectl prints."""
     rows = await api.cells(OWN, namespace)
     return len([row for row in rows if row[1] == "True"]) >= count
+
+
+async def silence(api: Api, namespace: str) -> float:
+    """Seconds until one of the namespace's pods has not answered what the operator asks its ready pods."""
+    pods = await api.request("GET", POD.path(namespace), limit="1")
+    url = f"http://{pods['items'][0]['status']['podIP']}:{STATUS_PORT}{STATUS_PATH}"
+    began, patience = time.monotonic(), aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+        async with aiohttp.ClientSession(timeout=patience) as session, session.get(url) as response:
+            await response.read()
+    return time.monotonic() - began
 
 
 async def until(holds: Holds, seconds: float, what: str, *, every: float = 0.5) -> None:

@@ -15,6 +15,7 @@ from e2e.bench import row
 from e2e.bench.control_plane import measured, phases, process, stage, waiting
 from e2e.bench.control_plane.api import side_by_side
 from e2e.bench.control_plane.measured import Measured
+from e2e.cluster import ClusterError
 from llmfleet.api.v1alpha1 import Spec
 
 OURS = Measured(
@@ -125,7 +126,8 @@ def test_a_process_is_measured_and_stopped(tmp_path: Path) -> None:
     assert running.high_water_bytes() > 0
     assert process.Busy(running, window=0.0).look() < 60
     running.stop()
-    assert not running.is_alive
+    with pytest.raises(ClusterError, match="log"):
+        running.cpu_seconds()
 
 
 def test_a_thousand_objects_are_ready_when_each_row_says_so() -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,12 @@ def test_writes_of_a_user_leave_out_reads_the_lease_and_others() -> None:
 def test_the_most_frequent_comes_first() -> None:
     entries = [entry(1, "get", "services"), *(entry(1, "patch", "deployments") for _ in range(2))]
     assert list(ledger.counted(entries).items()) == [("patch deployments", 2), ("get services", 1)]
+
+
+def test_refusals_are_counted_by_code() -> None:
+    conflict = replace(entry(1, "patch", "deployments"), code=409)
+    found = ledger.refused([conflict, conflict, entry(1, "patch", "services")])
+    assert found == {"409 patch deployments": 2}
 
 
 def test_a_span_holds_its_beginning_and_not_its_end() -> None:
