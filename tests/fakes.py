@@ -52,7 +52,7 @@ class FakeCluster:
             raise error
         self.writes.append(f"{verb} {what}")
 
-    async def apply(self, namespace: str, manifest: Mapping[str, Any], resource_version: str, owner_uid: str) -> Raw:
+    async def apply(self, namespace: str, manifest: Mapping[str, Any], resource_version: str) -> Raw:
         ref = Ref(manifest["kind"], manifest["metadata"]["name"])
         self._note("apply", ref)
         self.world.act([Apply(ref, manifest, resource_version, "")])

@@ -10,7 +10,7 @@ from llmfleet.shell.cluster import ApiServer, NameTaken
 from llmfleet.shell.errors import Conflict, FleetError, NotLeader, Refused, Unavailable
 from llmfleet.shell.kinds import BY_KIND
 from llmfleet.shell.ports import Key
-from tests.builders import NOW, UID, children, deployment
+from tests.builders import NOW, UID, children, deployment, merged
 from tests.wire.server import Wire
 
 OWN = deployment()
@@ -23,7 +23,7 @@ KEY = Key("team-a", "qwen")
 Call = Callable[[ApiServer], Awaitable[object]]
 
 WRITES: dict[str, Call] = {
-    "apply": lambda api: api.apply("team-a", MANIFEST, "7", UID),
+    "apply": lambda api: api.apply("team-a", MANIFEST, "7"),
     "annotate": lambda api: api.annotate("team-a", Ref("Pod", "p"), {"a": "b"}),
     "delete": lambda api: api.delete("team-a", Ref("Service", "qwen"), "uid"),
     "apply_status": lambda api: api.apply_status(KEY, "7", {"replicas": 1}, "llmfleet-status"),
@@ -33,21 +33,34 @@ WRITES: dict[str, Call] = {
 
 async def test_a_known_child_is_applied_on_the_version_it_was_decided_on(api: ApiServer, wire: Wire) -> None:
     wire.respond = lambda _: (200, SERVICE)
-    assert await api.apply("team-a", MANIFEST, "7", UID) == SERVICE
+    assert await api.apply("team-a", MANIFEST, "7") == SERVICE
     (request,) = wire.requests
     assert (request.method, request.path, request.query) == ("PATCH", PATH, FORCED)
     assert request.content_type == "application/apply-patch+yaml"
     assert request.body == {**MANIFEST, "metadata": {**MANIFEST["metadata"], "resourceVersion": "7"}}
 
 
-@pytest.mark.parametrize("existing", [(404, {"message": "not found"}), (200, SERVICE)], ids=["free", "ours"])
+AS_SEEN = {**MANIFEST, "metadata": {**MANIFEST["metadata"], "resourceVersion": "9"}}
+
+
+@pytest.mark.parametrize(
+    ("existing", "body"), [((404, {"message": "not found"}), MANIFEST), ((200, AS_SEEN), AS_SEEN)], ids=["free", "ours"]
+)
 async def test_a_new_child_is_applied_after_a_look_at_who_has_its_name(
-    api: ApiServer, wire: Wire, existing: tuple
+    api: ApiServer, wire: Wire, existing: tuple, body: dict
 ) -> None:
     wire.respond = lambda request: existing if request.method == "GET" else (201, SERVICE)
-    await api.apply("team-a", MANIFEST, "", UID)
+    await api.apply("team-a", MANIFEST, "")
     assert [request.method for request in wire.requests] == ["GET", "PATCH"]
-    assert wire.requests[1].body == MANIFEST
+    assert wire.requests[1].body == body
+
+
+@pytest.mark.proves("R06", "R17")
+async def test_a_manifest_of_a_forerunner_is_not_written_onto_the_newborns_child(api: ApiServer, wire: Wire) -> None:
+    newborn = merged(AS_SEEN, {"metadata": {"ownerReferences": [{"uid": "newborn", "controller": True}]}})
+    wire.respond = lambda _: (200, newborn)
+    with pytest.raises(NameTaken):
+        await api.apply("team-a", MANIFEST, "")
 
 
 @pytest.mark.proves("R14", "S83")
@@ -55,7 +68,7 @@ async def test_a_new_child_is_applied_after_a_look_at_who_has_its_name(
 async def test_a_foreign_child_of_the_name_is_not_written(api: ApiServer, wire: Wire, owners: list) -> None:
     wire.respond = lambda _: (200, {"metadata": {"ownerReferences": owners}})
     with pytest.raises(NameTaken, match="Service qwen"):
-        await api.apply("team-a", MANIFEST, "", UID)
+        await api.apply("team-a", MANIFEST, "")
     assert [request.method for request in wire.requests] == ["GET"]
 
 
@@ -140,14 +153,14 @@ async def test_refusals_are_translated_with_the_servers_words(
 ) -> None:
     wire.respond = lambda _: (status, {"kind": "Status", "message": "the server's words"})
     with pytest.raises(error, match="the server's words"):
-        await api.apply("team-a", MANIFEST, "7", UID)
+        await api.apply("team-a", MANIFEST, "7")
 
 
 @pytest.mark.parametrize("text", ["<html>Bad Gateway</html>", "", "null", '"words"'])
 async def test_a_refusal_that_is_no_json_is_still_translated(api: ApiServer, wire: Wire, text: str) -> None:
     wire.respond = lambda _: (502, text)
     with pytest.raises(Unavailable, match="502"):
-        await api.apply("team-a", MANIFEST, "7", UID)
+        await api.apply("team-a", MANIFEST, "7")
 
 
 @pytest.mark.proves("R21", "F11")

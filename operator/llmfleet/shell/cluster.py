@@ -92,21 +92,24 @@ class ApiServer:
                 return None
             raise
 
-    async def apply(self, namespace: str, manifest: Mapping[str, Any], resource_version: str, owner_uid: str) -> Raw:
+    async def apply(self, namespace: str, manifest: Mapping[str, Any], resource_version: str) -> Raw:
         """See ``ports.Cluster``."""
         kind, name = BY_KIND[manifest["kind"]], manifest["metadata"]["name"]
+        version = resource_version or await self._version_of_ours(kind, namespace, name, owner_uid(manifest))
         body = dict(manifest)
-        if resource_version:
-            body["metadata"] = {**manifest["metadata"], "resourceVersion": resource_version}
-        else:
-            await self._refuse_foreign(kind, namespace, name, owner_uid)
+        if version:
+            body["metadata"] = {**manifest["metadata"], "resourceVersion": version}
         query = {"fieldManager": names.CHILDREN_MANAGER, "force": "true"}
         return await self.request("PATCH", kind.path(namespace, name), body, APPLY, **query)
 
-    async def _refuse_foreign(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+    async def _version_of_ours(self, kind: Kind, namespace: str, name: str, uid: str) -> str:
+        """Version of a child that was thought not to exist; empty when it does not. NameTaken when it is foreign."""
         existing = await self.get(kind, namespace, name)
-        if existing is not None and owner_uid(existing) != uid:
+        if existing is None:
+            return ""
+        if owner_uid(existing) != uid:
             raise NameTaken(f"{kind.kind} {name} exists and is not owned by this LLMDeployment")
+        return str(existing["metadata"].get("resourceVersion", ""))
 
     async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:
         """See ``ports.Cluster``."""

@@ -24,8 +24,8 @@ class Key(NamedTuple):
 class Cluster(Protocol):
     """Writes to the API server. Each raises ``FleetError``."""
 
-    async def apply(self, namespace: str, manifest: Mapping[str, Any], resource_version: str, owner_uid: str) -> Raw:
-        """Server-side apply; an empty version creates. ``Refused`` when a foreign object has the name."""
+    async def apply(self, namespace: str, manifest: Mapping[str, Any], resource_version: str) -> Raw:
+        """Server-side apply; an empty version creates. ``Refused`` when an object of another owner has the name."""
         ...
 
     async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:

@@ -83,9 +83,7 @@ class Reconciler:
 
     async def _carry_out(self, key: Key, action: Action) -> None:
         if isinstance(action, Apply):
-            owner = self.cache.owner(key)
-            uid = owner["metadata"]["uid"] if owner else ""
-            answer = await self.cluster.apply(key.namespace, action.manifest, action.resource_version, uid)
+            answer = await self.cluster.apply(key.namespace, action.manifest, action.resource_version)
             self.cache.put(answer)
         elif isinstance(action, Annotate):
             await self.cluster.annotate(key.namespace, action.ref, action.annotations)
