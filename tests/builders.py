@@ -242,7 +242,7 @@ def report(live_number: int = 1, in_flight: int | None = 0, idle_seconds: float 
 def gpus_free(count: int, **labels: str) -> Capacity:
     """One node with so many free GPUs and plenty of everything else."""
     free = {"nvidia.com/gpu": Decimal(count), "cpu": Decimal(64), "memory": Decimal(2**40), "pods": Decimal(110)}
-    return Capacity((Node(labels, (), free),))
+    return Capacity((Node("node", labels, (), free),))
 
 
 def look(

@@ -70,7 +70,7 @@ class RolloutStatus(Resource):
     )
     reason: Name = Field(description="Why this path; one CamelCase word, of a closed list.")
     message: Text = Field(default="", description="What to expect, such as a dip in capacity.")
-    done: Count = Field(description="Ready replicas of this revision.")
+    done: Count = Field(description="Most replicas of this revision that were ready at a time.")
     of: Count = Field(description="Replicas this revision will have.")
     since: Time = Field(description="When this rollout began.")
     progress_time: Time | None = Field(

@@ -6,14 +6,14 @@ is leaving holds what it has until it is gone.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 Raw = Mapping[str, Any]
 Amounts = dict[str, Decimal]
 
-_FACTORS = {"m": Decimal("0.001"), "": Decimal(1)}
+_FACTORS = {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("0.001"), "": Decimal(1)}
 _FACTORS |= {letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", start=1)}
 _FACTORS |= {f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", start=1)}
 _QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)([A-Za-z]*)")
@@ -25,6 +25,7 @@ _REPELLING = ("NoSchedule", "NoExecute")
 class Node:
     """One node that takes pods: its labels, its repelling taints, and what is free of each resource."""
 
+    name: str
     labels: Mapping[str, str]
     taints: tuple[Raw, ...]
     free: Mapping[str, Decimal]
@@ -41,6 +42,11 @@ class Capacity:
         needed = {name: each for name, each in (requests(template["spec"]) | _EACH).items() if each > 0}
         return sum(_fitting(node, needed) for node in self.nodes if _takes(node, template["spec"]))
 
+    def without(self, template: Raw, node: str) -> "Capacity":
+        """The same once a pod of this template has left a node."""
+        given_back = requests(template["spec"]) | _EACH
+        return Capacity(tuple(_freed(each, given_back) if each.name == node else each for each in self.nodes))
+
 
 def capacity(nodes: Iterable[Raw], pods: Iterable[Raw]) -> Capacity:
     """Read nodes and all pods of the cluster as the API server gives them."""
@@ -53,13 +59,25 @@ def capacity(nodes: Iterable[Raw], pods: Iterable[Raw]) -> Capacity:
 
 
 def requests(pod_spec: Raw) -> Amounts:
-    """What a pod asks for; an extended resource may be named by its limit alone."""
+    """What a pod asks for: its containers and sidecars together, or one of its init containers if that is more.
+
+    An extended resource may be named by its limit alone. (kubernetes/component-helpers, resource/helpers.go)
+    """
+    first = pod_spec.get("initContainers", ())
+    sidecars = [each for each in first if each.get("restartPolicy") == "Always"]
     total: Amounts = {}
-    for container in pod_spec.get("containers", ()):
-        resources = container.get("resources") or {}
-        asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
-        _add(total, {name: quantity(str(text)) for name, text in asked.items()})
+    for container in (*pod_spec.get("containers", ()), *sidecars):
+        _add(total, _asked(container))
+    for container in first:
+        total |= {name: max(amount, total.get(name, amount)) for name, amount in _asked(container).items()}
+    _add(total, {name: quantity(str(text)) for name, text in (pod_spec.get("overhead") or {}).items()})
     return total
+
+
+def _asked(container: Raw) -> Amounts:
+    resources = container.get("resources") or {}
+    asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    return {name: quantity(str(text)) for name, text in asked.items()}
 
 
 def quantity(text: str) -> Decimal:
@@ -82,10 +100,16 @@ def _is_open(raw: Raw) -> bool:
 def _node(raw: Raw, taken: Mapping[str, Decimal]) -> Node:
     given = {name: quantity(str(text)) for name, text in raw["status"].get("allocatable", {}).items()}
     return Node(
+        name=raw["metadata"]["name"],
         labels=raw["metadata"].get("labels") or {},
         taints=tuple(taint for taint in raw["spec"].get("taints", ()) if taint.get("effect") in _REPELLING),
         free={name: amount - taken.get(name, Decimal(0)) for name, amount in given.items()},
     )
+
+
+def _freed(node: Node, given_back: Mapping[str, Decimal]) -> Node:
+    free = {name: amount + given_back.get(name, Decimal(0)) for name, amount in node.free.items()}
+    return replace(node, free=free)
 
 
 def _fitting(node: Node, needed: Mapping[str, Decimal]) -> int:

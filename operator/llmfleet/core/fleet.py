@@ -17,6 +17,7 @@ from llmfleet.core.pods import present_troubles
 from llmfleet.core.progress import fallback, is_rolling, overdue_in
 from llmfleet.core.resize import resize
 from llmfleet.core.revision import revision_of
+from llmfleet.core.room import waiting_for_room
 from llmfleet.core.scene import Rule, Scene, deletion, recorded
 from llmfleet.core.size import current_size, desired_size
 from llmfleet.core.template import Defaults, freeze
@@ -36,7 +37,7 @@ def plan(observed: Observed, defaults: Defaults, now: str) -> Plan:
     if deployment is None:
         return Plan(blocked=(Blocked(Reason.INVALID_SPEC, observed.invalid),), desired=current_size(observed) or 0)
     wanted, desired = revision_of(deployment), desired_size(observed, deployment)
-    back = fallback(observed, deployment, wanted, now)
+    back = fallback(observed, deployment, wanted, desired, now)
     revision, given_up = back or wanted, wanted if back else ""
     if deployment.spec.paused:
         paused = Blocked(Reason.PAUSED, "spec.paused is true; nothing is touched")
@@ -48,7 +49,7 @@ def plan(observed: Observed, defaults: Defaults, now: str) -> Plan:
         )
         return Plan((), (Blocked(Reason.REVISION_MISSING, missing),), revision, desired)
     template = frozen or freeze(deployment, revision, defaults)
-    candidate = Candidate(observed, deployment, revision, template.template, desired, now)
+    candidate = Candidate(observed, deployment, revision, template.template, desired, now, bool(back))
     rollout = choose(candidate) if is_rolling(observed, revision, desired) else None
     scene = Scene(observed, deployment, defaults, wanted, revision, desired, template, rollout)
     return Plan(
@@ -70,9 +71,11 @@ def needs_capacity(observed: Observed, now: str) -> bool:
         return False
     if deployment.spec.rollout.type not in (RolloutType.AUTO, RolloutType.WHEN_IDLE):
         return False
-    wanted = revision_of(deployment)
-    revision = fallback(observed, deployment, wanted, now) or wanted
-    return any(size for name, size in observed.fleets().items() if name != revision)
+    wanted, desired = revision_of(deployment), desired_size(observed, deployment)
+    revision = fallback(observed, deployment, wanted, desired, now) or wanted
+    is_under_way = observed.fleets().get(revision, 0) > observed.ready(revision)
+    is_due = not is_under_way or bool(waiting_for_room(observed, revision)) or observed.status.rollout is None
+    return observed.has_others(revision) and is_due
 
 
 def _recheck_after(scene: Scene, now: str) -> float | None:
@@ -142,7 +145,7 @@ def guard_disruption(scene: Scene) -> Iterator[Action]:
 
 def prune(scene: Scene) -> Iterator[Action]:
     """Delete what belonged to earlier revisions once their last pod is gone."""
-    busy = {scene.revision} | {pod.revision for pod in scene.observed.pods}
+    busy = {scene.revision} | {pod.revision for pod in scene.observed.pods if not pod.has_ended}
     busy |= {revision for revision, size in scene.observed.fleets().items() if size}
     for kind in ("Deployment", "ConfigMap"):
         for raw in scene.observed.of_kind(kind):

@@ -34,6 +34,10 @@ class PodView:
     health: Health
     has_served: bool
     """Its start-up probe has passed since the container last started."""
+    has_ended: bool = False
+    """Its container will not run again; the object is all that is left."""
+    node: str = ""
+    """Name of its node; empty before it is placed."""
     address: str = ""
     image_id: str = ""
     annotations: Mapping[str, str] | None = None
@@ -60,6 +64,8 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         revision=metadata.get("labels", {}).get(names.REVISION_LABEL, ""),
         health=_health(metadata, status, container),
         has_served=bool(container.get("started") or container.get("ready")),
+        has_ended=_has_ended(status),
+        node=raw.get("spec", {}).get("nodeName", ""),
         address=status.get("podIP", ""),
         image_id=container.get("imageID", ""),
         annotations=metadata.get("annotations"),
@@ -73,7 +79,11 @@ def _engine_container(status: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_leaving(metadata: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
-    return "deletionTimestamp" in metadata or status.get("phase") in ("Failed", "Succeeded")
+    return "deletionTimestamp" in metadata or _has_ended(status)
+
+
+def _has_ended(status: Mapping[str, Any]) -> bool:
+    return status.get("phase") in ("Failed", "Succeeded")
 
 
 def _health(metadata: Mapping[str, Any], status: Mapping[str, Any], container: Mapping[str, Any]) -> Health:

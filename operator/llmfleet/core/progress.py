@@ -5,26 +5,49 @@ from llmfleet.api.rollout import Rollback
 from llmfleet.api.status import RevisionRole, RolloutStatus
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.instant import elapsed
-from llmfleet.core.path import NO_ROOM
 from llmfleet.core.plan import Plan, Ref
+from llmfleet.core.room import only_waits_for_room
 from llmfleet.core.world import Observed
+
+STARTUP_MARGIN_SECONDS = 600
 
 
 def is_rolling(observed: Observed, revision: str, desired: int) -> bool:
     """Whether another revision still has pods to give up, or this one has never served in full."""
-    others = any(size for name, size in observed.fleets().items() if name != revision)
-    return others or (desired > 0 and observed.status.served_revision != revision)
+    return observed.has_others(revision) or (desired > 0 and observed.status.served_revision != revision)
+
+
+def is_complete(observed: Observed, revision: str, desired: int) -> bool:
+    """Whether the wanted replicas, and no others, run this revision and answer."""
+    pods_match = len(observed.staying()) == observed.ready(revision) == desired
+    return pods_match and observed.fleets().get(revision) == desired and not observed.has_others(revision)
+
+
+def deadline_seconds(deployment: LLMDeployment) -> int:
+    """How long a revision may go without progress; unless it is set, long enough for the longest start."""
+    rollout, startup = deployment.spec.rollout, deployment.spec.lifecycle.startup_timeout_seconds
+    if "progress_deadline_seconds" in rollout.model_fields_set:
+        return rollout.progress_deadline_seconds
+    return max(rollout.progress_deadline_seconds, startup + STARTUP_MARGIN_SECONDS)
 
 
 def overdue_in(observed: Observed, deployment: LLMDeployment, revision: str, now: str) -> float | None:
-    """Seconds until a revision without progress is overdue, negative when it is; None while the time does not run."""
-    rollout = observed.status.rollout
-    if rollout is None or rollout.revision != revision or rollout.progress_time is None:
+    """Seconds until a revision without progress is overdue, negative when it is; None while the time does not run.
+
+    What is seen now counts before what was recorded: progress may have come while nobody looked.
+    """
+    past = observed.status.rollout
+    past = past if past and past.revision == revision else None
+    if past is None or past.progress_time is None or _has_new_time(observed, revision, past):
         return None
-    return deployment.spec.rollout.progress_deadline_seconds - elapsed(rollout.progress_time, now)
+    return deadline_seconds(deployment) - elapsed(past.progress_time, now)
 
 
-def fallback(observed: Observed, deployment: LLMDeployment, revision: str, now: str) -> str:
+def _has_new_time(observed: Observed, revision: str, past: RolloutStatus) -> bool:
+    return observed.ready(revision) > past.done or only_waits_for_room(observed, revision)
+
+
+def fallback(observed: Observed, deployment: LLMDeployment, revision: str, desired: int, now: str) -> str:
     """The revision to go back to because this one, of the current spec, is given up; empty while it is not.
 
     One that was given up stays so until the spec makes another revision.
@@ -34,6 +57,8 @@ def fallback(observed: Observed, deployment: LLMDeployment, revision: str, now: 
         return ""
     if Ref("ControllerRevision", names.revision_name(deployment.name, served)) not in observed.children:
         return ""
+    if desired and observed.ready(revision) >= desired:
+        return ""  # whatever else is in its way, it serves
     told = any(each.name == revision and each.role is RevisionRole.GIVEN_UP for each in observed.status.revisions)
     left = overdue_in(observed, deployment, revision, now)
     return served if told or (left is not None and left <= 0) else ""
@@ -45,23 +70,21 @@ def rollout_status(observed: Observed, plan: Plan, now: str) -> RolloutStatus | 
     if path is None:
         return past.model_copy(update={"progress_time": None}) if past and plan.blocked else None
     past = past if past and past.revision == plan.revision else None
-    done = observed.ready(plan.revision)
     return RolloutStatus(
         revision=plan.revision,
         path=path.path,
         reason=path.reason,
         message=path.message,
-        done=done,
+        done=max(observed.ready(plan.revision), past.done if past else 0),
         of=plan.desired,
         since=past.since if past else now,
-        progress_time=_progress_time(observed, plan, past, done, now),
+        progress_time=_progress_time(observed, plan, past, now),
     )
 
 
-def _progress_time(observed: Observed, plan: Plan, past: RolloutStatus | None, done: int, now: str) -> str | None:
-    troubles = [pod.trouble.reason for pod in observed.staying(plan.revision) if pod.trouble]
-    if plan.rollout is None or plan.rollout.is_waiting or any(reason in NO_ROOM for reason in troubles):
+def _progress_time(observed: Observed, plan: Plan, past: RolloutStatus | None, now: str) -> str | None:
+    if plan.rollout is None or plan.rollout.is_waiting or only_waits_for_room(observed, plan.revision):
         return None
-    if past is None or past.progress_time is None or done > past.done:
+    if past is None or past.progress_time is None or _has_new_time(observed, plan.revision, past):
         return now
     return past.progress_time

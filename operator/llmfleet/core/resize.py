@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from llmfleet import names
-from llmfleet.api.status import RolloutPath
 from llmfleet.core import manifests
 from llmfleet.core.plan import Action, Annotate, Ref
-from llmfleet.core.rollout import Bounds, Side, Sizes, next_sizes
-from llmfleet.core.scene import Scene, recorded
+from llmfleet.core.rollout import Bounds, Side, next_sizes
+from llmfleet.core.scene import Scene, as_it_stands, recorded
+from llmfleet.core.template import Frozen
 from llmfleet.core.world import Observed, labels
 
 
@@ -18,39 +18,53 @@ def resize(scene: Scene) -> Iterator[Action]:
     """
     if _is_unannounced(scene):
         return
-    sizes, fleets = _sizes(scene), scene.observed.fleets()
-    steps = [(scene.revision, sizes.current), *sizes.previous.items()]
-    for revision, size in sorted(steps, key=lambda step: step[1] >= fleets.get(step[0], 0)):
-        frozen = scene.frozen if revision == scene.revision else recorded(scene.observed, scene.deployment, revision)
-        if frozen is None:
-            continue  # its template is gone: left untouched
+    fleets = scene.observed.fleets()
+    for revision, size in sorted(_sizes(scene).items(), key=lambda step: step[1] >= fleets.get(step[0], 0)):
         if revision not in fleets and not size and scene.desired:
             continue  # it waits: nothing of it is there yet
         if size < fleets.get(revision, 0):
             yield from _mark_victims(scene, revision)
-        manifest = manifests.fleet(scene.deployment, revision, frozen, size)
+        manifest = manifests.fleet(scene.deployment, revision, _frozen(scene, revision), size)
         yield from scene.kept(manifest, f"revision {revision}: {fleets.get(revision, 0)} -> {size} replicas")
+
+
+def _frozen(scene: Scene, revision: str) -> Frozen:
+    if revision == scene.revision:
+        return scene.frozen
+    live = scene.observed.children[Ref("Deployment", names.revision_name(scene.deployment.name, revision))]
+    return recorded(scene.observed, scene.deployment, revision) or as_it_stands(live)
 
 
 def _is_unannounced(scene: Scene) -> bool:
     """Whether capacity is about to dip and the status does not say so yet: it is said before it is done."""
-    if scene.rollout is None or scene.rollout.path is not RolloutPath.IN_PLACE:
+    path, told = scene.rollout, scene.observed.status.rollout
+    if path is None or not path.bounds.unavailable or not any(scene.observed.ready(each) for each in _previous(scene)):
         return False
-    told = scene.observed.status.rollout
-    is_told = told is not None and (told.revision, told.path) == (scene.revision, RolloutPath.IN_PLACE)
-    return not is_told and any(scene.observed.ready(each) for each in _previous(scene))
+    return told is None or (told.revision, told.path, told.message) != (scene.revision, path.path, path.message)
 
 
-def _sizes(scene: Scene) -> Sizes:
-    observed, fleets = scene.observed, scene.observed.fleets()
+def _sizes(scene: Scene) -> dict[str, int]:
+    """The next size of each revision. While the rollout waits, the one that serves is kept at the wanted size."""
+    current, bounds = scene.revision, scene.rollout.bounds if scene.rollout else Bounds()
+    previous = _previous(scene)
+    if scene.rollout and scene.rollout.is_waiting and previous:
+        served = scene.observed.status.served_revision
+        current = served if served in previous else previous[-1]
+        previous = [each for each in (*previous, scene.revision) if each != current]
+    sizes = next_sizes(scene.desired, _side(scene, current), {each: _side(scene, each) for each in previous}, bounds)
+    return {current: sizes.current, **sizes.previous}
 
-    def side(revision: str) -> Side:
-        staying = observed.staying(revision)
-        return Side(fleets.get(revision, 0), observed.ready(revision), sum(pod.has_served for pod in staying))
 
-    bounds = scene.rollout.bounds if scene.rollout else Bounds()
-    previous = {each: side(each) for each in _previous(scene)}
-    return next_sizes(scene.desired, side(scene.revision), previous, bounds)
+def _side(scene: Scene, revision: str) -> Side:
+    """One revision's pods. The last good one is never taken for one that has not served, a given up one soon is."""
+    observed = scene.observed
+    size, ready = observed.fleets().get(revision, 0), observed.ready(revision)
+    served = sum(pod.has_served for pod in observed.staying(revision))
+    if revision == observed.status.served_revision:
+        served = size
+    elif revision == scene.wanted != scene.revision:
+        served = ready
+    return Side(size, ready, served)
 
 
 def _previous(scene: Scene) -> list[str]:

@@ -1,5 +1,6 @@
 """One look at one readable, living deployment: what every rule of the plan is given."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -43,6 +44,12 @@ def recorded(observed: Observed, deployment: LLMDeployment, revision: str) -> Fr
     """A revision as it was frozen; None when there is no record of it."""
     raw = observed.children.get(Ref("ControllerRevision", names.revision_name(deployment.name, revision)))
     return manifests.frozen_of(raw) if raw else None
+
+
+def as_it_stands(live: Raw) -> Frozen:
+    """A revision without a record, read out of its Deployment: enough to change its size and nothing else."""
+    seconds = int(live["spec"].get("progressDeadlineSeconds", 0)) - manifests.PROGRESS_MARGIN_SECONDS
+    return Frozen(live["spec"]["template"], json.dumps({"startupTimeoutSeconds": seconds}), image="", generation=0)
 
 
 def deletion(raw: Raw, why: str) -> Delete:

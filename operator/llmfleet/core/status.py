@@ -24,10 +24,10 @@ from llmfleet.api.status import (
 )
 from llmfleet.core import drains
 from llmfleet.core.failure import last_failure
-from llmfleet.core.path import NO_ROOM
 from llmfleet.core.plan import Outcomes, Plan, Ref
 from llmfleet.core.pods import Health
-from llmfleet.core.progress import rollout_status
+from llmfleet.core.progress import is_complete, rollout_status
+from llmfleet.core.room import UNPLACED
 from llmfleet.core.trouble import Trouble
 from llmfleet.core.verdict import Verdict, verdict
 from llmfleet.core.world import Observed
@@ -57,8 +57,8 @@ def derive(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Stat
         desired_replicas=plan.desired,
         ready_summary=f"{ready}/{plan.desired}",
         revision=plan.given_up or plan.revision or observed.status.revision,
-        served_revision=_served_revision(observed, plan, found),
-        rollout=None if found.ready else rollout_status(observed, plan, now),
+        served_revision=_served_revision(observed, plan),
+        rollout=None if is_complete(observed, plan.revision, plan.desired) else rollout_status(observed, plan, now),
         resolved=_resolved(observed, plan),
         revisions=_revisions(observed, plan),
         problems=_problems(observed, now),
@@ -67,9 +67,10 @@ def derive(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Stat
     )
 
 
-def _served_revision(observed: Observed, plan: Plan, found: Verdict) -> str | None:
+def _served_revision(observed: Observed, plan: Plan) -> str | None:
     """The revision last served in full; an intended zero proves nothing of it."""
-    return plan.revision if found.ready and plan.desired and not plan.blocked else observed.status.served_revision
+    serves = bool(plan.desired) and not plan.blocked and is_complete(observed, plan.revision, plan.desired)
+    return plan.revision if serves else observed.status.served_revision
 
 
 def _conditions(observed: Observed, plan: Plan, found: Verdict) -> tuple[Condition, ...]:
@@ -99,7 +100,7 @@ def _conditions(observed: Observed, plan: Plan, found: Verdict) -> tuple[Conditi
 
 
 def _capacity(observed: Observed, plan: Plan) -> Condition:
-    waiting = [pod.trouble for pod in observed.staying() if pod.trouble and pod.trouble.reason in NO_ROOM]
+    waiting = [pod.trouble for pod in observed.staying() if pod.trouble and pod.trouble.reason in UNPLACED]
     status = ConditionStatus.FALSE if waiting else ConditionStatus.TRUE
     reason = waiting[0].reason if waiting else Reason.ALL_PLACED
     message = f"{len(waiting)} of {plan.desired} wait: {waiting[0].message}" if waiting else ""
@@ -147,12 +148,13 @@ def _resolved(observed: Observed, plan: Plan) -> Resolved | None:
 
 def _revisions(observed: Observed, plan: Plan) -> tuple[RevisionStatus, ...]:
     fleets = {name: size for name, size in observed.fleets().items() if size or observed.staying(name)}
-    if plan.given_up:
-        fleets.setdefault(plan.given_up, 0)
-    others = [name for name in fleets if name not in (plan.revision, plan.given_up)]
+    given_up = plan.given_up or _given_up_before(observed, plan)
+    if given_up:
+        fleets.setdefault(given_up, 0)
+    others = [name for name in fleets if name not in (plan.revision, given_up)]
 
     def role(name: str) -> RevisionRole:
-        if name == plan.given_up:
+        if name == given_up:
             return RevisionRole.GIVEN_UP
         if name != plan.revision:
             return RevisionRole.PREVIOUS
@@ -160,6 +162,12 @@ def _revisions(observed: Observed, plan: Plan) -> tuple[RevisionStatus, ...]:
 
     each = (RevisionStatus(name=n, role=role(n), replicas=s, ready=observed.ready(n)) for n, s in fleets.items())
     return tuple(sorted(each, key=lambda r: (r.role is RevisionRole.PREVIOUS, r.name)))[:MAX_REVISIONS]
+
+
+def _given_up_before(observed: Observed, plan: Plan) -> str:
+    """What was given up stays so while nothing can be decided."""
+    told = (each.name for each in observed.status.revisions if each.role is RevisionRole.GIVEN_UP)
+    return next(told, "") if plan.blocked else ""
 
 
 def _problems(observed: Observed, now: str) -> tuple[Problem, ...]:

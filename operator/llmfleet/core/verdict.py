@@ -7,7 +7,7 @@ from enum import StrEnum
 from llmfleet.api.conditions import MEANINGS, Reason
 from llmfleet.core.plan import Outcomes, Plan
 from llmfleet.core.pods import worst
-from llmfleet.core.progress import overdue_in
+from llmfleet.core.progress import is_complete, overdue_in
 from llmfleet.core.remedy import remedy
 from llmfleet.core.trouble import Trouble, creations
 from llmfleet.core.world import Observed
@@ -78,7 +78,7 @@ def _blocked(case: _Case) -> Verdict | None:
 
 def _paused(case: _Case) -> Verdict:
     """Paused and complete is Ready; paused short of the spec is stuck until somebody resumes."""
-    state = State.READY if _is_complete(case) else State.STALLED
+    state = State.READY if _is_complete(case) and not case.plan.given_up else State.STALLED
     return Verdict(state, Reason.PAUSED, MEANINGS[Reason.PAUSED])
 
 
@@ -139,11 +139,7 @@ def _given_up(case: _Case) -> Verdict | None:
 
 
 def _is_complete(case: _Case) -> bool:
-    observed, plan = case.observed, case.plan
-    sizes = observed.fleets()
-    only_current = not any(size for revision, size in sizes.items() if revision != plan.revision)
-    pods_match = len(observed.staying()) == observed.ready(plan.revision) == plan.desired
-    return only_current and pods_match and sizes.get(plan.revision) == plan.desired
+    return is_complete(case.observed, case.plan.revision, case.plan.desired)
 
 
 def _complete(case: _Case) -> Verdict | None:
@@ -160,7 +156,7 @@ def _under_way(case: _Case) -> Verdict:
     ready = f"{observed.ready(plan.revision)} ready of {plan.desired} wanted in revision {plan.revision}"
     if plan.rollout and plan.rollout.is_waiting:
         return Verdict(State.RECONCILING, plan.rollout.reason, _with_meaning(plan.rollout.reason, plan.rollout.message))
-    if any(size for revision, size in observed.fleets().items() if revision != plan.revision):
+    if observed.has_others(plan.revision):
         return Verdict(State.RECONCILING, Reason.ROLLING_OUT, f"{ready}; {_with_previous(case)}")
     if observed.ready() == 0:
         return Verdict(State.RECONCILING, Reason.STARTING, ready)

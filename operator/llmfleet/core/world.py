@@ -61,6 +61,10 @@ class Observed:
             for raw in self.of_kind("Deployment")
         }
 
+    def has_others(self, revision: str) -> bool:
+        """Whether pods of another revision are wanted."""
+        return any(size for name, size in self.fleets().items() if name != revision)
+
     def staying(self, revision: str | None = None) -> tuple[PodView, ...]:
         """Pods that are not leaving, of one revision or all."""
         return tuple(pod for pod in self.pods if not pod.is_leaving and (revision is None or pod.revision == revision))

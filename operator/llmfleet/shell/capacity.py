@@ -2,11 +2,10 @@
 
 import logging
 from dataclasses import dataclass, field
-from http import HTTPStatus
 
 from llmfleet.core.capacity import Capacity, capacity
 from llmfleet.shell.cluster import ApiServer
-from llmfleet.shell.errors import Refused
+from llmfleet.shell.errors import FleetError
 from llmfleet.shell.kinds import NODE, POD
 from llmfleet.shell.ports import Clock
 
@@ -25,16 +24,14 @@ class NodeCapacity:
     _seen_at: float = field(default=-FRESH_SECONDS)
 
     async def read(self) -> Capacity | None:
-        """Room at most some seconds old; None where nodes may not be read. Raises FleetError."""
+        """Room at most some seconds old; None where nodes may not be read, or cannot be now."""
         if not self.is_cluster_wide:
             return None
         now = self.clock.monotonic()
         if now - self._seen_at >= FRESH_SECONDS:
             try:
                 self._seen = await self._read()
-            except Refused as error:
-                if error.status != HTTPStatus.FORBIDDEN:
-                    raise
+            except FleetError as error:
                 log.warning("free capacity stays unknown: %s", error)
                 self._seen = None
             self._seen_at = now

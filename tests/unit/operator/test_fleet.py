@@ -146,10 +146,15 @@ def test_a_fleet_whose_record_is_gone_is_left_alone() -> None:
     assert (found.actions, found.blocked[0].reason) == ((), Reason.REVISION_MISSING)
 
 
-def test_a_previous_revision_whose_record_is_gone_keeps_its_pods() -> None:
+def test_a_previous_revision_whose_record_is_gone_leaves_with_the_template_it_has() -> None:
+    """Else it would stay for ever beside its successor."""
     kept = [each for each in rolling(ready()).children.values() if revision(OLD) not in each["metadata"]["name"]]
-    found = made(look(ONE, [*kept, builders.fleet(OLD, 1)], [pod(revision(OLD), ready()), pod(revision(ONE), ready())]))
-    assert not [each for each in said(found) if "Deployment/qwen-OLD" in each]
+    live = builders.fleet(OLD, 1)
+    live["spec"]["template"]["spec"]["added"] = "by the server"
+    found = made(look(ONE, [*kept, live], [pod(revision(OLD), ready()), pod(revision(ONE), ready())]))
+    shrunk = next(each for each in found.actions if revision(OLD) in each.ref.name and each.ref.kind == "Deployment")
+    assert isinstance(shrunk, Apply)
+    assert (shrunk.manifest["spec"]["replicas"], shrunk.manifest["spec"]["template"]) == (0, live["spec"]["template"])
 
 
 def test_a_record_that_is_gone_is_made_again_where_no_fleet_stands_on_it() -> None:
