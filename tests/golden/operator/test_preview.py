@@ -1,11 +1,12 @@
 """What ``llmfleet plan`` prints, byte for byte."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from llmfleet.core.capacity import Capacity
+from llmfleet.core.capacity import Capacity, Node
 from llmfleet.core.preview import NEW_UID, Preview, document, preview, text
 from llmfleet.core.world import Observed
 from tests import builders
@@ -25,15 +26,16 @@ from tests.builders import (
     with_spec,
 )
 
-FULL = Capacity(())
-"""A cluster without room."""
+NODE = "gpu-1"
+FULL = Capacity((Node(NODE, {}, (), {"nvidia.com/gpu": Decimal(0), "pods": Decimal(9)}),))
+"""A cluster whose one node has given all its GPUs to us."""
 TWO, ONE = deployment(with_spec(replicas=2)), deployment(with_spec(replicas=1))
 
 
 def edited(old: Raw, *modifiers: Any, capacity: Capacity | None = None) -> Preview:
     """The preview of an edit of a settled fleet."""
     size = old["spec"]["replicas"]
-    pods = [pod(revision(old), ready(), name=f"qwen-{index}") for index in range(size)]
+    pods = [pod(revision(old), ready(), with_spec(nodeName=NODE), name=f"qwen-{index}") for index in range(size)]
     new = deployment(with_spec(**old["spec"]), with_metadata(generation=2), *modifiers)
     seen = look(new, children(old, size), pods)
     return preview(Observed(**{**vars(seen), "capacity": capacity}), old, DEFAULTS, NOW)
