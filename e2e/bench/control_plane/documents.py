@@ -21,7 +21,7 @@ DEFAULTS = defaults_of(Settings())
 
 
 def object_name(number: int) -> str:
-    """Of one width, so that none is the beginning of another's."""
+    """Two words: the names of its children begin with them."""
     return f"fleet-{number:05d}"
 
 

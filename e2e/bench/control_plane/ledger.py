@@ -32,9 +32,10 @@ class Entry:
         """Whether it changes something, or tries to; the Lease aside, which is renewed at rest too."""
         return self.verb in WRITES and self.resource != "leases"
 
-    def is_about(self, name: str) -> bool:
-        """Whether it concerns the object of this name or a child of it. Names of the bench are of one width."""
-        return self.name == name or self.name.startswith(f"{name}-")
+
+def owner_of(name: str) -> str:
+    """The object that an object or one of its children is named after: ``fleet-00001`` of ``fleet-00001-live``."""
+    return "-".join(name.split("-")[:2])
 
 
 def parse(event: dict[str, Any]) -> Entry | None:
@@ -107,24 +108,22 @@ def last_answer(entries: Iterable[Entry], resource: str) -> float | None:
     return max((each.answered for each in entries if each.is_write and each.resource == resource), default=None)
 
 
-def reactions(edits: Sequence[Entry], writes: Sequence[Entry]) -> tuple[list[float], int]:
+def reactions(edits: Iterable[Entry], writes: Iterable[Entry]) -> tuple[list[float], int]:
     """Seconds from the answer to each edit until the answer to the first write to the edited object's children.
 
-    A write counts for the last edit before it. Returned with the number of edits that no write followed.
+    A write may follow several edits: then it is the answer to each. With the number of edits that none followed.
     """
+    children: dict[str, list[Entry]] = {}
+    for each in writes:
+        if not each.resource.startswith("llmdeployments"):
+            children.setdefault(owner_of(each.name), []).append(each)
     found, missed = [], 0
-    by_name: dict[str, list[Entry]] = {}
-    for edit in sorted(edits, key=lambda each: each.received):
-        by_name.setdefault(edit.name, []).append(edit)
-    for name, own in by_name.items():
-        mine = [each for each in writes if each.is_about(name) and not each.resource.startswith("llmdeployments")]
-        ends = [edit.received for edit in own[1:]] + [math.inf]
-        for edit, end in zip(own, ends, strict=True):
-            first = min((each.answered for each in during(mine, edit.received, end)), default=None)
-            if first is None:
-                missed += 1
-            else:
-                found.append(max(0.0, first - edit.answered))
+    for edit in edits:
+        after = [each.answered for each in during(children.get(edit.name, ()), edit.received)]
+        if after:
+            found.append(max(0.0, min(after) - edit.answered))
+        else:
+            missed += 1
     return found, missed
 
 
@@ -132,7 +131,7 @@ def adopted_at(writes: Iterable[Entry], names: Sequence[str]) -> float | None:
     """When each object's Deployment had been written; None while one lacks."""
     waiting, last = set(names), 0.0
     for each in sorted(writes, key=lambda each: each.answered):
-        owner = each.name.rpartition("-")[0]
+        owner = owner_of(each.name)
         if each.resource == "deployments" and owner in waiting:
             waiting.discard(owner)
             last = each.answered

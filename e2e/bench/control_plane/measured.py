@@ -186,7 +186,7 @@ def _alone(ours: Measured) -> tuple[Row, ...]:
         Row.at_most("restart: all adopted", _known(ours.restart_seconds), "s", 6),
         Row.at_most("restart with twice as many over that", doubled, "", 2.5),
         Row.at_most("writes to children at the restart", ours.restart_child_writes, "", 0),
-        Row.at_most("memory per object over base, at most", _known(ours.kilobytes_per_object), "kB", 110),
+        Row.at_most("memory per object over base", _known(ours.kilobytes_per_object), "kB", 110),
         Row.at_most("writes for 200 edits of one object", _known(ours.burst_writes), "", 10),
         Row.at_least("the last of them won", _known(ours.last_edit_won), "", 1),
     )

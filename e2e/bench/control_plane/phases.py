@@ -149,7 +149,7 @@ class Part:
             self.measured.burst_seconds = time.time() - begin
             await quiet(self.ledger, self.user)
         writes, _ = self._since(begin, time.time())
-        about = [each for each in writes if each.is_about(name) or each.resource == "events"]
+        about = [each for each in writes if ledger.owner_of(each.name) == name or each.resource == "events"]
         self.measured.burst_writes = ledger.counted(about)
         raw = await self.api.request("GET", OWN.path(self.namespace, name))
         live = await self.api.request("GET", BY_KIND["ConfigMap"].path(self.namespace, f"{name}-live"))
@@ -173,10 +173,10 @@ class Part:
     async def _adopted(self, process: Running, count: int) -> float:
         """Seconds from the start of a process until it had looked at so many objects."""
         owners, busy = [object_name(number) for number in range(count)], Busy(process)
-        deadline = time.monotonic() + 120 + count
+        deadline, before = time.monotonic() + 120 + count, len(self.ledger.entries)
         with self._step(f"restarts over {count} objects"):
             while time.monotonic() < deadline and process.is_alive:
-                writes, _ = self._since(process.started, time.time())
+                writes = ledger.writes_of(self.ledger.read()[before:], self.user)
                 seconds = self.contestant.adopted_after(process, busy, writes, owners)
                 if seconds is not None:
                     return seconds

@@ -68,9 +68,9 @@ async def idle(process: Running, at_most: float = 30.0) -> None:
 
 async def quiet(book: Ledger, user: str, at_most: float = 20.0) -> None:
     """Wait until a user has written nothing for a while; an operator with timers may never let it."""
-    deadline, written, since = time.monotonic() + at_most, -1, time.monotonic()
+    deadline, since = time.monotonic() + at_most, time.monotonic()
+    known = len(book.read())
     while time.monotonic() - since < QUIET_SECONDS and time.monotonic() < deadline:
-        now = len(writes_of(book.read(), user))
-        if now != written:
-            written, since = now, time.monotonic()
         await asyncio.sleep(0.2)
+        if writes_of(book.read()[known:], user):
+            known, since = len(book.entries), time.monotonic()

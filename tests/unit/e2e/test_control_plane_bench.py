@@ -61,7 +61,7 @@ def test_every_limit_itself_is_within_reach() -> None:
         ({"restart_seconds": 6.1, "doubled_restart_seconds": 9}, "restart: all adopted"),
         ({"doubled_restart_seconds": 5.1}, "restart with twice as many over that"),
         ({"restart_writes": {"patch configmaps": 1}}, "writes to children at the restart"),
-        ({"restart_bytes": 81_200_000}, "memory per object over base, at most"),
+        ({"restart_bytes": 81_200_000}, "memory per object over base"),
         ({"burst_writes": {"patch configmaps": 11}}, "writes for 200 edits of one object"),
         ({"last_edit_won": False}, "the last of them won"),
         ({"reaction_p99": None}, "edit → write p99"),

@@ -3,6 +3,7 @@
 import json
 
 from e2e.bench.control_plane import documents
+from e2e.bench.control_plane.ledger import owner_of
 from llmfleet.core import fleet
 from llmfleet.core.plan import Apply
 from llmfleet.core.world import observe
@@ -38,8 +39,8 @@ def test_an_edit_changes_the_children_that_it_concerns() -> None:
     assert json.loads(drained[0]["data"]["live.json"])["drainTimeoutSeconds"] == 7
 
 
-def test_names_are_of_one_width() -> None:
-    assert {len(documents.object_name(number)) for number in (0, 7, 1999)} == {len("fleet-00000")}
+def test_children_are_named_after_their_object() -> None:
+    assert {owner_of(each["metadata"]["name"]) for each in documents.children(accepted())} == {documents.object_name(7)}
 
 
 def test_a_status_is_ready_when_all_replicas_answer() -> None:
