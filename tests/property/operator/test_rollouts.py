@@ -4,45 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmfleet.api.status import RevisionRole, Status
+from llmfleet.api.status import RevisionRole
 from tests.builders import deployment, revision, with_spec
+from tests.property.operator.worlds import BAD, go, said, serves, settled, status
 from tests.simulator import Simulator
 
 FEW = settings(max_examples=12)
 SIZES = st.integers(1, 4)
-BAD = {"maxModelLen": 666}
-
-
-def settled(size: int, spare: int = 4, **rollout: object) -> Simulator:
-    world = Simulator(deployment(with_spec(replicas=size, rollout=rollout)), gpus=size + spare)
-    world.run()
-    return world
-
-
-def status(world: Simulator) -> Status:
-    return Status.model_validate(world.raw["status"])
-
-
-def said(world: Simulator, kind: str) -> tuple[str, str]:
-    found = next(each for each in status(world).conditions if each.type == kind)
-    return found.status.value, found.reason
-
-
-def serves(world: Simulator, of: str, size: int) -> bool:
-    return world.sizes().get(of) == world.ready(of) == len(world.pods) == size
-
-
-def go(world: Simulator, steps: int, floor: int) -> list[str]:
-    """Run; the paths told on the way. The ready floor holds at every step."""
-    paths: list[str] = []
-    for _ in range(steps):
-        world.operate()
-        rollout = status(world).rollout
-        if rollout and (not paths or paths[-1] != rollout.path):
-            paths.append(rollout.path)
-        world.step()
-        assert world.ready() >= floor, paths
-    return paths
 
 
 @pytest.mark.proves("R58", "F28")
