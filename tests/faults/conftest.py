@@ -1,13 +1,14 @@
 """One authority for every proxy of the session, one cluster, and a stage for each test."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from e2e.cluster import Cluster, Profile, certificates
 from tests.clusters import with_crd
-from tests.faults.flows import Flow, Run, run
+from tests.faults.flows import SIDE_BY_SIDE, Flow, Run, run
 from tests.faults.prepared import Prepared
 from tests.faults.stage import Stage, stage
 
@@ -64,15 +65,18 @@ def tell(made: Stage) -> None:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(cluster: Cluster, pki: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Flow], Run]:
-    """What a flow comes to when nothing goes wrong; run once a session."""
-    known: dict[str, Run] = {}
+def undisturbed(
+    cluster: Cluster, pki: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Callable[[Flow], Run]]:
+    """What a flow comes to when nothing goes wrong. Those that are asked for are run once a session, side by side."""
     folder = tmp_path_factory.mktemp("undisturbed")
 
-    def of(flow: Flow) -> Run:
-        if flow.name not in known:
-            with stage(cluster, pki, folder) as made:
-                known[flow.name] = run(made, flow)
-        return known[flow.name]
+    def once(flow: Flow) -> Run:
+        with stage(cluster, pki, folder) as made:
+            return run(made, flow)
 
-    return of
+    asked = (getattr(item, "callspec", None) for item in request.session.items if "undisturbed" in item.fixturenames)
+    flows = {spec.params["flow"] for spec in asked if spec}
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        runs = {flow.name: pool.submit(once, flow) for flow in flows}
+        yield lambda flow: runs[flow.name].result()

@@ -25,6 +25,8 @@ from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.cluster
 LOST_THE_LEASE = 1
+SOAK = pytest.mark.soak
+"""For variants whose siblings are fast enough for every run."""
 BUT_THE_LEASE = on(besides=["leases"])
 
 
@@ -42,7 +44,7 @@ def shrink(stage: Stage, seconds: float = 60) -> None:
 
 
 @pytest.mark.proves("R20", "F10")
-@pytest.mark.parametrize("effect", [Refuse(503), Drop(forwarded=False)], ids=str)
+@pytest.mark.parametrize("effect", [Refuse(503), pytest.param(Drop(forwarded=False), marks=SOAK)], ids=["503", "cut"])
 def test_an_outage_of_the_server_ends_nothing_but_the_lease(serving: Stage, effect: Effect) -> None:
     pods = serving.pods()
     here = serving.arm(Fault(EVERYTHING, effect))
@@ -61,7 +63,7 @@ def test_an_outage_of_the_server_ends_nothing_but_the_lease(serving: Stage, effe
 def test_a_leader_that_keeps_its_lease_outlives_an_outage(serving: Stage) -> None:
     here = serving.arm(Fault(BUT_THE_LEASE, Refuse(503)))
     serving.fleet.edit(lifecycle={"drainTimeoutSeconds": 5})
-    time.sleep(8)
+    time.sleep(5)
     asked = len([each for each in serving.since(here) if each.request.resource != "leases"])
     assert asked < 60
     serving.arm()
@@ -87,17 +89,17 @@ def test_a_watch_refused_for_now_is_asked_for_no_oftener_than_told(serving: Stag
         Fault(on("watch"), Error(410), times=6),
         Fault(on(["list", "watch"]), Refuse(429, retry_after=3)),
     )
-    time.sleep(7)
+    time.sleep(5)
     asked = often(serving.since(here), "list") + often(serving.since(here), "watch")
     assert asked
-    assert max(asked.values()) <= 4
+    assert max(asked.values()) <= 3
     serving.arm()
     shrink(serving)
     assert serving.exits == []
 
 
 @pytest.mark.proves("R22", "F16")
-@pytest.mark.parametrize("code", [500, 429])
+@pytest.mark.parametrize("code", [500, pytest.param(429, marks=SOAK)])
 def test_an_error_in_every_watch_ends_nothing(serving: Stage, code: int) -> None:
     fault = Fault(on("watch"), Error(code), times=8)
     serving.arm(fault)
@@ -134,7 +136,7 @@ def test_what_is_forbidden_is_said_and_all_else_goes_on(serving: Stage) -> None:
 
 
 @pytest.mark.proves("F12")
-@pytest.mark.parametrize("verbs", [["watch"], ["list", "watch"]])
+@pytest.mark.parametrize("verbs", [["list", "watch"], pytest.param(["watch"], marks=SOAK)])
 def test_a_watch_that_is_forbidden_leaves_the_others(serving: Stage, verbs: list[str]) -> None:
     serving.arm(
         Fault(on("watch", "poddisruptionbudgets"), Error(410), times=1),
@@ -146,7 +148,7 @@ def test_a_watch_that_is_forbidden_leaves_the_others(serving: Stage, verbs: list
 
 @pytest.mark.proves("F14")
 def test_a_slow_server_is_waited_for(behind: Stage) -> None:
-    behind.arm(Fault(BUT_THE_LEASE, Delay(0.6)))
+    behind.arm(Fault(BUT_THE_LEASE, Delay(0.4)))
     behind.start()
     behind.fleet.create()
     behind.settle(seconds=60)
@@ -154,6 +156,7 @@ def test_a_slow_server_is_waited_for(behind: Stage) -> None:
     assert len([each for each in behind.since(0) if each.request.resource != "leases"]) < 60
 
 
+@SOAK
 @pytest.mark.proves("F14")
 def test_a_leader_whose_renewals_come_too_late_yields_cleanly(serving: Stage) -> None:
     here = serving.arm(Fault(EVERYTHING, Delay(5.0)))
