@@ -87,9 +87,7 @@ class Guard:
             await self.app(scope, receive, send)
 
     def state(self) -> dict[str, object]:
-        """What the launcher reads: requests, counts since the drain began, seconds until it may stop the engine,
-        and how long no request has been in flight.
-        """
+        """What the launcher reads: requests, counts since the drain began, when the engine may stop, idle seconds."""
         quiet = 0.0 if self.in_flight else max(0.0, self.quiet_at - self.clock())
         return {
             "mode": self.mode,
