@@ -48,6 +48,8 @@ def nothing(folder: Path) -> None:
     """The model is fine."""
 
 
+pytestmark = pytest.mark.soak
+
 CASES = [
     pytest.param(nothing, {"model": "/models/nowhere"}, Reason.MODEL_NOT_FOUND, "model.uri", id="no folder"),
     pytest.param(without("model.safetensors"), {}, Reason.MODEL_NOT_FOUND, "model.uri", id="no weights"),
@@ -60,13 +62,6 @@ CASES = [
         Reason.QUANTIZATION_UNSUPPORTED,
         "quantized otherwise",
         id="unknown method",
-    ),
-    pytest.param(
-        configured(max_position_embeddings=10**9),
-        {"maxModelLen": 10**9},
-        Reason.OUT_OF_HOST_MEMORY,
-        "resources.limits.memory",
-        id="out of memory",
     ),
     pytest.param(
         nothing,

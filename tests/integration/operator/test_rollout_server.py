@@ -89,7 +89,8 @@ def test_a_revision_that_never_starts_is_given_up_and_the_good_one_serves_alone_
     fleet.edit(pod={"nodeSelector": {"kubernetes.io/hostname": dead}}, accelerator={"resourceName": RARE})
     stalled = fleet.await_condition("Stalled", seconds=90)
     assert (stalled["reason"], fleet.ready_pods()) == ("RolledBack", 2)
-    eventually(fleet.sizes, lambda sizes: sizes == good)
+    # Nobody confirms the end of a pod on a node that nobody plays, so its Deployment stays, at zero.
+    assert {name: size for name, size in fleet.sizes().items() if size} == good
     status = fleet.get()["status"]
     assert [each["role"] for each in status["revisions"] if each["name"] == status["revision"]] == ["GivenUp"]
     assert f"qwen-{status['servedRevision']}" in good
