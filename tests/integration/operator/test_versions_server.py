@@ -1,6 +1,6 @@
 """Operators of two versions, one after the other and at once: no pod notices.
 
-The earlier one is kept in ``earlier.tar.xz``, a ``git archive`` of operator/llmfleet and runtime/llmfleet_runtime at the
+The earlier one is kept in ``earlier.tar.xz``, an archive of operator/llmfleet and runtime/llmfleet_runtime from the
 last commit at which rollouts had no type: a checkout need not have the history.
 """
 
