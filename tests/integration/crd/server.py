@@ -63,8 +63,15 @@ class Server:
 
     def _ask(self, verb: str, path: str, body: str | None) -> http.client.HTTPResponse:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        self._connection.request(verb, path, None if body is None else body.encode(), headers)
-        return self._connection.getresponse()
+        encoded = None if body is None else body.encode()
+        try:
+            self._connection.request(verb, path, encoded, headers)
+            return self._connection.getresponse()
+        except (http.client.RemoteDisconnected, ConnectionError):
+            # Tests of other files came in between, and the server has closed a connection that was idle for long.
+            self._connection.close()
+            self._connection.request(verb, path, encoded, headers)
+            return self._connection.getresponse()
 
 
 def _parameters(*, keep: bool) -> str:
