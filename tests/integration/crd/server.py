@@ -67,7 +67,7 @@ class Server:
         try:
             self._connection.request(verb, path, encoded, headers)
             return self._connection.getresponse()
-        except (http.client.RemoteDisconnected, ConnectionError):
+        except (http.client.HTTPException, OSError):
             # Tests of other files came in between, and the server has closed a connection that was idle for long.
             self._connection.close()
             self._connection.request(verb, path, encoded, headers)
