@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from llmfleet.core.pods import has_ended
+
 Raw = Mapping[str, Any]
 Amounts = dict[str, Decimal]
 
@@ -53,7 +55,7 @@ def capacity(nodes: Iterable[Raw], pods: Iterable[Raw]) -> Capacity:
     taken: dict[str, Amounts] = {}
     for pod in pods:
         node = pod["spec"].get("nodeName")
-        if node and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+        if node and not has_ended(pod):
             _add(taken.setdefault(node, {}), requests(pod["spec"]) | _EACH)
     return Capacity(tuple(_node(raw, taken.get(raw["metadata"]["name"], {})) for raw in nodes if _is_open(raw)))
 

@@ -11,6 +11,7 @@ from llmfleet import names
 from llmfleet.api.conditions import MEANINGS, Reason
 from llmfleet.api.status import Drain
 from llmfleet.core.instant import elapsed
+from llmfleet.core.pods import has_ended
 from llmfleet_runtime.contract import Farewell
 
 KEPT = 5
@@ -54,11 +55,6 @@ def told(drain: Drain) -> str:
     )
 
 
-def is_over(pod: Raw) -> bool:
-    """Whether a pod that is still there has ended for good."""
-    return pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
-
-
 def _age(drain: Drain) -> tuple[str, str]:
     return drain.time, drain.pod
 
@@ -67,7 +63,7 @@ def _is_recorded(raw: Raw, drain: Drain, recorded: Sequence[Drain]) -> bool:
     """On record, or so old that newer ones have pushed it off: an evicted pod's object may stay for days."""
     if any(each.pod == drain.pod for each in recorded):
         return True
-    stays = "deletionTimestamp" not in raw["metadata"] and is_over(raw)
+    stays = "deletionTimestamp" not in raw["metadata"] and has_ended(raw)
     return stays and len(recorded) >= KEPT and _age(drain) < min(_age(each) for each in recorded)
 
 

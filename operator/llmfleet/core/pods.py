@@ -64,7 +64,7 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         revision=metadata.get("labels", {}).get(names.REVISION_LABEL, ""),
         health=_health(metadata, status, container),
         has_served=bool(container.get("started") or container.get("ready")),
-        has_ended=_has_ended(status),
+        has_ended=has_ended(raw),
         node=raw.get("spec", {}).get("nodeName", ""),
         address=status.get("podIP", ""),
         image_id=container.get("imageID", ""),
@@ -79,11 +79,12 @@ def _engine_container(status: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_leaving(metadata: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
-    return "deletionTimestamp" in metadata or _has_ended(status)
+    return "deletionTimestamp" in metadata or has_ended({"status": status})
 
 
-def _has_ended(status: Mapping[str, Any]) -> bool:
-    return status.get("phase") in ("Failed", "Succeeded")
+def has_ended(raw: Mapping[str, Any]) -> bool:
+    """Whether a pod's containers will not run again; the object may stay for days."""
+    return raw.get("status", {}).get("phase") in ("Failed", "Succeeded")
 
 
 def _health(metadata: Mapping[str, Any], status: Mapping[str, Any], container: Mapping[str, Any]) -> Health:

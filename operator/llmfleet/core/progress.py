@@ -5,11 +5,10 @@ from llmfleet.api.rollout import Rollback
 from llmfleet.api.status import RevisionRole, RolloutStatus
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.instant import elapsed
+from llmfleet.core.manifests import PROGRESS_MARGIN_SECONDS
 from llmfleet.core.plan import Plan, Ref
 from llmfleet.core.room import only_waits_for_room
 from llmfleet.core.world import Observed
-
-STARTUP_MARGIN_SECONDS = 600
 
 
 def is_rolling(observed: Observed, revision: str, desired: int) -> bool:
@@ -28,7 +27,7 @@ def deadline_seconds(deployment: LLMDeployment) -> int:
     rollout, startup = deployment.spec.rollout, deployment.spec.lifecycle.startup_timeout_seconds
     if "progress_deadline_seconds" in rollout.model_fields_set:
         return rollout.progress_deadline_seconds
-    return max(rollout.progress_deadline_seconds, startup + STARTUP_MARGIN_SECONDS)
+    return max(rollout.progress_deadline_seconds, startup + PROGRESS_MARGIN_SECONDS)
 
 
 def overdue_in(observed: Observed, deployment: LLMDeployment, revision: str, now: str) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable
 
-from llmfleet.core.drains import is_over
+from llmfleet.core.pods import has_ended
 from llmfleet.core.world import Raw
 from llmfleet.shell.ports import Key
 
@@ -36,7 +36,7 @@ class Departures:
 
     def pending(self, key: Key, present: Iterable[Raw]) -> list[Raw]:
         """Pods to enter: those that are gone, and those of the present ones that have ended."""
-        over = [pod for pod in present if is_over(pod) and pod["metadata"]["uid"] not in self._entered]
+        over = [pod for pod in present if has_ended(pod) and pod["metadata"]["uid"] not in self._entered]
         return [*self._gone.get(key, {}).values(), *over]
 
     def enter(self, key: Key, uids: Iterable[str], present: Container[str]) -> None:
