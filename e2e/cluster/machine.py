@@ -5,6 +5,7 @@ import platform
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 from e2e.cluster import build, layout, processes, sweep, toolchain, versions
@@ -13,6 +14,7 @@ from e2e.cluster.preflight import Machine
 
 # Programs that share fixed paths, cgroups and iptables chains with ours.
 _RIVALS = frozenset({"kubelet", "kube-proxy", "containerd", "dockerd", "k3s-server", "crio"})
+_INSTANT = 0.2
 
 
 def examine(profile: Profile, binds: tuple[Path, ...]) -> Machine:
@@ -59,13 +61,20 @@ def busy_ports(profile: Profile) -> tuple[str, ...]:
 
 def rivals() -> tuple[str, ...]:
     """Names of running programs that would fight with the full profile."""
-    ours = {process.pid for process in processes.running(layout.cluster_dir())}
-    names = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) not in ours:
-            names.add(_command(entry))
+    suspects = _suspects()
+    if suspects:
+        # For an instant after its start, and before its end, a process of ours shows its name and not yet its mark.
+        time.sleep(_INSTANT)
+        suspects &= _suspects()
     strangers = [] if sweep.footprint_path().exists() or not sweep.contained() else ["containers of another runtime"]
-    return tuple(sorted(names & _RIVALS) + strangers)
+    return tuple(sorted({name for _, name in suspects}) + strangers)
+
+
+def _suspects() -> set[tuple[int, str]]:
+    """Number and name of each process that bears a rival's name and not our mark; names are read before marks."""
+    named = {(int(entry.name), _command(entry)) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
+    ours = {process.pid for process in processes.running(layout.cluster_dir())}
+    return {(pid, name) for pid, name in named if name in _RIVALS and pid not in ours}
 
 
 def _command(entry: Path) -> str:

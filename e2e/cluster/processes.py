@@ -17,6 +17,7 @@ from pathlib import Path
 MARK = "LLMFLEET_CLUSTER"
 COMPONENT = "LLMFLEET_COMPONENT"
 _LAUNCHER = "setsid"
+_INSTANT = 0.05
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,18 @@ def running(folder: Path) -> tuple[Process, ...]:
 def kill(folder: Path, chosen: Callable[[Process], bool] | None = None) -> None:
     """End the processes of `folder` (those that `chosen` picks, if given) with SIGKILL and wait until they are gone.
 
-    There is nothing to save: `down` deletes their data. New children may appear meanwhile, hence the loop.
+    There is nothing to save: `down` deletes their data. New children may appear meanwhile, hence the loop; one that
+    was being started when its parent was killed bears no mark for an instant, hence the second look at an empty list.
     """
+    empty = 0
     for _ in range(50):
         targets = {p.pid: p for p in running(folder) if chosen is None or chosen(p)}
         if not targets:
-            return
+            if empty:
+                return
+            empty += 1
+            time.sleep(_INSTANT)
+            continue
         end(targets, lambda pid, known=targets: _read(pid) == known[pid])  # type: ignore[misc] # because of the default
 
 
