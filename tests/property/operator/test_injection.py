@@ -64,7 +64,7 @@ FIELDS: dict[str, Any] = {
     "pod.topologySpread": lambda text: {"pod": {"topologySpread": [{"topologyKey": text}]}},
     "service.annotations": lambda text: {"service": {"annotations": {"mine": text}}},
 }
-PLACEHOLDERS = dict.fromkeys(FIELDS, "1") | {"engine.env.name": "A"}
+PLACEHOLDERS = dict.fromkeys(FIELDS, "1") | {"engine.env.name": "A", "accelerator.resourceName": "a/b"}
 """A harmless text for each field."""
 
 
