@@ -63,9 +63,13 @@ class Cache:
         return key
 
     def replace(
-        self, listed: Iterable[Mapping[str, Any]], kinds: frozenset[str], before: Mapping[str, str]
+        self,
+        listed: Iterable[Mapping[str, Any]],
+        kinds: frozenset[str],
+        before: Mapping[str, str],
+        namespace: str | None = None,
     ) -> set[Key]:
-        """Bring the cache level with a full listing of ``kinds``; the keys whose objects differ.
+        """Bring the cache level with a full listing of ``kinds``, of one namespace or all; the keys that differ.
 
         ``before`` is ``versions()`` from before the listing: what was put since is not dropped, and what was
         dropped since is not put.
@@ -79,6 +83,8 @@ class Cache:
                 key = self.put(raw)
                 changed |= {key} if key else set()
         for key, objects in list(self._objects.items()):
+            if namespace not in (None, key.namespace):
+                continue
             for ref, raw in list(objects.items()):
                 if ref.kind in kinds and _uid(raw) not in seen and _uid(raw) in before:
                     self.drop(raw)
