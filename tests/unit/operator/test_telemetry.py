@@ -28,7 +28,7 @@ def status(ready: bool, stalled: Reason | None = None) -> Status:  # noqa: FBT00
             of(ConditionType.READY, ready, Reason.ALL_REPLICAS_READY if ready else stalled or Reason.STARTING),
             of(ConditionType.RECONCILING, not ready and not stalled, Reason.STARTING),
             of(ConditionType.STALLED, stalled is not None, stalled or Reason.NO_FAILURE),
-        )
+        ),
     )
 
 
