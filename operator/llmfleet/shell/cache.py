@@ -10,12 +10,16 @@ from llmfleet.shell.departures import Departures
 from llmfleet.shell.ports import Key
 
 _UNUSED_METADATA = ("managedFields", "selfLink")
+_OF_A_PODS_SPEC = ("nodeName",)
 
 
 def trimmed(raw: Mapping[str, Any]) -> Raw:
     """The object without what nobody reads, to keep memory small."""
     metadata = {key: value for key, value in raw["metadata"].items() if key not in _UNUSED_METADATA}
-    return {**raw, "metadata": metadata}
+    slim = {**raw, "metadata": metadata}
+    if raw["kind"] == "Pod":
+        slim["spec"] = {key: value for key, value in raw.get("spec", {}).items() if key in _OF_A_PODS_SPEC}
+    return slim
 
 
 def key_of(raw: Raw) -> Key | None:

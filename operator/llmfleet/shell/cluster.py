@@ -1,11 +1,11 @@
 """The API server; the only module that imports kubernetes."""
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
+import orjson
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.rest import RESTResponse
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
@@ -63,7 +63,7 @@ class ApiServer:
             raise Unavailable(f"{method} {path}: {error!r}") from error
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise _refusal(response.status, text, response.headers)
-        answer: dict[str, Any] = json.loads(text)
+        answer: dict[str, Any] = orjson.loads(text)
         return answer
 
     async def _send(
@@ -117,7 +117,7 @@ class ApiServer:
                 if answer.status >= HTTPStatus.BAD_REQUEST:
                     raise _refusal(answer.status, await answer.read(), answer.headers)
                 while line := await answer.response.content.readline():
-                    yield json.loads(line)
+                    yield orjson.loads(line)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise Unavailable(f"watch {path}: {error!r}") from error
 
@@ -209,7 +209,7 @@ class NameTaken(Refused):
 
 def _refusal(status: int, text: bytes, headers: Mapping[str, str]) -> FleetError:
     try:
-        message = json.loads(text).get("message", "")
+        message = orjson.loads(text).get("message", "")
     except (ValueError, AttributeError):  # no JSON, or JSON that is no object: a proxy's words
         message = text[:200].decode(errors="replace")
     if status == HTTPStatus.CONFLICT:
