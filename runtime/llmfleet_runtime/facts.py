@@ -117,6 +117,8 @@ class ModelFacts(Document):
     vocab_size: int | None = None
     experts: int | None = None
     experts_per_token: int | None = None
+    expert_size: int | None = None
+    """Inner size of one expert."""
     layers: tuple[LayerGroup, ...] = ()
     """Empty: unknown, or nothing is kept."""
     weights: tuple[Weights, ...] = ()

@@ -151,6 +151,7 @@ def _sizes(text: Section) -> dict[str, int | None]:
     )
     try:
         sizes["head_dim"] = head_dim(text)
+        sizes["expert_size"] = expert_inner(text) if sizes["experts"] else None
         chosen = (sizes["experts_per_token"] or 0) * expert_inner(text) + shared_inner(text) if sizes["experts"] else 0
     except NotSaid:
         return sizes
