@@ -1,7 +1,7 @@
 """What a model's files say of themselves, as far as memory and compatibility depend on it.
 
 Read from configuration files and tensor headers, never from weights. What could not be read stands in ``unknown``
-with its reason; nothing is guessed. The document of the largest known models is below 2,048 bytes, so that an
+with its reason; nothing is guessed. The documents of the largest known models are below 2,048 bytes, so that an
 inspection Job can leave it in its termination message.
 """
 
@@ -102,6 +102,7 @@ class ModelFacts(Document):
     """One model's facts; an absent member is unknown or does not apply."""
 
     version: Literal[1] = 1
+    kind: Literal["Model"] = "Model"
     format: Literal["Safetensors", "GGUF"] | None = None
     architecture: str | None = None
     """The first of ``architectures``; with GGUF ``general.architecture``."""
@@ -145,6 +146,7 @@ class AdapterFacts(Document):
     """A LoRA adapter's facts, from ``adapter_config.json`` and the headers of its tensors."""
 
     version: Literal[1] = 1
+    kind: Literal["Adapter"] = "Adapter"
     type: str | None = None
     """``peft_type``."""
     base_model: str | None = None
