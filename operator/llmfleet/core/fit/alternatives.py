@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from llmfleet.core.fit.accelerators import Accelerator
-from llmfleet.core.fit.planner import Fit, Verdict, fit
+from llmfleet.core.fit.planner import LEAST_CONTEXT, Fit, Verdict, fit
 from llmfleet.core.fit.settings import PRECISIONS, Settings
 from llmfleet_runtime.contract import ModelFacts
 
-LEAST_CONTEXT = 1024
-"""Tokens: nobody is served by less."""
 MOST_DEVICES = 8
 """Of one node."""
 SHORT = 256

@@ -12,6 +12,8 @@ from llmfleet_runtime.contract import LayerKind, ModelFacts
 
 CLOSE = 0.1
 """Of what the engine may use: nearer to the limit than this, the estimates decide."""
+LEAST_CONTEXT = 1024
+"""Tokens: a shorter context is neither chosen nor proposed."""
 DEFAULT_POSITIONS = 2048
 """vLLM's context for a model that names none. (config/model.py)"""
 CPU_WORKER_BYTES = int(0.45 * GIB)
