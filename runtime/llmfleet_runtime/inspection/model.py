@@ -141,9 +141,9 @@ class _Reading:
         return metadata.found("total_size", most=2**50) if metadata else None
 
 
-def _sizes(text: Section) -> dict[str, int | None]:
+def _sizes(text: Section) -> dict[str, Any]:
     """Sizes that are only shown or estimated with: absent ones do not stop anything."""
-    sizes: dict[str, int | None] = {name: text.found(name) for name in ("hidden_size", "vocab_size")}
+    sizes: dict[str, Any] = {name: text.found(name) for name in ("hidden_size", "vocab_size")}
     sizes["heads"] = text.found("num_attention_heads")
     sizes["experts"], sizes["experts_per_token"] = (
         expert_count(text),
@@ -176,7 +176,7 @@ def _positions(config: Section, text: Section) -> int | None:
     return int(longest * factor)
 
 
-def _presence(files: Files) -> dict[str, bool]:
+def _presence(files: Files) -> dict[str, Any]:
     tokenizers = {"tokenizer.json", "tokenizer.model", "tekken.json", "vocab.json", "spiece.model"}
     templates = {"chat_template.jinja", "chat_template.json"}
     said = files.tokenizer_config is not None and "chat_template" in files.tokenizer_config.values

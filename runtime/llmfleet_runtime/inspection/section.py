@@ -9,6 +9,9 @@ from .errors import BadModel, NotSaid
 MOST = 2**31
 """No size in a model's configuration is larger; what is, was put there to do harm."""
 
+MOST_TEXT = 1000
+"""Characters: the longest name or pattern of layers that means anything."""
+
 
 class Section:
     """A JSON object and where it stands; absent, null and false are the same."""
@@ -52,11 +55,11 @@ class Section:
         return value
 
     def text(self, name: str) -> str | None:
-        """A string of at most 200 characters."""
+        """A string of at most ``MOST_TEXT`` characters."""
         value = self.values.get(name)
         if value is None or value is False:
             return None
-        if not isinstance(value, str) or len(value) > 200:
+        if not isinstance(value, str) or len(value) > MOST_TEXT:
             raise BadModel(f"{self.place}: {name} must be a short text, not {_shown(value)}")
         return value
 

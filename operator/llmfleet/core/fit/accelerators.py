@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from llmfleet.core.fit.products import AMD, NVIDIA, Product
@@ -12,6 +12,8 @@ USABLE = 0.975
 """Of a label's memory, where the product is not known: the driver keeps 1 to 4 % of the known ones."""
 
 _MIG = re.compile(r"-MIG-\d+g\.(\d+)gb", re.IGNORECASE)
+_SHARED = "-SHARED"
+_SHARED_NOTE = "several pods take turns on it: what the others hold of its memory is not counted"
 _AMD_MEMORY = re.compile(r"(\d{1,5})G")
 
 
@@ -52,7 +54,8 @@ def cpu(memory_bytes: int) -> Accelerator:
 def of_node(labels: Mapping[str, str]) -> Accelerator | None:
     """What NVIDIA's feature discovery or AMD's node labeller says; None without a GPU, or of unknown size."""
     if label := labels.get("nvidia.com/gpu.product"):
-        return _nvidia(label.removesuffix("-SHARED"), labels)
+        found = _nvidia(label.removesuffix(_SHARED), labels)
+        return replace(found, note=_SHARED_NOTE) if found and label.endswith(_SHARED) else found
     for prefix in ("amd.com/gpu", "beta.amd.com/gpu"):
         if label := labels.get(f"{prefix}.product-name"):
             return _amd(label, labels.get(f"{prefix}.vram", ""))

@@ -1,5 +1,7 @@
 """Nodes' labels and people's names -> accelerators."""
 
+from dataclasses import replace
+
 import pytest
 
 from llmfleet.core.fit.accelerators import GIB, MIB, named, names, of_node
@@ -35,12 +37,18 @@ def test_an_unknown_name_is_nothing() -> None:
     assert named("H9000") is None
 
 
-@pytest.mark.parametrize("label", ["NVIDIA-H100-80GB-HBM3", "NVIDIA-H100-80GB-HBM3-SHARED"])
-def test_a_known_product_is_what_the_table_says(label: str) -> None:
-    found = of_node({**NVIDIA_LABELS, "nvidia.com/gpu.product": label})
+def test_a_known_product_is_what_the_table_says() -> None:
+    found = of_node(NVIDIA_LABELS)
     assert found == named("H100")
     assert found
     assert (found.capability, found.generation, found.note) == ((9, 0), "Hopper", "")
+
+
+def test_a_shared_product_is_the_same_and_says_that_it_is_shared() -> None:
+    found = of_node({**NVIDIA_LABELS, "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3-SHARED"})
+    assert found
+    assert found.note.startswith("several pods take turns on it")
+    assert replace(found, note="") == named("H100")
 
 
 def test_an_unknown_product_has_the_memory_of_its_label_and_says_so() -> None:
