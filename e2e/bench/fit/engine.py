@@ -1,5 +1,6 @@
 """Starts vLLM on the CPU just long enough for it to say how large its cache is."""
 
+import contextlib
 import os
 import re
 import signal
@@ -52,7 +53,8 @@ def reported(python: Path, folder: Path, shape: Shape) -> Reported:
                     break
                 time.sleep(0.2)
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     raise RuntimeError(f"{shape.name}: the engine did not get as far as its cache: {text[-2000:]}")
 
