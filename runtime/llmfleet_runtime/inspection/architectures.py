@@ -72,6 +72,7 @@ _QWEN2 = Architecture(Windows.CHOSEN, shapes=Shapes(query_bias=True, output_bias
 _QWEN3 = Architecture(Windows.CHOSEN, shapes=Shapes(head_norms=True))
 _QWEN3_MOE = Architecture(shapes=Shapes(head_norms=True))
 _GEMMA3_SHAPES = Shapes(head_norms=True, norms=4)
+_WITH_IMAGES = Architecture(Windows.CHOSEN, shapes=None, is_multimodal=True)
 _GATED_DELTA = Architecture(states=States.GATED_DELTA, shapes=None)
 
 ARCHITECTURES: Mapping[str, Architecture] = {
@@ -79,12 +80,18 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "InternLM3ForCausalLM": _PLAIN,
     "SolarForCausalLM": _PLAIN,
     "GraniteForCausalLM": _PLAIN,
+    "GraniteMoeForCausalLM": _PLAIN,
     "MistralForCausalLM": _MISTRAL,
     "MixtralForCausalLM": _MISTRAL,
     "Qwen2ForCausalLM": _QWEN2,
     "Qwen2MoeForCausalLM": _QWEN2,
     "Qwen3ForCausalLM": _QWEN3,
     "Qwen3MoeForCausalLM": _QWEN3_MOE,
+    "Qwen2VLForConditionalGeneration": _WITH_IMAGES,
+    "Qwen2_5_VLForConditionalGeneration": _WITH_IMAGES,
+    "Qwen3VLForConditionalGeneration": _WITH_IMAGES,
+    "Qwen3VLMoeForConditionalGeneration": _WITH_IMAGES,
+    "Mistral3ForConditionalGeneration": Architecture(Windows.EVERY, shapes=None, is_multimodal=True),
     "Phi3ForCausalLM": _MISTRAL,
     "GemmaForCausalLM": Architecture(is_tied=True),
     "Gemma2ForCausalLM": Architecture(Windows.TYPES, full_every=2, shapes=Shapes(norms=4), is_tied=True),

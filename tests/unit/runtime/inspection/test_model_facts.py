@@ -86,6 +86,11 @@ def test_layers_are_told_apart_by_what_they_keep(name: str, expected: list[Any])
         pytest.param({"architectures": ["MistralForCausalLM"], "sliding_window": 256}, [(S, 4)], id="every layer"),
         pytest.param({"architectures": ["MistralForCausalLM"], "sliding_window": None}, [(F, 4)], id="no window"),
         pytest.param(
+            {"architectures": ["Mistral3ForConditionalGeneration"], "text_config": {**LLAMA, "num_hidden_layers": 7}},
+            [(F, 7)],
+            id="of the text within",
+        ),
+        pytest.param(
             {"architectures": ["Gemma3ForCausalLM"], "sliding_window_pattern": 2, "sliding_window": 256},
             [(F, 2), (S, 2)],
             id="by a pattern",
