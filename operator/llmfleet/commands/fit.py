@@ -101,7 +101,7 @@ def _show(name: str, facts: ModelFacts, answers: Sequence[Answer]) -> None:
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     console.print(Text(name, style="bold"), Text(model_line(facts)), sep=": ")
-    for line in filter(None, (weights_line(facts), f"cache of {layers_line(facts)}")):
+    for line in filter(None, (weights_line(facts), f"kept for a request: {layers_line(facts)}")):
         console.print(Text(f"  {line}", style="dim"))
     console.print()
     console.print(_overview([found for found, _ in answers]))

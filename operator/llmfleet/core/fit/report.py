@@ -6,7 +6,7 @@ from typing import Any
 from llmfleet.core.fit.accelerators import GIB
 from llmfleet.core.fit.alternatives import Alternative
 from llmfleet.core.fit.planner import Fit, Verdict
-from llmfleet_runtime.contract import ModelFacts, WeightRole, WeightsFrom
+from llmfleet_runtime.contract import LayerGroup, LayerKind, ModelFacts, WeightRole, WeightsFrom
 
 Answer = tuple[Fit, Sequence[Alternative]]
 
@@ -49,12 +49,14 @@ def weights_line(facts: ModelFacts) -> str:
 
 def layers_line(facts: ModelFacts) -> str:
     """What the layers keep."""
-    words = []
-    for each in facts.layers:
-        shape = f"{each.kv_heads} x {each.head_dim}" if each.head_dim else "fixed size"
-        window = f", last {each.window:,} tokens" if each.window else ""
-        words.append(f"{each.layers} {each.kind.lower()} ({shape}{window})")
-    return " + ".join(words) or "unknown"
+    return " + ".join(_layers(each) for each in facts.layers) or "unknown"
+
+
+def _layers(group: LayerGroup) -> str:
+    shapes = {LayerKind.LATENT: f"{group.head_dim} wide", LayerKind.STATE: "a fixed size"}
+    shape = shapes.get(group.kind, f"{group.kv_heads} heads of {group.head_dim}")
+    window = f", last {group.window:,} tokens" if group.window else ""
+    return f"{group.layers} layers {group.kind.lower()} ({shape}{window})"
 
 
 def verdict_words(found: Fit) -> str:

@@ -74,12 +74,11 @@ def batched_tokens(settings: Settings, accelerator: Accelerator) -> int:
 
 
 def sequences(settings: Settings, accelerator: Accelerator) -> int:
-    """``max_num_seqs`` of an API server, as vLLM's engine/arg_utils.py sets it."""
+    """``max_num_seqs`` of an API server, as vLLM's engine/arg_utils.py sets it, or as many as are asked for."""
     if settings.max_num_seqs is not None:
         return settings.max_num_seqs
-    if accelerator.vendor == "CPU":
-        return 128 * settings.tensor
-    return 1024 if _is_large(accelerator) else 256
+    usual = 128 * settings.tensor if accelerator.vendor == "CPU" else 1024 if _is_large(accelerator) else 256
+    return max(usual, settings.concurrency)
 
 
 def _is_large(accelerator: Accelerator) -> bool:

@@ -58,7 +58,7 @@ def test_people_read_the_model_the_verdict_and_what_would_fit(llama: Path) -> No
     text = "\n".join(" ".join(line.split()) for line in lines)
     assert f"{llama.name}: LlamaForCausalLM, weights 15.0 GiB, bfloat16, up to 131,072 tokens" in text
     assert "from the shapes that config.json implies: linear 13.0 GiB, embedding 2.0 GiB, replicated 0.5 MiB" in text
-    assert "cache of 32 full (8 x 128)" in text
+    assert "kept for a request: 32 layers full (8 heads of 128)" in text
     assert "NVIDIA-L4 does not fit? 20.3 GiB 15.0 GiB ~1.1 GiB 4.2 GiB 34,672 0.8" in text
     assert "activations ~0.3 GiB 2,048 tokens, 256 requests" in text
     assert "does not fit?: the cache for 1 x 40,960 tokens takes 5.0 GiB, 4.2 GiB are left" in text
@@ -93,7 +93,7 @@ def test_the_index_alone_gives_the_weights_as_a_total(tmp_path: Path) -> None:
     found = ran(folder, "--gpu", "H200", "--tensor", "4")
     assert found.exit_code == 0
     assert "from the index's total: linear 151.5 GiB" in found.output
-    assert "cache of 12 full (2 x 256) + 36 state (fixed size)" in found.output
+    assert "kept for a request: 12 layers full (2 heads of 256) + 36 layers state (a fixed size)" in found.output
     assert "note: weights by tensor: neither headers nor shapes of this architecture are at hand" in found.output
 
 

@@ -185,6 +185,10 @@ def test_a_batch_may_be_given() -> None:
     assert (batched_tokens(settings, CARD), sequences(settings, CARD)) == (512, 8)
 
 
+def test_as_many_sequences_as_are_asked_for() -> None:
+    assert sequences(Settings(concurrency=2000), gpu("H100")) == 2000
+
+
 @pytest.mark.parametrize(
     ("dtype", "quantization", "expected"),
     [
