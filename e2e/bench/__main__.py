@@ -11,6 +11,7 @@ from e2e.stack import KubectlError, NotInTime, bring_up
 
 from . import drain, rest, row, startup
 from .control_plane import command as control_plane
+from .fit import command as fit
 
 BENCHES = {"startup": (startup.run, 5), "drain": (drain.run, 20), "rest": (rest.run, 1)}
 """Each with how often it repeats what it measures, unless told otherwise."""
@@ -41,7 +42,8 @@ def on_the_stack(name: str) -> click.Command:
 
 
 main = click.Group(
-    commands=[*map(on_the_stack, BENCHES), control_plane.command], help="Measure what is promised; one bench a run."
+    commands=[*map(on_the_stack, BENCHES), control_plane.command, fit.command],
+    help="Measure what is promised; one bench a run.",
 )
 
 

@@ -1,5 +1,6 @@
-"""The command: run the operator, plan what a file would do, or generate what is made from our models."""
+"""The command: run the operator, plan what a file would do, fit a model to GPUs, generate what models make."""
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -8,20 +9,22 @@ from pydantic import ValidationError
 
 from llmfleet import __version__
 
+MODULES = {"fit": ("llmfleet.commands.fit", "fit_command"), "plan": ("llmfleet.commands.plan", "plan")}
+
 
 class Commands(click.Group):
     """Loads a command of its own module, and the libraries it needs, only when asked for it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """See click."""
-        return sorted([*super().list_commands(ctx), "plan"])
+        return sorted([*super().list_commands(ctx), *MODULES])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """See click."""
-        if cmd_name == "plan":
-            from llmfleet.commands.plan import plan  # noqa: PLC0415 because other commands need no cluster libraries
-
-            return plan
+        if cmd_name in MODULES:
+            module, name = MODULES[cmd_name]
+            found: click.Command = getattr(importlib.import_module(module), name)
+            return found
         return super().get_command(ctx, cmd_name)
 
 

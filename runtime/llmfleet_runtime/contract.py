@@ -4,12 +4,10 @@ The operator imports this module and nothing else of the package. Every document
 ``version``; readers ignore members they do not know, so an older side can read a newer one.
 """
 
-import json
 from enum import IntEnum, StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from .allowed import (
     ALLOWED_ARGUMENTS,
@@ -18,6 +16,18 @@ from .allowed import (
     REFUSED_ENV_NAMES,
     REFUSED_ENV_PREFIXES,
 )
+from .document import Document
+from .facts import (
+    AdapterFacts,
+    LayerGroup,
+    LayerKind,
+    ModelFacts,
+    Quantization,
+    TargetModule,
+    WeightRole,
+    Weights,
+    WeightsFrom,
+)
 
 __all__ = [
     "ALLOWED_ARGUMENTS",
@@ -25,15 +35,25 @@ __all__ = [
     "FLAG_ARGUMENTS",
     "REFUSED_ENV_NAMES",
     "REFUSED_ENV_PREFIXES",
+    "AdapterFacts",
+    "Document",
     "EngineConfig",
     "ExitCode",
     "Farewell",
+    "LayerGroup",
+    "LayerKind",
     "LiveConfig",
     "LoadReport",
+    "ModelFacts",
     "NamedValue",
     "Phase",
+    "Quantization",
     "RuntimeStatus",
+    "TargetModule",
     "Totals",
+    "WeightRole",
+    "Weights",
+    "WeightsFrom",
 ]
 
 CONFIG_FOLDER = "/etc/llmfleet"
@@ -76,18 +96,6 @@ class Phase(StrEnum):
     DRAINING = "Draining"
     STOPPING = "Stopping"
     FAILED = "Failed"
-
-
-class Document(BaseModel):
-    """A frozen JSON document with camel-case members; unknown members are ignored."""
-
-    model_config = ConfigDict(
-        frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore"
-    )
-
-    def to_json(self) -> str:
-        """Canonical JSON: sorted members, no absent ones, so that equal documents are equal bytes."""
-        return json.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True), sort_keys=True)
 
 
 class NamedValue(Document):

@@ -9,11 +9,13 @@ from pydantic import ValidationError
 from llmfleet_runtime.argv import Platform, argv, environment
 from llmfleet_runtime.contract import (
     ALLOWED_ARGUMENTS,
+    AdapterFacts,
     EngineConfig,
     ExitCode,
     Farewell,
     LiveConfig,
     LoadReport,
+    ModelFacts,
     Phase,
     RuntimeStatus,
 )
@@ -26,6 +28,8 @@ MODELS = {
     "status": RuntimeStatus,
     "load": LoadReport,
     "farewell": Farewell,
+    "model": ModelFacts,
+    "adapter": AdapterFacts,
 }
 DOCUMENTS = sorted(FOLDER.glob("*.json"))
 PAGES = sorted(FOLDER.glob("metrics-*.txt"))

@@ -1,8 +1,13 @@
 """README's commands are the project's tasks."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
+
+from click.testing import CliRunner
+
+from llmfleet.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -27,3 +32,21 @@ def test_every_command_of_the_readme_is_a_task() -> None:
 def test_every_task_says_in_a_line_what_it_does() -> None:
     helpless = [name for name, task in TASKS.items() if not name.startswith("_") and not task.get("help")]
     assert helpless == []
+
+
+def test_the_page_on_fitting_shows_what_the_command_says(tmp_path, monkeypatch):
+    entry = json.loads((ROOT / "tests/unit/operator/fit/public_models.json").read_text())["meta-llama/Llama-3.1-8B"]
+    folder = tmp_path / "Llama-3.1-8B"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(entry["config"]))
+    monkeypatch.chdir(tmp_path)
+    told = []
+    lines = re.findall(r"^llmfleet (fit .*?)\s*(?:#.*)?$", README, re.MULTILINE)
+    for line in lines:
+        found = CliRunner().invoke(main, line.split())
+        assert found.exit_code in (0, 2), found.output
+        told.append(" ".join(found.output.split()))
+    (shown,) = re.findall(r"```\n(does not fit\?.*?)```", README, re.DOTALL)
+    assert len(lines) == 2
+    for line in shown.splitlines():
+        assert " ".join(line.split()) in told[1]

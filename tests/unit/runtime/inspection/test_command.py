@@ -1,0 +1,41 @@
+"""``python -m llmfleet_runtime.inspection FOLDER``: its document and its exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from e2e.engine import tiny_model
+from llmfleet_runtime.contract import AdapterFacts, ModelFacts
+from llmfleet_runtime.inspection.__main__ import BAD_MODEL, UNREADABLE, main
+from tests.unit.runtime.inspection.written import safetensors
+
+
+def test_the_facts_of_a_model_are_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tiny_model(tmp_path))]) == 0
+    assert ModelFacts.model_validate_json(capsys.readouterr().out).architecture == "LlamaForCausalLM"
+
+
+def test_the_facts_of_an_adapter_are_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4}))
+    names = {f"x.layers.0.q_proj.lora_{side}.weight": ("BF16", (4, 4)) for side in "AB"}
+    (tmp_path / "adapter_model.safetensors").write_bytes(safetensors(names))
+    assert main([str(tmp_path)]) == 0
+    assert AdapterFacts.model_validate_json(capsys.readouterr().out).rank == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [(["."], BAD_MODEL, "config.json"), (["missing"], UNREADABLE, "missing"), ([], UNREADABLE, "usage")],
+    ids=["broken", "no such folder", "no folder named"],
+)
+def test_what_is_wrong_is_said_on_standard_error(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    (tmp_path / "config.json").write_bytes(b"{")
+    assert main([str(tmp_path / each) for each in arguments]) == code
+    assert words in capfd.readouterr().err
