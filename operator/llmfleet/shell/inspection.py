@@ -1,4 +1,4 @@
-"""Runs the program of the inspection Job on a folder of this machine (decision 0014)."""
+"""Runs the program of the inspection Job on a folder of this machine (decision 0015)."""
 
 import subprocess
 import sys
