@@ -4,12 +4,10 @@ The operator imports this module and nothing else of the package. Every document
 ``version``; readers ignore members they do not know, so an older side can read a newer one.
 """
 
-import json
 from enum import IntEnum, StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from .allowed import (
     ALLOWED_ARGUMENTS,
@@ -18,18 +16,36 @@ from .allowed import (
     REFUSED_ENV_NAMES,
     REFUSED_ENV_PREFIXES,
 )
+from .document import Document
+from .lora import (
+    ADAPTER_NAME_CHARACTERS,
+    ADAPTER_NAME_PATTERN,
+    Adapter,
+    AdapterReason,
+    AdapterState,
+    AdapterStatus,
+    LoraLimits,
+)
 
 __all__ = [
+    "ADAPTER_NAME_CHARACTERS",
+    "ADAPTER_NAME_PATTERN",
     "ALLOWED_ARGUMENTS",
     "ENV_NAME_PATTERN",
     "FLAG_ARGUMENTS",
     "REFUSED_ENV_NAMES",
     "REFUSED_ENV_PREFIXES",
+    "Adapter",
+    "AdapterReason",
+    "AdapterState",
+    "AdapterStatus",
+    "Document",
     "EngineConfig",
     "ExitCode",
     "Farewell",
     "LiveConfig",
     "LoadReport",
+    "LoraLimits",
     "NamedValue",
     "Phase",
     "RuntimeStatus",
@@ -45,6 +61,8 @@ SCRATCH_FOLDER = "/tmp"  # noqa: S108 because the pod mounts an emptyDir there; 
 CACHE_FOLDER = "/var/cache/llmfleet"
 MODEL_FOLDER = "/models"
 """A ``pvc://claim/path`` model is mounted here, read-only."""
+ADAPTER_FOLDER = f"{SCRATCH_FOLDER}/adapters"
+"""Every adapter's files, for the life of the pod: the engine reads them again whenever it needs them."""
 
 HUB_TOKEN = "HF_TOKEN"  # noqa: S105 because it is the name of a variable and of a Secret's key, no token
 """Variable of the container, and key of the user's Secret that it comes from."""
@@ -78,18 +96,6 @@ class Phase(StrEnum):
     FAILED = "Failed"
 
 
-class Document(BaseModel):
-    """A frozen JSON document with camel-case members; unknown members are ignored."""
-
-    model_config = ConfigDict(
-        frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="ignore"
-    )
-
-    def to_json(self) -> str:
-        """Canonical JSON: sorted members, no absent ones, so that equal documents are equal bytes."""
-        return json.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True), sort_keys=True)
-
-
 class NamedValue(Document):
     """One extra engine argument (``--name value``; a flag without value) or environment variable."""
 
@@ -111,6 +117,8 @@ class EngineConfig(Document):
     max_concurrency: int | None = None
     """Sequences in one batch, vLLM's ``max_num_seqs``."""
     dtype: str = "auto"
+    lora: LoraLimits | None = None
+    """Absent: the engine takes no adapters."""
     args: tuple[NamedValue, ...] = ()
     env: tuple[NamedValue, ...] = ()
     endpoint_lag_seconds: float = 8.0
@@ -126,6 +134,8 @@ class LiveConfig(Document):
     version: Literal[1] = 1
     number: int = 0
     drain_timeout_seconds: float = 120.0
+    adapters: tuple[Adapter, ...] | None = None
+    """All that shall be served; absent says nothing about adapters."""
 
 
 class RuntimeStatus(Document):
@@ -143,6 +153,8 @@ class RuntimeStatus(Document):
     """What the engine chose or was told, tokens; absent before Ready."""
     kv_cache_tokens: int | None = None
     message: str = ""
+    adapters: tuple[AdapterStatus, ...] | None = None
+    """In the order of the live document; absent where the engine takes none."""
 
 
 class Totals(Document):

@@ -66,6 +66,27 @@ def test_a_kept_configuration_still_starts_an_engine(path):
     assert environment(config, platform)
 
 
+def test_an_adapters_key_never_changes():
+    live = LiveConfig.model_validate_json((FOLDER / "live-adapters.json").read_text())
+    status = RuntimeStatus.model_validate_json((FOLDER / "status-adapters.json").read_text())
+    assert [each.key for each in live.adapters] == [each.key for each in status.adapters]
+
+
+@pytest.mark.parametrize("name", ["", "../sql", "a/b", "a b", "-a", "a\n", "a@b", "x" * 64, "ä"])
+def test_a_live_document_with_a_name_that_is_none_is_refused(name):
+    with pytest.raises(ValidationError):
+        LiveConfig.model_validate({"adapters": [{"name": name, "uri": "file:///a"}]})
+
+
+def test_documents_without_adapters_say_nothing_of_them():
+    documents = (
+        LiveConfig(),
+        EngineConfig(model="m", served_names=("a",)),
+        RuntimeStatus(phase=Phase.READY, since=0.0),
+    )
+    assert [each for each in documents if "adapters" in each.to_json() or "lora" in each.to_json()] == []
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_a_recorded_page_gives_every_number(path):
     found = report(path.read_text(), 1.0, 0, 2.0)

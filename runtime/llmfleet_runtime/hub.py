@@ -1,0 +1,63 @@
+"""The hub's own client, which comes with the engine: adapters to download, and the base model that the engine has.
+
+It is imported late: it takes half a second, and most pods need nothing of it.
+"""
+
+import json
+from pathlib import Path
+
+from .base import Shapes, from_config, from_headers
+from .header import BadHeader, read_header
+from .lora import AdapterReason
+from .preflight import AdapterRefused
+
+ADAPTER_FILES = ["adapter_config.json", "adapter_model.*"]
+
+
+def download(repository: str, revision: str | None, token: str | None) -> Path:
+    """An adapter's folder in the cache, fetched if need be. Raises ``AdapterRefused``."""
+    from huggingface_hub import errors, snapshot_download  # noqa: PLC0415 because of the module's docstring
+
+    try:
+        return Path(snapshot_download(repository, revision=revision, token=token, allow_patterns=ADAPTER_FILES))
+    except errors.GatedRepoError as error:
+        words = f"the hub refuses access to {repository}: {_first_line(error)}"
+        raise AdapterRefused(AdapterReason.ACCESS_DENIED, words) from error
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
+        raise AdapterRefused(AdapterReason.NOT_FOUND, f"{repository}: {_first_line(error)}") from error
+    except (OSError, ValueError) as error:
+        raise AdapterRefused(AdapterReason.DOWNLOAD_FAILED, f"{repository}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def base_shapes(model: str, revision: str | None) -> Shapes:
+    """What the folder or the cached repository says of the engine's weights; nothing where that cannot be read."""
+    folder = Path(model) if Path(model).is_dir() else _cached(model, revision)
+    return shapes(folder) if folder else {}
+
+
+def shapes(folder: Path) -> Shapes:
+    """From ``config.json`` as far as it tells, and from every safetensors file, which knows better."""
+    found: dict[str, tuple[int, int]] = {}
+    try:
+        found.update(from_config(json.loads((folder / "config.json").read_bytes())))
+    except (OSError, ValueError, AttributeError, RecursionError):
+        found = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            found.update(from_headers(read_header(path)))
+        except (OSError, BadHeader):
+            continue
+    return found
+
+
+def _cached(repository: str, revision: str | None) -> Path | None:
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 because of the module's docstring
+
+    try:
+        return Path(snapshot_download(repository, revision=revision, local_files_only=True))
+    except (OSError, ValueError):
+        return None
