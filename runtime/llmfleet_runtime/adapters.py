@@ -10,6 +10,7 @@ and an answer that has begun ends with the weights it began with. vLLM 0.32 offe
   (``LoRARequest.__eq__``), so that the other may have no slot and the engine dies.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 20.0
 SETTLE_SECONDS = 2.0
 """A request that the guard handed to a version has found it in the engine by then."""
+NO_PLAIN_TEXT = re.compile("[^ -~]")
+"""What would make a status page many times as long as its characters."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def _status(standing: Standing, adapter: Adapter) -> AdapterStatus:
         key=adapter.key,
         state=state,
         reason=attempt.reason if attempt else None,
-        message=attempt.message[:ADAPTER_MESSAGE_CHARACTERS] if attempt else "",
+        message=NO_PLAIN_TEXT.sub("?", attempt.message)[:ADAPTER_MESSAGE_CHARACTERS] if attempt else "",
         serving=serving.rpartition("@")[2] if serving else None,
     )
 
