@@ -4,6 +4,7 @@ It is imported late: it takes half a second, and most pods need nothing of it.
 """
 
 import json
+import re
 from pathlib import Path
 
 from .base import Shapes, from_config, from_headers
@@ -12,6 +13,8 @@ from .lora import AdapterReason
 from .preflight import AdapterRefused
 
 ADAPTER_FILES = ["adapter_config.json", "adapter_model.*"]
+REQUEST_ID = re.compile(r" *\(Request ID:[^)]*\)")
+"""Another one for each attempt, and so a change of the status without a meaning."""
 
 
 def download(repository: str, revision: str | None, token: str | None) -> Path:
@@ -21,16 +24,15 @@ def download(repository: str, revision: str | None, token: str | None) -> Path:
     try:
         return Path(snapshot_download(repository, revision=revision, token=token, allow_patterns=ADAPTER_FILES))
     except errors.GatedRepoError as error:
-        words = f"the hub refuses access to {repository}: {_first_line(error)}"
-        raise AdapterRefused(AdapterReason.ACCESS_DENIED, words) from error
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
-        raise AdapterRefused(AdapterReason.NOT_FOUND, f"{repository}: {_first_line(error)}") from error
+        raise AdapterRefused(AdapterReason.ACCESS_DENIED, f"the hub refuses access to {repository}") from error
+    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
+        words = f"the hub knows no {repository}, or does not show it to this token"
+        raise AdapterRefused(AdapterReason.NOT_FOUND, words) from error
+    except errors.RevisionNotFoundError as error:
+        raise AdapterRefused(AdapterReason.NOT_FOUND, f"{repository} has no revision {revision}") from error
     except (OSError, ValueError) as error:
-        raise AdapterRefused(AdapterReason.DOWNLOAD_FAILED, f"{repository}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+        words = " ".join(REQUEST_ID.sub("", str(error)).split())
+        raise AdapterRefused(AdapterReason.DOWNLOAD_FAILED, f"{repository}: {words}") from error
 
 
 def base_shapes(model: str, revision: str | None) -> Shapes:
@@ -58,6 +60,8 @@ def _cached(repository: str, revision: str | None) -> Path | None:
     from huggingface_hub import snapshot_download  # noqa: PLC0415 because of the module's docstring
 
     try:
-        return Path(snapshot_download(repository, revision=revision, local_files_only=True))
+        return Path(
+            snapshot_download(repository, revision=revision, local_files_only=True, allow_patterns=["config.json"])
+        )
     except (OSError, ValueError):
         return None
