@@ -19,8 +19,9 @@ REQUEST_ID = re.compile(r" *\(Request ID:[^)]*\)")
 
 def download(repository: str, revision: str | None, token: str | None) -> Path:
     """An adapter's folder in the cache, fetched if need be. Raises ``AdapterRefused``."""
-    from huggingface_hub import errors, snapshot_download  # noqa: PLC0415 because of the module's docstring
+    from huggingface_hub import errors, snapshot_download, utils  # noqa: PLC0415 because of the module's docstring
 
+    utils.disable_progress_bars()
     try:
         return Path(snapshot_download(repository, revision=revision, token=token, allow_patterns=ADAPTER_FILES))
     except errors.GatedRepoError as error:

@@ -29,6 +29,39 @@ def pod(tmp_path, model):
     pod.destroy()
 
 
+HANGING_CLIENT = """
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+class utils:
+    disable_progress_bars = staticmethod(lambda: None)
+
+class errors:
+    GatedRepoError = RepositoryNotFoundError = RevisionNotFoundError = HFValidationError = KeyError
+
+def snapshot_download(*_, **__):
+    with ThreadPoolExecutor() as pool:
+        pool.submit(time.sleep, 60).result()
+"""
+
+
+@pytest.mark.timeout(40)
+def test_a_hub_that_hangs_holds_up_neither_a_change_nor_the_end(tmp_path, model):
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "huggingface_hub.py").write_text(HANGING_CLIENT)
+    pod = launch_fake(tmp_path, {**LORA, "model": str(model)})
+    try:
+        pod.until_ready()
+        pod.serve_adapters(1, ("sql", "hf://team/sql"))
+        pod.until(lambda: "sql" in pod.adapters())
+        assert (pod.adapters()["sql"].state, answer(pod, "tiny")) == ("Loading", "0")
+        pod.terminate()
+        assert pod.wait(15) == 0
+        assert pod.farewell().reason == "Stopped"
+    finally:
+        pod.destroy()
+
+
 def answer(pod, model):
     """The model that answers, or the status that refuses."""
     body = json.dumps({"model": model, "prompt": "x", "max_tokens": 1}).encode()
