@@ -69,6 +69,8 @@ class Standing:
     """What the guard knows: versions by public name."""
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     """By version."""
+    commits: Mapping[str, str] = field(default_factory=dict)
+    """By version, for those of a hub."""
     settled_at: float = 0.0
     """From when on a version that nothing points to may go."""
 
@@ -123,6 +125,7 @@ def _status(standing: Standing, adapter: Adapter) -> AdapterStatus:
         reason=attempt.reason if attempt else None,
         message=NO_PLAIN_TEXT.sub("?", attempt.message)[:ADAPTER_MESSAGE_CHARACTERS] if attempt else "",
         serving=serving.rpartition("@")[2] if serving else None,
+        commit=standing.commits.get(adapter.version),
     )
 
 

@@ -75,3 +75,5 @@ class AdapterStatus(Document):
     message: str = ""
     serving: str | None = None
     """Key of the version that answers under this name; absent while none does."""
+    commit: str | None = None
+    """What the hub made of the revision when this pod asked."""

@@ -19,10 +19,12 @@ from .preflight import AdapterRefused, check
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 PICKLED = ("adapter_model.bin", "adapter_model.pt")
+COMMIT = "commit"
+"""A file of ours beside the two: the hub's commit."""
 LARGEST_CONFIG_BYTES = 2**20
 
 Download = Callable[[str, str | None], Path]
-"""(hub repository, revision) -> its folder. Raises ``AdapterRefused``."""
+"""(hub repository, revision) -> its folder, named for the commit. Raises ``AdapterRefused``."""
 
 
 class Shelf:
@@ -56,6 +58,13 @@ class Shelf:
             shutil.rmtree(staged, ignore_errors=True)
         return place
 
+    def commit(self, adapter: Adapter) -> str | None:
+        """The hub's commit of a version that is here; None for other sources."""
+        try:
+            return (self.place(adapter) / COMMIT).read_text(encoding="utf-8")
+        except OSError:
+            return None
+
     def discard(self, adapter: Adapter) -> None:
         """Take a version away that the engine refused, so that the next attempt reads its source again."""
         shutil.rmtree(self.place(adapter), ignore_errors=True)
@@ -64,6 +73,7 @@ class Shelf:
         scheme, _, rest = adapter.uri.partition("://")
         if scheme == "hf":
             source, root = self._download(rest, adapter.revision), None
+            (staged / COMMIT).write_text(source.name, encoding="utf-8")
         elif scheme == "pvc":
             source, root = self._model_folder / rest.partition("/")[2], self._model_folder
         elif scheme == "file":

@@ -126,7 +126,9 @@ class Upkeep:
         else:
             log.info("adapter %s loaded in %.1f s", adapter.version, time.monotonic() - began)
             left = {version: each for version, each in self._standing.attempts.items() if version != adapter.version}
-            self._standing = replace(self._standing, attempts=left)
+            commit = self._shelf.commit(adapter)
+            commits = {**self._standing.commits, adapter.version: commit} if commit else self._standing.commits
+            self._standing = replace(self._standing, attempts=left, commits=commits)
 
     async def _bring(self, adapter: Adapter) -> None:
         place = await _aside(lambda: self._shelf.put(adapter, self._base_shapes(), self._max_rank))

@@ -14,7 +14,7 @@ import pytest
 
 from e2e.engine import Flaw, tiny_adapter
 from tests.engine.conftest import READY_SECONDS
-from tests.engine.hub import TOKEN, hub
+from tests.engine.hub import COMMIT, TOKEN, hub
 
 LORA = {"maxAdapters": 4, "maxPerBatch": 2, "maxRank": 16}
 UNKNOWN_MODULE = ("gate_proj", "up_proj", "no_such_proj")
@@ -236,6 +236,7 @@ def test_adapters_come_from_a_hub_also_private_ones(here):
     here.serve(("open", "hf://team/public"), ("mine", "hf://team/private", "main"))
     here.until_loaded("open", "mine")
     assert (here.ask("open"), here.ask("mine")) == ("ki" * 6, "lu" * 6)
+    assert {each.commit for each in here.pod.adapters().values()} == {COMMIT}
     assert TOKEN not in here.pod.output()
 
 

@@ -34,6 +34,11 @@ class Standing:
     failed: tuple[AdapterFailure, ...] = ()
 
     @property
+    def is_loading(self) -> bool:
+        """Whether a pod says that it is at it; one that says nothing is no news."""
+        return self.loading > self.unknown
+
+    @property
     def wanted(self) -> int:
         """All of them."""
         return self.ready + self.loading + len(self.failed)

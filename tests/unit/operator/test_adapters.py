@@ -231,3 +231,26 @@ def test_a_fleet_that_serves_with_a_broken_adapter_is_ready_and_says_so() -> Non
     assert conditions[ConditionType.ADAPTERS_READY] == ("False", "AdapterRankTooHigh")
     assert found.adapters is not None
     assert found.adapters.summary == "1/2"
+
+
+@pytest.mark.proves("R42")
+@pytest.mark.parametrize(
+    ("told", "ready_"),
+    [
+        ((LOADED,), ("True", "AllReplicasReady")),
+        ((BROKEN,), ("True", "AllReplicasReady")),
+        (((),), ("False", "AdaptersLoading")),
+        (((old_version(LOADED[0]), LOADED[1]),), ("False", "AdaptersLoading")),
+        ((LOADED, None), ("True", "AllReplicasReady")),
+    ],
+)
+def test_ready_waits_for_adapters_that_load_and_not_for_those_that_fail(told: tuple, ready_: tuple) -> None:
+    raw = deployment(with_spec(**WITH["spec"]), with_spec(replicas=len(told)))
+    seen = fleet(*told, raw=raw)
+    conditions = {
+        each.type: (each.status, each.reason)
+        for each in derive(seen, plan(seen, DEFAULTS, NOW), Outcomes(), LATER).conditions
+    }
+    assert conditions["Ready"] == ready_
+    assert conditions["Reconciling"][0] == ("False" if ready_[0] == "True" else "True")
+    assert conditions["Available"] == ("True", "Serving")

@@ -46,9 +46,10 @@ CLAIMED = Adapter(name="sql", uri="pvc://models/adapters/sql")
 
 
 @pytest.mark.parametrize("scheme", ["file", "pvc"])
-def test_files_are_copied_so_that_the_source_may_go(put, source, scheme):
+def test_files_are_copied_so_that_the_source_may_go(put, shelf, source, scheme):
     place = put(of(source) if scheme == "file" else CLAIMED)
     shutil.rmtree(source)
+    assert shelf.commit(of(source)) is None
     assert sorted(each.name for each in place.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
     assert put(of(source) if scheme == "file" else CLAIMED) == place
 
@@ -58,7 +59,7 @@ def test_another_revision_has_a_place_of_its_own(put, source):
 
 
 def test_a_repository_is_asked_of_the_hub_and_its_links_are_followed(tmp_path, source, model):
-    cache = tmp_path / "snapshot"
+    cache = tmp_path / "0123abcd"
     cache.mkdir()
     for each in source.iterdir():
         (cache / each.name).symlink_to(each)
@@ -69,8 +70,9 @@ def test_a_repository_is_asked_of_the_hub_and_its_links_are_followed(tmp_path, s
         return cache
 
     shelf = Shelf(tmp_path / "shelf", tmp_path, hub)
-    place = shelf.put(Adapter(name="sql", uri="hf://team/sql", revision="v2"), base_shapes(str(model), None), 16)
-    assert asked == [("team/sql", "v2")]
+    wanted = Adapter(name="sql", uri="hf://team/sql", revision="v2")
+    place = shelf.put(wanted, base_shapes(str(model), None), 16)
+    assert (asked, shelf.commit(wanted)) == ([("team/sql", "v2")], "0123abcd")
     assert not any(each.is_symlink() for each in place.iterdir())
 
 

@@ -61,6 +61,9 @@ class Shelf:
             raise AdapterRefused(AdapterReason.INVALID, self.refuses[adapter.version])
         return f"/shelf/{adapter.version}"
 
+    def commit(self, adapter):
+        return "0123abcd" if adapter.uri.startswith("hf://") else None
+
     def discard(self, adapter):
         self.discarded.append(adapter.version)
 
@@ -112,6 +115,12 @@ async def test_what_is_wanted_is_loaded_and_named(keep, engine):
     await until(lambda: set(engine.names) == {"sql", "chat"})
     assert engine.loaded[SQL.version] == f"/shelf/{SQL.version}"
     assert [each.state for each in keep.report()] == ["Loaded", "Loaded"]
+
+
+async def test_the_commit_of_a_hub_is_told(keep, engine):
+    want(keep, SQL, adapter("chat", "hf://team/chat"))
+    await until(lambda: len(engine.names) == 2)
+    assert [each.commit for each in keep.report()] == [None, "0123abcd"]
 
 
 async def test_a_new_version_takes_the_name_before_the_old_one_goes(keep, engine):
