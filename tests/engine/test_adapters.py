@@ -143,9 +143,9 @@ def test_adapters_are_loaded_replaced_and_unloaded_while_the_engine_runs(here):
     assert here.pod.engine_pid() == engine
 
 
-async def stream(session, here, texts):
+async def stream(session, here, texts, tokens=120):
     """One long answer; what it said, or how it failed."""
-    body = {"model": "sql", "prompt": "hello", "max_tokens": 120, "temperature": 0, "ignore_eos": True}
+    body = {"model": "sql", "prompt": "hello", "max_tokens": tokens, "temperature": 0, "ignore_eos": True}
     async with session.post(here.url(), json=body) as answer:
         document = await answer.json()
         texts.append(document["choices"][0]["text"] if answer.status == 200 else f"{answer.status} {document}")
@@ -179,12 +179,13 @@ async def test_an_answer_that_runs_ends_with_the_weights_it_began_with(here):
     await asyncio.to_thread(here.until_loaded, "sql")
     texts = []
     async with aiohttp.ClientSession() as session:
-        running = asyncio.create_task(stream(session, here, texts))
+        running = asyncio.create_task(stream(session, here, texts, 2000))
         await asyncio.sleep(0.1)
         here.serve()
+        await asyncio.to_thread(here.pod.until, lambda: "unloaded" in here.pod.output())
+        assert (running.done(), await asyncio.to_thread(here.ask, "sql")) == (False, 404)
         await running
-    await asyncio.to_thread(here.pod.until, lambda: here.ask("sql") == 404)
-    assert texts == ["ba" * 120]
+    assert texts == ["ba" * 2000]
 
 
 def is_of(told, reason, words):
