@@ -7,6 +7,7 @@ so what it was once given is never changed nor taken away.
 import errno
 import json
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ class Shelf:
     def __init__(self, folder: Path, model_folder: Path, download: Download) -> None:
         """``model_folder`` is where a ``pvc://`` address's claim is mounted."""
         self._folder = folder
+        for unfinished in folder.glob(".*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
         self._model_folder = model_folder
         self._download = download
 
@@ -45,17 +48,19 @@ class Shelf:
         place = self.place(adapter)
         if place.exists():
             return place
-        staged = place.with_name(f".{place.name}")
+        staged: Path | None = None
         try:
-            shutil.rmtree(staged, ignore_errors=True)
-            staged.mkdir(parents=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            staged = Path(tempfile.mkdtemp(prefix=".", dir=self._folder))
             self._fetch(adapter, staged)
             _check(staged, base, max_rank)
-            staged.rename(place)
+            if not place.exists():
+                staged.rename(place)
         except OSError as error:
             raise _refusal(error) from error
         finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            if staged:
+                shutil.rmtree(staged, ignore_errors=True)
         return place
 
     def commit(self, adapter: Adapter) -> str | None:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -22,6 +23,8 @@ LOOK_SECONDS = 5.0
 """A look at the engine's list without an event."""
 FIRST_ROUND_SECONDS = 120.0
 """So long a starting pod waits for its adapters; it serves without the ones that are not there by then."""
+FETCH_SECONDS = 600.0
+"""So long one adapter may take to come before the others have their turn; a hub's client goes on where it was."""
 WORDS_CHARACTERS = 200
 """Of the engine's, of which the end tells most."""
 
@@ -55,6 +58,7 @@ class Upkeep:
         self._standing = Standing()
         self._has_pointed = False
         self._changed = asyncio.Event()
+        self._step: asyncio.Task[None] | None = None
 
     def want(self, live: LiveConfig) -> None:
         """Serve its adapters from now on; a document without any member of the name leaves things as they are."""
@@ -82,15 +86,17 @@ class Upkeep:
             await self._go()
 
     async def _go(self) -> None:
-        """Look and take a step, or wait until there may be one."""
+        """Look and take a step, or wait until there may be one. What stops the waiting stops no step."""
+        if self._step is not None and not self._step.done():
+            await asyncio.shield(self._step)
         listed = await self._engine.adapters()
         now = time.monotonic()
         if listed is not None:
             self._standing = replace(self._standing, loaded=listed)
             step = Point(self._standing.pointed) if not self._has_pointed else next_step(self._standing, now)
             if step is not None:
-                # Begun is done: what stops the upkeep does not leave the engine between two states.
-                await asyncio.shield(self._take(step))
+                self._step = asyncio.create_task(self._take(step))
+                await asyncio.shield(self._step)
                 return
         due = wake_at(self._standing) if listed is not None else None
         wait = LOOK_SECONDS if due is None else min(LOOK_SECONDS, max(0.05, due - now))
@@ -121,6 +127,9 @@ class Upkeep:
             await self._bring(adapter)
         except AdapterRefused as error:
             self._failed(adapter, error.reason, str(error))
+        except TimeoutError:
+            words = f"its files did not come within {FETCH_SECONDS:g} s"
+            self._failed(adapter, AdapterReason.DOWNLOAD_FAILED, words)
         except Exception as error:  # noqa: BLE001 because a hub's client raises anything, and the pod serves on
             self._failed(adapter, AdapterReason.DOWNLOAD_FAILED, repr(error))
         else:
@@ -131,7 +140,8 @@ class Upkeep:
             self._standing = replace(self._standing, attempts=left, commits=commits)
 
     async def _bring(self, adapter: Adapter) -> None:
-        place = await _aside(lambda: self._shelf.put(adapter, self._base_shapes(), self._max_rank))
+        fetching = _aside(lambda: self._shelf.put(adapter, self._base_shapes(), self._max_rank))
+        place = await asyncio.wait_for(fetching, FETCH_SECONDS)
         words = await self._engine.load_adapter(adapter.version, str(place))
         if words:
             self._shelf.discard(adapter)
@@ -151,20 +161,14 @@ class Upkeep:
 
 async def _aside(call: Callable[[], T]) -> T:
     """Run in a thread that never holds up the end of the process, however long a hub or a disk takes."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if not future.done():
-            future.set_exception(error) if error else future.set_result(result)  # type: ignore[arg-type] # because one of the two is set
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
 
     def run() -> None:
         try:
-            outcome: tuple[T | None, BaseException | None] = (call(), None)
+            future.set_result(call())
         except Exception as error:  # noqa: BLE001 because it is raised again where it is awaited
-            outcome = (None, error)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, *outcome)
+            future.set_exception(error)
 
     threading.Thread(target=run, name="adapter", daemon=True).start()
-    return await future
+    return await asyncio.wrap_future(future)

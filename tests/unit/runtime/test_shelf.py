@@ -184,11 +184,27 @@ def test_a_disk_that_fails_is_a_reason(put, source, monkeypatch, number, reason,
     assert refusal.value.reason == reason
 
 
-def test_what_a_start_before_left_half_done_is_begun_again(put, shelf, source):
-    half = shelf.place(of(source)).with_name(f".{of(source).version}")
-    half.mkdir(parents=True)
+def test_what_a_start_before_left_half_done_is_taken_away(shelf, tmp_path, put, source):
+    place = put(of(source))
+    half = place.with_name(".half")
+    half.mkdir()
     (half / "leftover").touch()
-    assert sorted(each.name for each in put(of(source)).iterdir()) == [
-        "adapter_config.json",
-        "adapter_model.safetensors",
-    ]
+    Shelf(place.parent, tmp_path, no_hub)
+    assert (half.exists(), place.exists()) == (False, True)
+
+
+def test_a_second_fetch_that_comes_later_changes_nothing(shelf, source, model, monkeypatch):
+    """As when the first one was given up and came after all."""
+    place, fetch = shelf.place(of(source)), shelf._fetch
+
+    def slowly(adapter, staged):
+        fetch(adapter, staged)
+        if not place.exists():
+            monkeypatch.setattr(shelf, "_fetch", fetch)
+            shelf.put(adapter, {}, 16)
+            (place / "first").touch()
+
+    monkeypatch.setattr(shelf, "_fetch", slowly)
+    assert shelf.put(of(source), {}, 16) == place
+    assert (place / "first").exists()
+    assert [*place.parent.glob(".*")] == []

@@ -221,6 +221,28 @@ async def test_a_first_round_does_not_wait_for_a_hub_that_hangs(engine, shelf, m
     assert keep.report()[0].state == "Loading"
 
 
+async def test_what_the_first_round_began_is_ended_before_the_next_step(engine, shelf, monkeypatch):
+    puts = []
+    monkeypatch.setattr(shelf, "put", lambda each, *_: puts.append(each.version) or time.sleep(0.3) or "/shelf")
+    keep = Upkeep(engine, shelf, dict, 16)
+    want(keep, SQL)
+    await keep.first_round(0.1)
+    following = asyncio.create_task(keep.follow(asyncio.Event()))
+    await until(lambda: engine.names)
+    following.cancel()
+    assert puts == [SQL.version]
+
+
+async def test_files_that_never_come_hold_up_the_others_for_a_time_only(keep, engine, shelf, monkeypatch):
+    monkeypatch.setattr(module, "FETCH_SECONDS", 0.1)
+    put = shelf.put
+    monkeypatch.setattr(shelf, "put", lambda each, *rest: time.sleep(1) if each is SQL else put(each, *rest))
+    want(keep, SQL, CHAT)
+    await until(lambda: engine.names)
+    broken = keep.report()[0]
+    assert (broken.reason, broken.message) == ("AdapterDownloadFailed", "its files did not come within 0.1 s")
+
+
 async def test_a_pod_that_leaves_takes_no_further_step(engine, shelf):
     keep, stop = Upkeep(engine, shelf, dict, 16), asyncio.Event()
     stop.set()
