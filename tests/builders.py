@@ -11,10 +11,11 @@ from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.api.workload import AcceleratorType
 from llmfleet.core import manifests
 from llmfleet.core.capacity import Capacity, Node
+from llmfleet.core.fleet import live_document
 from llmfleet.core.revision import revision_of
 from llmfleet.core.template import Defaults, freeze
 from llmfleet.core.world import Observed, Report, observe
-from llmfleet_runtime.contract import LiveConfig, Phase, RuntimeStatus
+from llmfleet_runtime.contract import Adapter, AdapterReason, AdapterState, AdapterStatus, Phase, RuntimeStatus
 
 Raw = dict[str, Any]
 Modifier = Callable[[Raw], None]
@@ -129,7 +130,7 @@ def children(raw: Raw, size: int = 1, number: int = 1, live_number: int = 1) -> 
     """All children of a settled fleet of the present spec."""
     ours = parsed(raw)
     name = revision_of(ours)
-    live = LiveConfig(number=live_number, drain_timeout_seconds=ours.spec.lifecycle.drain_timeout_seconds)
+    live = live_document(ours).model_copy(update={"number": live_number})
     made = [
         record(raw, number),
         child(manifests.engine_config_map(ours, name, freeze(ours, name, DEFAULTS))),
@@ -237,6 +238,14 @@ def report(live_number: int = 1, in_flight: int | None = 0, idle_seconds: float 
     """What a ready pod says of itself."""
     status = RuntimeStatus(phase=Phase.READY, since=0.0, live_number=live_number, **facts)
     return Report(status, in_flight, idle_seconds)
+
+
+def adapter_status(adapter: Adapter, *, is_broken: bool = False) -> AdapterStatus:
+    """What a pod says of an adapter that it serves, or cannot serve."""
+    if is_broken:
+        told = {"reason": AdapterReason.RANK_TOO_HIGH, "message": "its rank 64 exceeds lora.maxRank 16"}
+        return AdapterStatus(name=adapter.name, key=adapter.key, state=AdapterState.FAILED, **told)
+    return AdapterStatus(name=adapter.name, key=adapter.key, state=AdapterState.LOADED, serving=adapter.key)
 
 
 def gpus_free(count: int, **labels: str) -> Capacity:

@@ -15,6 +15,7 @@ from llmfleet.core.plan import Action, Annotate, Apply, Delete, Outcomes, Plan, 
 from llmfleet.core.world import Observed, Report, labels
 from llmfleet.shell.errors import Conflict
 from llmfleet.shell.telemetry import as_members
+from llmfleet_runtime.contract import AdapterStatus, LiveConfig
 from tests import builders
 from tests.builders import Raw, merged
 
@@ -40,6 +41,10 @@ class Simulator:
     leaving: dict[str, int] = field(default_factory=dict)
     ages: dict[str, int] = field(default_factory=dict)
     live_numbers: dict[str, int] = field(default_factory=dict)
+    lives: dict[str, LiveConfig | None] = field(default_factory=dict)
+    """The live document each ready pod has read."""
+    broken: set[str] = field(default_factory=set)
+    """Adapters that pods refuse."""
     clock: int = 0
     counter: int = 10
 
@@ -174,7 +179,7 @@ class Simulator:
         for name in list(self.leaving):
             self.leaving[name] -= 1
             if not self.leaving[name]:
-                for table in (self.leaving, self.pods, self.ages, self.live_numbers):
+                for table in (self.leaving, self.pods, self.ages, self.live_numbers, self.lives):
                     table.pop(name, None)  # type: ignore[attr-defined]  # because tables differ
                 self.counter += 1
 
@@ -200,7 +205,8 @@ class Simulator:
             if labels(self.pods[name])[names.REVISION_LABEL] in self.bad:
                 self._become(name, _with(self.pods[name], builders.crashed("CUDA out of memory", restarts=3)))
             else:
-                self.live_numbers.setdefault(name, self._live_number())
+                if name not in self.live_numbers:
+                    self._read_live(name)
                 self._become(name, _with(self.pods[name], builders.ready()))
 
     def _tell(self) -> None:
@@ -208,7 +214,7 @@ class Simulator:
         for name in self.live_numbers:
             said = self.pods[name]["metadata"].get("annotations", {}).get(names.LIVE_ANNOTATION)
             if said and self.live_numbers[name] != self._live_number():
-                self.live_numbers[name] = self._live_number()
+                self._read_live(name)
                 self.counter += 1
         for raw in self._deployments():
             count = self.ready(self._revision(raw))
@@ -244,8 +250,22 @@ class Simulator:
 
     def _report(self, name: str) -> Report:
         return builders.report(
-            live_number=self.live_numbers.get(name, 0), in_flight=len(name) % 3, idle_seconds=self.idle_seconds
+            live_number=self.live_numbers.get(name, 0),
+            in_flight=len(name) % 3,
+            idle_seconds=self.idle_seconds,
+            adapters=self._adapters(name),
         )
+
+    def _read_live(self, name: str) -> None:
+        self.live_numbers[name] = self._live_number()
+        self.lives[name] = builders.look(self.raw, list(self.objects.values())).live
+
+    def _adapters(self, name: str) -> tuple[AdapterStatus, ...] | None:
+        """What the pod says of the adapters in its live document."""
+        live = self.lives.get(name)
+        if live is None or live.adapters is None:
+            return None
+        return tuple(builders.adapter_status(each, is_broken=each.name in self.broken) for each in live.adapters)
 
     def _live_number(self) -> int:
         live = builders.look(self.raw, list(self.objects.values())).live

@@ -1,6 +1,7 @@
 """The engine for tests and demo: real vLLM on the CPU, in an environment of its own, and a tiny model."""
 
+from .adapter import Flaw, tiny_adapter
 from .install import engine_folder, install
 from .model import tiny_model
 
-__all__ = ["engine_folder", "install", "tiny_model"]
+__all__ = ["Flaw", "engine_folder", "install", "tiny_adapter", "tiny_model"]

@@ -49,7 +49,7 @@ def argv(config: EngineConfig, platform: Platform, memory_bytes: int | None) -> 
     extra = {argument.name: _extra(argument) for argument in config.args}
     if len(extra) < len(config.args):
         raise BadConfig("args: every name may stand once")
-    own = (*_identity(config), *_serving(platform), *_sizes(config, platform, memory_bytes))
+    own = (*_identity(config), *_serving(platform), *_sizes(config, platform, memory_bytes), *_lora(config))
     defaults = () if "allowed-media-domains" in extra else (f"--allowed-media-domains={NO_MEDIA_DOMAIN}",)
     if platform.is_cpu_build and "enforce-eager" not in extra:
         defaults = (*defaults, "--enforce-eager")
@@ -100,6 +100,19 @@ def _sizes(config: EngineConfig, platform: Platform, memory_bytes: int | None) -
     return (f"--max-model-len={length}", *concurrency, cache, "--distributed-executor-backend=uni")
 
 
+def _lora(config: EngineConfig) -> tuple[str, ...]:
+    """Room for adapters. One more than may be declared is kept in memory: the next version of one beside the last."""
+    if config.lora is None:
+        return ()
+    limits = config.lora
+    return (
+        "--enable-lora",
+        f"--max-loras={min(limits.max_per_batch, limits.max_adapters)}",
+        f"--max-cpu-loras={limits.max_adapters + 1}",
+        f"--max-lora-rank={limits.max_rank}",
+    )
+
+
 def kv_cache_bytes(memory_bytes: int | None) -> int:
     """The CPU build's cache: an eighth of the container's memory, 64 MiB to 4 GiB."""
     if memory_bytes is None:
@@ -132,6 +145,9 @@ def _fixed(config: EngineConfig, platform: Platform) -> dict[str, str]:
         "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": str(KEEP_ALIVE_SECONDS),
         "VLLM_ENGINE_READY_TIMEOUT_S": str(max(1, int(config.startup_timeout_seconds))),
     }
+    if config.lora is not None:
+        # The guard keeps the routes that this opens for the launcher.
+        shared["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "1"
     if not platform.is_cpu_build:
         return shared
     # The worker lives in the engine's process, and no thread is bound to a core that other pods use too.

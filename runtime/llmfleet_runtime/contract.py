@@ -28,14 +28,29 @@ from .facts import (
     Weights,
     WeightsFrom,
 )
+from .lora import (
+    ADAPTER_NAME_CHARACTERS,
+    ADAPTER_NAME_PATTERN,
+    Adapter,
+    AdapterReason,
+    AdapterState,
+    AdapterStatus,
+    LoraLimits,
+)
 
 __all__ = [
+    "ADAPTER_NAME_CHARACTERS",
+    "ADAPTER_NAME_PATTERN",
     "ALLOWED_ARGUMENTS",
     "ENV_NAME_PATTERN",
     "FLAG_ARGUMENTS",
     "REFUSED_ENV_NAMES",
     "REFUSED_ENV_PREFIXES",
+    "Adapter",
     "AdapterFacts",
+    "AdapterReason",
+    "AdapterState",
+    "AdapterStatus",
     "Document",
     "EngineConfig",
     "ExitCode",
@@ -44,6 +59,7 @@ __all__ = [
     "LayerKind",
     "LiveConfig",
     "LoadReport",
+    "LoraLimits",
     "ModelFacts",
     "NamedValue",
     "Phase",
@@ -65,6 +81,8 @@ SCRATCH_FOLDER = "/tmp"  # noqa: S108 because the pod mounts an emptyDir there; 
 CACHE_FOLDER = "/var/cache/llmfleet"
 MODEL_FOLDER = "/models"
 """A ``pvc://claim/path`` model is mounted here, read-only."""
+ADAPTER_FOLDER = f"{SCRATCH_FOLDER}/adapters"
+"""Every adapter's files, for the life of the pod: the engine reads them again whenever it needs them."""
 
 HUB_TOKEN = "HF_TOKEN"  # noqa: S105 because it is the name of a variable and of a Secret's key, no token
 """Variable of the container, and key of the user's Secret that it comes from."""
@@ -119,6 +137,8 @@ class EngineConfig(Document):
     max_concurrency: int | None = None
     """Sequences in one batch, vLLM's ``max_num_seqs``."""
     dtype: str = "auto"
+    lora: LoraLimits | None = None
+    """Absent: the engine takes no adapters."""
     args: tuple[NamedValue, ...] = ()
     env: tuple[NamedValue, ...] = ()
     endpoint_lag_seconds: float = 8.0
@@ -134,6 +154,8 @@ class LiveConfig(Document):
     version: Literal[1] = 1
     number: int = 0
     drain_timeout_seconds: float = 120.0
+    adapters: tuple[Adapter, ...] | None = None
+    """All that shall be served; absent says nothing about adapters."""
 
 
 class RuntimeStatus(Document):
@@ -151,6 +173,8 @@ class RuntimeStatus(Document):
     """What the engine chose or was told, tokens; absent before Ready."""
     kv_cache_tokens: int | None = None
     message: str = ""
+    adapters: tuple[AdapterStatus, ...] | None = None
+    """In the order of the live document; absent where the engine takes none."""
 
 
 class Totals(Document):

@@ -16,6 +16,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from .alias import Names
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -25,6 +27,7 @@ TOKEN_VARIABLE = "LLMFLEET_GUARD_TOKEN"  # noqa: S105 because it is the variable
 TOKEN_HEADER = b"x-llmfleet-token"
 STATE_PATH = "/_llmfleet/state"
 DRAIN_PATH = "/_llmfleet/drain"
+NAMES_PATH = "/_llmfleet/names"
 
 OPEN, CLOSING, REFUSING = "open", "closing", "refusing"
 MODES = (OPEN, CLOSING, REFUSING)
@@ -43,6 +46,10 @@ SERVED = frozenset(
     }
 )
 """Counted as in flight, unlike the probes."""
+MODELS_PATH = "/v1/models"
+
+LARGEST_ORDER_BYTES = 65_536
+"""Of what the launcher sends."""
 
 REUSE_SECONDS = 5.5
 """A client that was not told to close may use its connection again for the engine's keep-alive time of 5 s."""
@@ -64,6 +71,7 @@ class Guard:
         self.aborted = 0
         self.quiet_at = clock()
         self.idle_at = clock()
+        self.names = Names()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer, refuse or hand on; lifespan messages pass."""
@@ -73,18 +81,18 @@ class Guard:
             # Refused before the handshake: no websocket route is public.
             await receive()
             await send({"type": "websocket.close", "code": 1008})
-        elif scope["path"] in SERVED:
+        elif scope["path"] in SERVED and not self._is_inventory(scope):
             await self._serve(scope, receive, send)
         elif scope["path"] in PROBES:
             await self.app(scope, receive, self._closing(send))
         elif not self._is_launcher(scope):
             await _answer(self._closing(send), 404, _error("NotFoundError", "There is no such route."))
-        elif scope["path"] == STATE_PATH:
-            await _answer(send, 200, self.state())
-        elif scope["path"] == DRAIN_PATH:
-            await self._drain(scope, receive, send)
         else:
-            await self.app(scope, receive, send)
+            orders = {STATE_PATH: self._tell, DRAIN_PATH: self._drain, NAMES_PATH: self._point}
+            await orders.get(scope["path"], self.app)(scope, receive, send)
+
+    async def _tell(self, _scope: Message, _receive: Receive, send: Send) -> None:
+        await _answer(send, 200, self.state())
 
     def state(self) -> dict[str, object]:
         """What the launcher reads: requests, counts since the drain began, when the engine may stop, idle seconds."""
@@ -106,7 +114,11 @@ class Guard:
         request = _Request(self, scope, receive, self._closing(send))
         self.in_flight += 1
         try:
-            await self.app(scope, request.receive, request.send)
+            if scope["path"] == MODELS_PATH:
+                answering = self.names.listed(request.send) if self.names.is_used else request.send
+                await self.app(scope, request.receive, answering)
+            else:
+                await self.app(*await self.names.requested(scope, request.receive), request.send)
         finally:
             request.end(is_whole=False)
 
@@ -121,13 +133,17 @@ class Guard:
 
         return closing_send
 
+    def _is_inventory(self, scope: Message) -> bool:
+        """The launcher sees the engine's own list of models, and is no client that would make the pod look busy."""
+        return bool(scope["path"] == MODELS_PATH) and self._is_launcher(scope)
+
     def _is_launcher(self, scope: Message) -> bool:
         given = next((value for name, value in scope["headers"] if name == TOKEN_HEADER), b"")
         return _is_loopback(scope.get("client")) and hmac.compare_digest(given, self.token)
 
     async def _drain(self, scope: Message, receive: Receive, send: Send) -> None:
         """``POST {"mode": "closing" | "refusing"}``; never back to open."""
-        mode = await _mode_asked(receive) if scope["method"] == "POST" else None
+        mode = (await _asked(receive)).get("mode") if scope["method"] == "POST" else None
         if mode not in MODES or MODES.index(mode) < MODES.index(self.mode):
             await _answer(send, 400, _error("BadRequestError", f"mode must be {CLOSING} or {REFUSING}, in this order"))
             return
@@ -135,6 +151,15 @@ class Guard:
             self.finished = self.aborted = 0
         self.mode = mode
         await _answer(send, 200, self.state())
+
+    async def _point(self, _scope: Message, receive: Receive, send: Send) -> None:
+        """``{"names": {"sql": "sql@0123456789"}}``: which adapter answers under which name."""
+        names = (await _asked(receive)).get("names")
+        if not isinstance(names, dict) or not all(isinstance(each, str) for each in names.values()):
+            await _answer(send, 400, _error("BadRequestError", "names must be an object of texts"))
+            return
+        self.names.point(names)
+        await _answer(send, 200, {"names": names})
 
 
 class _Request:
@@ -178,18 +203,17 @@ class _Request:
         guard.quiet_at = max(guard.quiet_at, guard.clock() + wait)
 
 
-async def _mode_asked(receive: Receive) -> str | None:
+async def _asked(receive: Receive) -> dict[str, Any]:
     body, more = b"", True
-    while more and len(body) < 1000:
+    while more and len(body) < LARGEST_ORDER_BYTES:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
     try:
         document = json.loads(body)
     except ValueError:
-        return None
-    mode = document.get("mode") if isinstance(document, dict) else None
-    return mode if isinstance(mode, str) else None
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 async def _answer(send: Send, status: int, document: object, *headers: tuple[bytes, bytes]) -> None:

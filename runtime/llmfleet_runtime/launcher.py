@@ -24,4 +24,8 @@ def _leave_at_once(_number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: that would wait for a hub's client in the middle of a download.
+    os._exit(code)

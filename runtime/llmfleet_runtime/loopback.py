@@ -1,10 +1,11 @@
 """HTTP to the engine in the same pod: health, one real request, the guard, metrics."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
 
-from .guard import DRAIN_PATH, STATE_PATH, TOKEN_HEADER
+from .guard import DRAIN_PATH, NAMES_PATH, STATE_PATH, TOKEN_HEADER
 
 QUICK_SECONDS = 5.0
 COMPLETION_SECONDS = 300.0
@@ -58,6 +59,27 @@ class Loopback:
         if generated.startswith("404"):
             return await self._post("/v1/embeddings", {"model": model, "input": "Hello"})
         return generated
+
+    async def adapters(self) -> frozenset[str] | None:
+        """Names of the adapters in the engine's model list; None when it does not come."""
+        try:
+            async with self._session.get(f"{self._base}/v1/models") as answer:
+                document = await answer.json()
+                return frozenset(str(each["id"]) for each in document["data"] if each.get("parent"))
+        except (*FAILURES, AttributeError):
+            return None
+
+    async def load_adapter(self, name: str, path: str) -> str:
+        """Load the files at ``path`` under ``name``; "" or the engine's words."""
+        return await self._post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": path})
+
+    async def unload_adapter(self, name: str) -> str:
+        """Forget a name; "" or the engine's words."""
+        return await self._post("/v1/unload_lora_adapter", {"lora_name": name})
+
+    async def point(self, names: Mapping[str, str]) -> bool:
+        """Let the guard hand requests for these names to these adapters, and to no others; whether it heard."""
+        return not await self._post(NAMES_PATH, {"names": dict(names)})
 
     async def _post(self, path: str, document: dict[str, object]) -> str:
         wait = aiohttp.ClientTimeout(total=COMPLETION_SECONDS)

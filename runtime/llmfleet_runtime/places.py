@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .contract import CONFIG_FOLDER, SERVING_PORT, STATUS_PORT, TERMINATION_MESSAGE_FILE
+from .contract import ADAPTER_FOLDER, CONFIG_FOLDER, MODEL_FOLDER, SERVING_PORT, STATUS_PORT, TERMINATION_MESSAGE_FILE
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,18 @@ class Places:
     termination_message: Path = Path(TERMINATION_MESSAGE_FILE)
     serving_port: int = SERVING_PORT
     status_port: int = STATUS_PORT
+    adapter_folder: Path = Path(ADAPTER_FOLDER)
+    model_folder: Path = Path(MODEL_FOLDER)
+    """Where the claim of a ``pvc://`` address is."""
 
 
 def places(environment: Mapping[str, str] = os.environ) -> Places:
-    """Read ``LLMFLEET_CONFIG_FOLDER``, ``…_TERMINATION_MESSAGE``, ``…_SERVING_PORT`` and ``…_STATUS_PORT``."""
+    """Read ``LLMFLEET_`` with ``CONFIG_FOLDER``, ``MODEL_FOLDER``, ``SERVING_PORT``, ``STATUS_PORT`` and the others."""
     return Places(
         config_folder=Path(environment.get("LLMFLEET_CONFIG_FOLDER", CONFIG_FOLDER)),
         termination_message=Path(environment.get("LLMFLEET_TERMINATION_MESSAGE", TERMINATION_MESSAGE_FILE)),
         serving_port=int(environment.get("LLMFLEET_SERVING_PORT", SERVING_PORT)),
         status_port=int(environment.get("LLMFLEET_STATUS_PORT", STATUS_PORT)),
+        adapter_folder=Path(environment.get("LLMFLEET_ADAPTER_FOLDER", ADAPTER_FOLDER)),
+        model_folder=Path(environment.get("LLMFLEET_MODEL_FOLDER", MODEL_FOLDER)),
     )

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from . import machine
+from . import hub, machine
 from .argv import BadConfig, Platform, argv, environment
-from .contract import ENGINE_FILE, EngineConfig, ExitCode, Farewell, LoadReport, Phase, RuntimeStatus
+from .contract import ENGINE_FILE, HUB_TOKEN, EngineConfig, ExitCode, Farewell, LoadReport, Phase, RuntimeStatus
 from .credentials import hub_token
 from .drain import Ledger, drain
 from .engine import Engine
@@ -25,7 +25,9 @@ from .loopback import Loopback
 from .places import Places, places
 from .sampler import Sampler
 from .server import serve
+from .shelf import Shelf
 from .sync import Live
+from .upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,8 @@ class Pod:
         self._engine = engine
         self._loopback = Loopback(platform.port, token)
         self._sampler = Sampler(self._loopback, engine.started)
-        self._live = Live(place.config_folder, config.drain_timeout_seconds)
+        self._upkeep = _upkeep(config, place, self._loopback)
+        self._live = Live(place.config_folder, config.drain_timeout_seconds, self._upkeep.want)
         self._stop_asked = asyncio.Event()
         self._healthy_at = time.monotonic()
         self._status = RuntimeStatus(phase=Phase.STARTING, since=engine.started, engine_version=platform.engine_version)
@@ -87,7 +90,9 @@ class Pod:
         message = self._status.message or self._live.problem
         if self._status.phase == Phase.READY and not self.is_alive():
             message = f"the engine has not answered for {time.monotonic() - self._healthy_at:.0f} s"
-        return self._status.model_copy(update={"live_number": self._live.config.number, "message": message})
+        adapters = self._upkeep.report() if self._config.lora else None
+        said = {"live_number": self._live.config.number, "message": message, "adapters": adapters}
+        return self._status.model_copy(update=said)
 
     async def load(self) -> LoadReport | None:
         """Traffic now."""
@@ -105,7 +110,7 @@ class Pod:
         return phase
 
     async def _rise(self) -> None:
-        """Starting, warming, ready, and then health for ever; returns only when the start takes too long."""
+        """Starting, warming, ready, and then for ever; returns only when the start takes too long."""
         try:
             async with asyncio.timeout(self._config.startup_timeout_seconds):
                 while not await self._loopback.is_healthy():  # noqa: ASYNC110 because the engine cannot call us
@@ -114,6 +119,17 @@ class Pod:
                 await self._warm_up()
         except TimeoutError:
             return
+        if self._config.lora:
+            left = self._engine.started + self._config.startup_timeout_seconds - time.time()
+            await self._upkeep.first_round(left / 2)
+        self._healthy_at = time.monotonic()
+        self._happened(Event.ENGINE_ANSWERED)
+        if self._config.lora:
+            await asyncio.gather(self._look_after(), self._upkeep.follow(self._stop_asked))
+        await self._look_after()
+
+    async def _look_after(self) -> None:
+        """Ask for its health, for ever."""
         while True:
             if await self._loopback.is_healthy():
                 self._healthy_at = time.monotonic()
@@ -130,8 +146,6 @@ class Pod:
             "kv_cache_tokens": kv_cache_tokens(page or ""),
         }
         self._status = self._status.model_copy(update=learned)
-        self._healthy_at = time.monotonic()
-        self._happened(Event.ENGINE_ANSWERED)
 
     async def _leave(self) -> Farewell:
         stalled = not self.is_alive()
@@ -222,6 +236,13 @@ async def _run(
     finally:
         await engine.stop(0)
         await runner.cleanup()
+
+
+def _upkeep(config: EngineConfig, place: Places, loopback: Loopback) -> Upkeep:
+    token = hub_token(os.environ).get(HUB_TOKEN)
+    shelf = Shelf(place.adapter_folder, place.model_folder, lambda name, revision: hub.download(name, revision, token))
+    max_rank = config.lora.max_rank if config.lora else 0
+    return Upkeep(loopback, shelf, lambda: hub.base_shapes(config.model, config.revision), max_rank)
 
 
 async def _first(*ends: asyncio.Future[Any]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,9 +19,12 @@ POLL_SECONDS = 5.0
 class Live:
     """The newest valid live document; ``problem`` says why a newer one was not taken."""
 
-    def __init__(self, folder: Path, drain_timeout_seconds: float) -> None:
-        """``drain_timeout_seconds`` counts until there is a document."""
+    def __init__(
+        self, folder: Path, drain_timeout_seconds: float, taken: Callable[[LiveConfig], None] = lambda _: None
+    ) -> None:
+        """``drain_timeout_seconds`` counts until there is a document; ``taken`` hears of each."""
         self.folder = folder
+        self._taken = taken
         self.config = LiveConfig(drain_timeout_seconds=drain_timeout_seconds)
         self.problem = ""
         self._text: str | None = None
@@ -41,6 +45,7 @@ class Live:
         try:
             self.config = LiveConfig.model_validate_json(text)
             self.problem = ""
+            self._taken(self.config)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"])) or "document"

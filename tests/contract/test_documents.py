@@ -6,10 +6,16 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from llmfleet.api.lora import MOST_ADAPTERS
+from llmfleet.shell.pods import LARGEST_PAGE_BYTES
+from llmfleet_runtime.adapters import Attempt, Standing
+from llmfleet_runtime.adapters import report as report_of
 from llmfleet_runtime.argv import Platform, argv, environment
 from llmfleet_runtime.contract import (
     ALLOWED_ARGUMENTS,
+    Adapter,
     AdapterFacts,
+    AdapterReason,
     EngineConfig,
     ExitCode,
     Farewell,
@@ -68,6 +74,40 @@ def test_a_kept_configuration_still_starts_an_engine(path):
     config, platform = EngineConfig.model_validate_json(path.read_text()), Platform("0.32.0")
     assert f"--model={config.model}" in argv(config, platform, None)
     assert environment(config, platform)
+
+
+def test_an_adapters_key_never_changes():
+    live = LiveConfig.model_validate_json((FOLDER / "live-adapters.json").read_text())
+    status = RuntimeStatus.model_validate_json((FOLDER / "status-adapters.json").read_text())
+    assert [each.key for each in live.adapters] == [each.key for each in status.adapters]
+
+
+@pytest.mark.parametrize("name", ["", "../sql", "a/b", "a b", "-a", "a\n", "a@b", "x" * 64, "ä"])
+def test_a_live_document_with_a_name_that_is_none_is_refused(name):
+    with pytest.raises(ValidationError):
+        LiveConfig.model_validate({"adapters": [{"name": name, "uri": "file:///a"}]})
+
+
+def test_the_longest_status_fits_the_page_that_the_operator_reads():
+    wanted = tuple(Adapter(name=f"{number:02}".ljust(63, "a"), uri="hf://a") for number in range(MOST_ADAPTERS))
+    attempts = {each.version: Attempt(1, 0.0, AdapterReason.DOWNLOAD_FAILED, '"\\é😀' * 999) for each in wanted}
+    pointed = {each.name: each.version for each in wanted}
+    told = RuntimeStatus(
+        phase=Phase.READY,
+        since=0.0,
+        message="m" * 3000,
+        adapters=report_of(Standing(wanted, pointed=pointed, attempts=attempts)),
+    )
+    assert len(told.to_json().encode()) < LARGEST_PAGE_BYTES
+
+
+def test_documents_without_adapters_say_nothing_of_them():
+    documents = (
+        LiveConfig(),
+        EngineConfig(model="m", served_names=("a",)),
+        RuntimeStatus(phase=Phase.READY, since=0.0),
+    )
+    assert [each for each in documents if "adapters" in each.to_json() or "lora" in each.to_json()] == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

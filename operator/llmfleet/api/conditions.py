@@ -13,6 +13,7 @@ class ConditionType(StrEnum):
     AVAILABLE = "Available"
     CAPACITY_AVAILABLE = "CapacityAvailable"
     SCALING_ACTIVE = "ScalingActive"
+    ADAPTERS_READY = "AdaptersReady"
     UPGRADE_AVAILABLE = "UpgradeAvailable"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
@@ -84,6 +85,18 @@ class Reason(StrEnum):
     LOAD_OBSERVED = "LoadObserved"
     LOAD_UNAVAILABLE = "LoadUnavailable"
     REPLICAS_IGNORED = "ReplicasIgnored"
+    NO_ADAPTERS = "NoAdapters"
+    ADAPTERS_LOADED = "AdaptersLoaded"
+    ADAPTERS_LOADING = "AdaptersLoading"
+    ADAPTERS_UNKNOWN = "AdaptersUnknown"
+    ADAPTER_NOT_FOUND = "AdapterNotFound"
+    ADAPTER_ACCESS_DENIED = "AdapterAccessDenied"
+    ADAPTER_DOWNLOAD_FAILED = "AdapterDownloadFailed"
+    ADAPTER_INVALID = "AdapterInvalid"
+    ADAPTER_UNSUPPORTED = "AdapterUnsupported"
+    ADAPTER_RANK_TOO_HIGH = "AdapterRankTooHigh"
+    ADAPTER_BASE_MISMATCH = "AdapterBaseMismatch"
+    ADAPTER_REFUSED = "AdapterRefused"
 
 
 MEANINGS: dict[Reason, str] = {
@@ -175,6 +188,22 @@ MEANINGS: dict[Reason, str] = {
     Reason.LOAD_OBSERVED: "The pods report their load and the size follows it.",
     Reason.LOAD_UNAVAILABLE: "Not enough pods report their load; the size is held until they do.",
     Reason.REPLICAS_IGNORED: "spec.replicas is ignored while spec.autoscaling is set.",
+    Reason.NO_ADAPTERS: "spec.lora names no adapter, so none is missing.",
+    Reason.ADAPTERS_LOADED: "Every ready pod serves every adapter.",
+    Reason.ADAPTERS_LOADING: "Ready pods are fetching and loading adapters; those that serve go on serving.",
+    Reason.ADAPTERS_UNKNOWN: "No ready pod says how its adapters stand.",
+    Reason.ADAPTER_NOT_FOUND: "An adapter's uri or revision leads to no adapter_config.json with "
+    "adapter_model.safetensors; correct it, or put them there. A private repository needs model.credentials.",
+    Reason.ADAPTER_ACCESS_DENIED: "The hub refuses access to an adapter; accept its terms with the account of the "
+    "token, and name the Secret with that token in model.credentials.",
+    Reason.ADAPTER_DOWNLOAD_FAILED: "An adapter's files cannot be read or fetched; it is tried again by itself.",
+    Reason.ADAPTER_INVALID: "An adapter's files are cut or contradict themselves; publish whole ones.",
+    Reason.ADAPTER_UNSUPPORTED: "The engine cannot serve this kind of adapter; train or convert it to a plain LoRA in "
+    "safetensors.",
+    Reason.ADAPTER_RANK_TOO_HIGH: "An adapter's rank exceeds lora.maxRank; raise that, which makes a new revision, or "
+    "take one of a lower rank.",
+    Reason.ADAPTER_BASE_MISMATCH: "An adapter was made for a model of another shape; take one for this base model.",
+    Reason.ADAPTER_REFUSED: "The engine refuses an adapter; the message has its words.",
 }
 
 

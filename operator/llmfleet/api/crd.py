@@ -20,6 +20,7 @@ COLUMNS = (
     _column("Reason", "string", f"{_READY}.reason", "Why, in one word."),
     _column("Replicas", "string", ".status.readySummary", "Ready of wanted replicas."),
     _column("Model", "string", ".spec.model.uri", "The model that is served."),
+    _column("Adapters", "string", ".status.adapters.summary", "Ready of wanted adapters."),
     _column("Age", "date", ".metadata.creationTimestamp", "Time since creation."),
     _column("Revision", "string", ".status.revision", "Hash of what the pods are made from.", priority=1),
     _column("Desired", "integer", ".status.desiredReplicas", "Replicas wanted.", priority=1),

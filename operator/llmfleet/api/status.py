@@ -107,6 +107,29 @@ class Drain(Resource):
     seconds: Count | None = Field(default=None, description="How long it drained, seconds.")
 
 
+class AdapterFailure(Resource):
+    """One adapter that pods cannot serve."""
+
+    name: Name = Field(description="The name of the adapter.")
+    reason: Name = Field(description="One CamelCase word, of a closed list.")
+    message: Annotated[str, Field(max_length=256)] = Field(default="", description="The pod's or the engine's words.")
+    pods: Count = Field(description="How many ready pods report it.")
+
+
+class AdaptersStatus(Resource):
+    """What the ready pods say of the adapters. An adapter that one of them does not serve is not ready."""
+
+    summary: Name = Field(description="Ready of wanted, as 2/3.")
+    ready: Count = Field(description="Adapters that every ready pod serves.")
+    loading: Count = Field(description="Adapters that some ready pod does not serve yet, or says nothing of.")
+    failed: tuple[AdapterFailure, ...] = Field(
+        default=(),
+        max_length=10,
+        description="Adapters that some ready pod cannot serve; tried again all the time.",
+        json_schema_extra=list_map("name"),
+    )
+
+
 class Decision(Resource):
     """One change of size by the autoscaler."""
 
@@ -172,6 +195,9 @@ class Status(Resource):
     )
     problems: tuple[Problem, ...] = Field(
         default=(), max_length=5, description="Troubles that pods have.", json_schema_extra=list_map("reason")
+    )
+    adapters: AdaptersStatus | None = Field(
+        default=None, description="How spec.lora.adapters stand; absent without any."
     )
     last_failure: Failure | None = Field(default=None, description="Why pods failed last; kept after they recovered.")
     drains: tuple[Drain, ...] = Field(

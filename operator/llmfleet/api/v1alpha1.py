@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from llmfleet import names
 from llmfleet.api.access import Access
 from llmfleet.api.fields import Annotations, Resource, no_reserved_keys, rule, rules, well_formed_keys
+from llmfleet.api.lora import Lora
 from llmfleet.api.placement import Pod
 from llmfleet.api.rollout import Disruption, Rollout
 from llmfleet.api.workload import Accelerator, Engine, Model, Resources
@@ -77,12 +78,18 @@ class Spec(Resource):
                 "!has(self.autoscaling) || !has(oldSelf.autoscaling) || !has(self.replicas) || "
                 "(has(oldSelf.replicas) && self.replicas == oldSelf.replicas)",
                 "replicas is ignored while autoscaling is set; change autoscaling.minReplicas and maxReplicas instead",
-            )
+            ),
+            rule(
+                "!has(self.lora) || !has(self.lora.adapters) || "
+                "self.lora.adapters.all(a, self.model.uri.startsWith(a.uri.find('^pvc://[^/]+/')))",
+                "lora.adapters: a pvc:// adapter must be on the claim of model.uri, the only one that pods mount",
+            ),
         )
     )
 
     model: Model = Field(description="The model to serve and the names clients know it by.")
     engine: Engine = Field(default=Engine(), description="The server program in each pod.")
+    lora: Lora | None = Field(default=None, description="LoRA adapters. Default: the engine takes none.")
     accelerator: Accelerator = Field(default=Accelerator(), description="The device each replica asks for.")
     resources: Resources = Field(default=Resources(), description="CPU, memory and disk of each replica.")
     pod: Pod = Field(default=Pod(), description="How pods are placed and marked.")
@@ -114,6 +121,12 @@ ROOT_RULES = (
         f"metadata.name becomes the name of a Service: at most {names.MAX_NAME_LENGTH} characters, a-z, 0-9 and '-', "
         "starting with a letter",
         "self.metadata.name",
+    ),
+    rule(
+        "!has(self.spec.lora) || !has(self.spec.lora.adapters) || self.spec.lora.adapters.all(a, "
+        "has(self.spec.model.servedNames) && size(self.spec.model.servedNames) > 0 ? "
+        "!(a.name in self.spec.model.servedNames) : a.name != self.metadata.name)",
+        "spec.lora.adapters: a name that the base model is served by already; choose another, or set model.servedNames",
     ),
 )
 

@@ -27,6 +27,19 @@ _SEGMENT = "[A-Za-z0-9_][A-Za-z0-9._-]*"
 _URI = f"^(hf://{_SEGMENT}(/{_SEGMENT})?|pvc://[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(/{_SEGMENT})+|file://(/{_SEGMENT})+)$"
 
 
+REVISION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
+
+
+def uri_rule() -> JsonDict:
+    """Refuses an address that no pod can open."""
+    return rules(
+        rule(
+            f"self.matches('{_URI}')",
+            "must be hf://ORG/NAME, pvc://CLAIM/PATH or file:///PATH-IN-THE-IMAGE, without user info",
+        )
+    )
+
+
 def _cel_list(values: tuple[str, ...]) -> str:
     return "[" + ", ".join(f"'{value}'" for value in values) + "]"
 
@@ -62,15 +75,10 @@ class Model(Resource):
         description="Where the model is: hf://ORG/NAME on a hub, pvc://CLAIM/PATH on a volume claim of this namespace, "
         "file:///PATH inside the image. A change makes a new revision.",
         examples=["hf://Qwen/Qwen3-8B"],
-        json_schema_extra=rules(
-            rule(
-                f"self.matches('{_URI}')",
-                "must be hf://ORG/NAME, pvc://CLAIM/PATH or file:///PATH-IN-THE-IMAGE, without user info",
-            )
-        ),
+        json_schema_extra=uri_rule(),
     )
-    revision: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")] | None = (
-        Field(default=None, description="Commit, tag or branch on the hub; hf:// only. Default: the hub's main branch.")
+    revision: Annotated[str, Field(min_length=1, max_length=128, pattern=REVISION_PATTERN)] | None = Field(
+        default=None, description="Commit, tag or branch on the hub; hf:// only. Default: the hub's main branch."
     )
     served_names: tuple[
         Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")], ...

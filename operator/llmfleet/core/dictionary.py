@@ -46,6 +46,8 @@ _UNSUPPORTED_MODEL = {
     r"architectures .* are not supported for now": "vllm/model_executor/models/registry.py",
     r"is not supported in-tree anymore": "vllm/model_executor/models/registry.py",
     r"does not recognize this architecture": "transformers/models/auto/configuration_auto.py",
+    r"does not support LoRA yet": "vllm/v1/worker/lora_model_runner_mixin.py",
+    r"is not supported for LoRA": "vllm/lora/model_manager.py",
 }
 _DISK_FULL = {r"no space left on device|disk quota exceeded": "errno.h: ENOSPC, EDQUOT"}
 _MODEL_ACCESS_DENIED = {

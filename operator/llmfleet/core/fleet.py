@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from llmfleet import names
 from llmfleet.api.conditions import Reason
 from llmfleet.api.rollout import RolloutType
-from llmfleet.core import manifests
+from llmfleet.api.v1alpha1 import LLMDeployment
+from llmfleet.core import adapters, manifests
 from llmfleet.core.access import restrict_access
 from llmfleet.core.path import Candidate, choose
 from llmfleet.core.plan import Action, Annotate, Apply, Blocked, Plan, Ref
@@ -82,7 +83,11 @@ def _recheck_after(scene: Scene, now: str) -> float | None:
     """Seconds until time alone may change the plan."""
     overdue = overdue_in(scene.observed, scene.deployment, scene.wanted, now)
     waits = [overdue + DEADLINE_MARGIN_SECONDS] if overdue is not None and overdue > 0 else []
-    others = (scene.rollout.recheck_after if scene.rollout else None, recheck_after(_troubles(scene.observed), now))
+    others = (
+        scene.rollout.recheck_after if scene.rollout else None,
+        recheck_after(_troubles(scene.observed), now),
+        adapters.recheck_after(adapters.standing(scene.observed, scene.revision)),
+    )
     return min([*waits, *(each for each in others if each is not None)], default=None)
 
 
@@ -106,12 +111,21 @@ def configure(scene: Scene) -> Iterator[Action]:
     if ref not in scene.observed.children:
         manifest = manifests.engine_config_map(scene.deployment, scene.revision, scene.frozen)
         yield Apply(ref, manifest, "", f"the engine document of revision {scene.revision}")
-    live, seconds = scene.observed.live, scene.deployment.spec.lifecycle.drain_timeout_seconds
-    if live is None or live.drain_timeout_seconds != seconds:
+    live, wanted = scene.observed.live, live_document(scene.deployment)
+    told = ""
+    if live is None or live.model_copy(update={"number": 0}) != wanted:
         seen = [report.status.live_number for report in scene.observed.reports.values() if report.status]
         number = max([live.number if live else 0, *seen])
-        live = LiveConfig(number=number + 1, drain_timeout_seconds=seconds)
-    yield from scene.kept(manifests.live_config(scene.deployment, live), f"live document {live.number}")
+        changes = adapters.changes(live, wanted)
+        told = f": {changes}" if changes else ""
+        live = wanted.model_copy(update={"number": number + 1})
+    yield from scene.kept(manifests.live_config(scene.deployment, live), f"live document {live.number}{told}")
+
+
+def live_document(deployment: LLMDeployment) -> LiveConfig:
+    """What running pods shall follow, with the number 0."""
+    seconds = deployment.spec.lifecycle.drain_timeout_seconds
+    return LiveConfig(drain_timeout_seconds=seconds, adapters=adapters.wanted(deployment))
 
 
 def refresh_live(scene: Scene) -> Iterator[Action]:

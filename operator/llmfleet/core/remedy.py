@@ -24,6 +24,11 @@ _STEPS: tuple[tuple[Reason, str, Step], ...] = (
     (Reason.TENSOR_PARALLEL_MISMATCH, r"attention heads \((\d+)\)", _fitting_splits),
     (Reason.OUT_OF_GPU_MEMORY, r"estimated maximum model length is (\d+)", _shorter),
     (Reason.BAD_ENGINE_CONFIG, r"greater than the derived max_model_len \(\w+=(\d+)", _shorter),
+    (
+        Reason.UNSUPPORTED_MODEL,
+        r"support LoRA yet|supported for LoRA",
+        lambda _: "Remove spec.lora: the engine takes no adapters over this kind of model.",
+    ),
     (Reason.DISK_FULL, r"\bshm\b|/psm_|/torch_", lambda _: "Raise resources.sharedMemory."),
     (Reason.SECRET_NOT_FOUND, r'secrets? "([^"]+)"', lambda found: f"Create the Secret {found[1]} in this namespace."),
     (

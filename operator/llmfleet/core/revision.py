@@ -20,7 +20,13 @@ def engine_part(deployment: LLMDeployment) -> dict[str, Any]:
         part["startupTimeoutSeconds"] = lifecycle.startup_timeout_seconds
     if deployment.spec.rollout.restart_time is not None:
         part["restartTime"] = deployment.spec.rollout.restart_time
-    return {key: value for key, value in part.items() if value != {}}
+    part = {key: value for key, value in part.items() if value != {}}
+    if deployment.spec.lora is not None:
+        # Present without a limit is already an engine that takes adapters; the adapters themselves reach running pods.
+        part["lora"] = deployment.spec.lora.model_dump(
+            mode="json", by_alias=True, exclude_unset=True, exclude={"adapters"}
+        )
+    return part
 
 
 def revision_of(deployment: LLMDeployment) -> str:

@@ -4,6 +4,7 @@ Ready              every wanted replica runs the current spec and answers
 Available          at least one replica answers (or zero are wanted)
 CapacityAvailable  every replica has found a node
 ScalingActive      the size follows the load
+AdaptersReady      every ready pod serves every adapter
 UpgradeAvailable   this operator would make the pods differently
 Reconciling        something is under way, or waits for capacity        (kstatus: InProgress)
 Stalled            nothing more happens until somebody changes something (kstatus: Failed)
@@ -22,7 +23,7 @@ from llmfleet.api.status import (
     RevisionStatus,
     Status,
 )
-from llmfleet.core import drains
+from llmfleet.core import adapters, drains
 from llmfleet.core.failure import last_failure
 from llmfleet.core.plan import Outcomes, Plan, Ref
 from llmfleet.core.pods import Health
@@ -62,6 +63,7 @@ def derive(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Stat
         resolved=_resolved(observed, plan),
         revisions=_revisions(observed, plan),
         problems=_problems(observed, now),
+        adapters=adapters.adapters_status(adapters.standing(observed, plan.revision)),
         last_failure=last_failure(observed, plan.revision, now),
         drains=drains.fold(observed.status.drains, observed.removals),
     )
@@ -88,6 +90,7 @@ def _conditions(observed: Observed, plan: Plan, found: Verdict) -> tuple[Conditi
         of(ConditionType.AVAILABLE, bool(ready) or idle, available, serving),
         _capacity(observed, plan),
         _scaling(observed),
+        adapters.adapters_ready(adapters.standing(observed, plan.revision), observed.generation),
         of(
             ConditionType.UPGRADE_AVAILABLE,
             bool(plan.upgrade),

@@ -9,6 +9,7 @@ from llmfleet import __version__, names
 from llmfleet.api.cache import Cache, CacheType
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.api.workload import AcceleratorType, ResourceAmounts
+from llmfleet.core import adapters
 from llmfleet.core.render import render
 from llmfleet_runtime import contract
 from llmfleet_runtime.contract import EngineConfig, NamedValue
@@ -72,6 +73,7 @@ def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig
         max_model_len=spec.engine.max_model_len,
         max_concurrency=spec.engine.max_concurrency,
         dtype=spec.engine.dtype.lower(),
+        lora=adapters.limits(deployment),
         args=tuple(NamedValue(name=each.name, value=each.value) for each in spec.engine.args),
         env=tuple(NamedValue(name=each.name, value=each.value) for each in spec.engine.env),
         endpoint_lag_seconds=defaults.endpoint_lag_seconds,

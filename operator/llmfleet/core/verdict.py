@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from llmfleet.api.conditions import MEANINGS, Reason
+from llmfleet.core import adapters
 from llmfleet.core.plan import Outcomes, Plan
 from llmfleet.core.pods import worst
 from llmfleet.core.progress import is_complete, overdue_in
@@ -142,6 +143,15 @@ def _is_complete(case: _Case) -> bool:
     return is_complete(case.observed, case.plan.revision, case.plan.desired)
 
 
+def _adapting(case: _Case) -> Verdict | None:
+    """All replicas serve, and not yet all that the spec names; one that failed is AdaptersReady's, the rest serve."""
+    found = adapters.standing(case.observed, case.plan.revision)
+    if not _is_complete(case) or not found.is_loading:
+        return None
+    words = f"{found.ready} of {found.wanted} adapters are served by every ready pod"
+    return Verdict(State.RECONCILING, Reason.ADAPTERS_LOADING, _with_meaning(Reason.ADAPTERS_LOADING, words))
+
+
 def _complete(case: _Case) -> Verdict | None:
     if not _is_complete(case):
         return None
@@ -177,6 +187,7 @@ _QUESTIONS: tuple[Callable[[_Case], Verdict | None], ...] = (
     _blocked,
     _refused,
     _given_up,
+    _adapting,
     _complete,
     _creation_failed,
     _hopeless,

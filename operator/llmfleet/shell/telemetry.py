@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from llmfleet.api.conditions import ConditionType
-from llmfleet.api.status import ConditionStatus, RolloutPath, Status
+from llmfleet.api.conditions import ConditionType, Reason
+from llmfleet.api.status import Condition, ConditionStatus, RolloutPath, Status
 from llmfleet.core.drains import Removal
 from llmfleet.core.plan import Action
 from llmfleet.core.world import Raw
@@ -107,10 +107,16 @@ class Events:
             past = before.get(each.type)
             if past and (past.status, past.reason) == (each.status, each.reason):
                 continue
-            if each.type == ConditionType.STALLED and each.status == ConditionStatus.TRUE:
+            if _is_trouble(each):
                 await self.post(about, "Warning", each.reason, each.message)
             elif old.served_revision and each.type in _TOLD and each.status == ConditionStatus.TRUE:
                 await self.post(about, "Normal", each.reason, each.message)
+
+
+def _is_trouble(each: Condition) -> bool:
+    if each.type == ConditionType.ADAPTERS_READY:
+        return each.status == ConditionStatus.FALSE and each.reason != Reason.ADAPTERS_LOADING
+    return each.type == ConditionType.STALLED and each.status == ConditionStatus.TRUE
 
 
 def action_name(action: Action) -> str:

@@ -53,7 +53,18 @@ SHARED = with_spec(
     model={"cache": {"type": "PersistentVolumeClaim", "persistentVolumeClaim": {"claimName": "models"}}},
     access={"from": []},
 )
+ADAPTED = with_spec(
+    model={"uri": "pvc://models/llama/8b"},
+    lora={
+        "maxRank": 64,
+        "adapters": [
+            {"name": "sql", "uri": "hf://team/sql-lora", "revision": "1f2e3d4"},
+            {"name": "chat", "uri": "pvc://models/adapters/chat"},
+        ],
+    },
+)
 CASES = {
+    "adapted": deployment(ADAPTED),
     "short": deployment(),
     "full": deployment(*FULL),
     "cpu": deployment(with_spec(model={"uri": "file:///models/tiny"}, accelerator={"type": "CPU"})),

@@ -60,6 +60,8 @@ def with_resources_in_other_words() -> Preview:
     return preview(look(new, made, [pod(revision(old), ready())]), old, DEFAULTS, NOW)
 
 
+SQL, CODE = {"name": "sql", "uri": "hf://team/sql"}, {"name": "code", "uri": "hf://team/code"}
+ADAPTED = deployment(with_spec(replicas=2, lora={"adapters": [SQL]}))
 SHORTER = with_spec(engine={"maxModelLen": 512})
 CASES = {
     "new": preview(look(deployment(with_metadata(uid=NEW_UID))), None, DEFAULTS, NOW),
@@ -70,6 +72,8 @@ CASES = {
     "image, no room": edited(TWO, with_spec(engine={"image": "mine:2"}), capacity=FULL),
     "size": edited(TWO, with_spec(replicas=1)),
     "drain time": edited(TWO, with_spec(lifecycle={"drainTimeoutSeconds": 5})),
+    "adapters": edited(ADAPTED, with_spec(lora={"adapters": [SQL | {"revision": "v2"}, CODE]})),
+    "room for adapters, no room": edited(ADAPTED, with_spec(lora={"maxRank": 64}), capacity=FULL),
     "paused": edited(TWO, with_spec(paused=True, replicas=5)),
     "service": with_annotations_of_a_service(),
     "size, quantities": with_resources_in_other_words(),

@@ -5,6 +5,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from llmfleet.core import fleet
+from llmfleet.core.fleet import live_document
 from llmfleet.core.plan import Outcomes
 from llmfleet.core.status import derive
 from llmfleet.core.world import Observed
@@ -12,10 +13,12 @@ from llmfleet.shell.telemetry import as_members
 from tests.builders import (
     DEFAULTS,
     NOW,
+    adapter_status,
     children,
     crashed,
     deployment,
     look,
+    parsed,
     pod,
     ready,
     record,
@@ -37,6 +40,17 @@ OLD = deployment(with_spec(engine={"maxModelLen": 512}))
 AUTOSCALED = deployment(with_autoscaling(1, 4), with_decision(2))
 
 
+ADAPTED = deployment(with_spec(lora={"adapters": [{"name": name, "uri": "hf://team/a"} for name in ("sql", "chat")]}))
+
+
+def adapted() -> Observed:
+    """One adapter serves, one cannot."""
+    wanted = live_document(parsed(ADAPTED)).adapters
+    told = [adapter_status(each, is_broken=each.name == "chat") for each in wanted]
+    only = pod(revision(ADAPTED), ready())
+    return look(ADAPTED, children(ADAPTED), [only], {only["metadata"]["uid"]: report(adapters=told)})
+
+
 def rolling(*modifiers) -> Observed:
     pods = [pod(revision(OLD), ready()), pod(revision(ONE), *modifiers)]
     made = [*children(OLD), record(ONE, 2), fleet_of(ONE, 1)]
@@ -46,6 +60,7 @@ def rolling(*modifiers) -> Observed:
 CASES = {
     "new": look(ONE),
     "settled": settled(ONE),
+    "adapted": adapted(),
     "autoscaled": settled(AUTOSCALED, 2),
     "rolling": rolling(),
     "rolling without a GPU": rolling(unschedulable("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")),

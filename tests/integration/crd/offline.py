@@ -53,6 +53,8 @@ def _bounds(schema: dict[str, Any], value: Any) -> Iterator[str]:
             yield f"Invalid value: {value}: should be greater than or equal to {schema['minimum']}"
         if value > schema.get("maximum", value):
             yield f"Invalid value: {value}: should be less than or equal to {schema['maximum']}"
+        if value not in schema.get("enum", (value,)):
+            yield f"Unsupported value: {value}: supported values: {schema['enum']}"
     elif len(value) > schema.get("maxItems", schema.get("maxProperties", len(value))):
         limit = schema.get("maxItems", schema.get("maxProperties"))
         yield f"Too many: {len(value)}: must have at most {limit} items"
@@ -121,9 +123,8 @@ def _holds(expression: str, schema: dict[str, Any], new: Any, old: Any) -> bool:
 @cache
 def _program(expression: str) -> celpy.Runner:
     environment = celpy.Environment()
-    return environment.program(
-        environment.compile(expression), functions={"quantity": _quantity, "compareTo": _compare}
-    )
+    functions = {"quantity": _quantity, "compareTo": _compare, "find": _find}
+    return environment.program(environment.compile(expression), functions=functions)
 
 
 def _quantity(text: celtypes.Value) -> celtypes.Value:
@@ -133,6 +134,12 @@ def _quantity(text: celtypes.Value) -> celtypes.Value:
 
 def _compare(left: celtypes.Value, right: celtypes.Value) -> celtypes.Value:
     return celtypes.IntType((left > right) - (left < right))
+
+
+def _find(text: celtypes.Value, pattern: celtypes.Value) -> celtypes.Value:
+    """The first match, or nothing (Kubernetes, "CEL: regex library")."""
+    found = re.search(str(pattern), str(text))
+    return celtypes.StringType(found[0] if found else "")
 
 
 def _escaped(schema: dict[str, Any], value: Any) -> Any:

@@ -54,13 +54,14 @@ def test_no_default_is_written_into_the_spec(fleet: dict[str, Any]) -> None:
 def test_columns_show_readiness_reason_replicas_and_model(cluster: Cluster, fleet: dict[str, Any]) -> None:
     status = {
         "readySummary": "1/2",
+        "adapters": {"summary": "7/8", "ready": 7, "loading": 1},
         "conditions": [{"type": "Ready", "status": "False", "reason": "Starting", "message": "x"}],
     }
     patch = yaml.safe_dump({"status": status})
     cluster.kubectl("patch", "llm", "case", "--subresource=status", "--type=merge", "-p", patch)
     header, row = cluster.kubectl("get", "llmfleet").splitlines()
-    assert header.split() == ["NAME", "READY", "REASON", "REPLICAS", "MODEL", "AGE"]
-    assert row.split()[:5] == ["case", "False", "Starting", "1/2", "hf://org/name"]
+    assert header.split() == ["NAME", "READY", "REASON", "REPLICAS", "MODEL", "ADAPTERS", "AGE"]
+    assert row.split()[:6] == ["case", "False", "Starting", "1/2", "hf://org/name", "7/8"]
 
 
 @pytest.mark.proves("R49")

@@ -19,6 +19,9 @@ EDITS = st.one_of(
     st.integers(1, 3).map(lambda number: {"engine": {"maxModelLen": 1000 * number}}),
     st.integers(1, 3).map(lambda seconds: {"lifecycle": {"drainTimeoutSeconds": seconds}}),
     st.integers(1, 3).map(lambda port: {"service": {"port": 8000 + port}}),
+    st.lists(st.sampled_from(("sql", "chat")), unique=True).map(
+        lambda names: {"lora": {"adapters": [{"name": name, "uri": "hf://team/a"} for name in names]}}
+    ),
 )
 World = Simulator
 FEW = settings(max_examples=10)

@@ -48,6 +48,7 @@ GIVEN: dict[str, Raw] = {
     "autoscaling": {"autoscaling": {"maxReplicas": 9, "targets": {"queueDepth": 4}}},
     "model.cache.persistentVolumeClaim": {"model": {"cache": {"type": "PersistentVolumeClaim"}}},
     "model.cache.ephemeral": {"model": {"cache": {"type": "Ephemeral", "ephemeral": {"size": "5Gi"}}}},
+    "lora.maxAdapters": {"lora": {"maxPerBatch": 1}},
     "disruption": {"replicas": 5},
     "rollout.whenIdle": {"rollout": {"type": "WhenIdle"}},
     "rollout.surge.maxSurge": {"rollout": {"type": "Surge"}},
@@ -64,6 +65,7 @@ BESIDE: dict[str, Raw] = {
     "engine.args[]": {"name": "seed", "value": "1"},
     "engine.env[]": {"name": "A", "value": "x"},
     "pod.tolerations[]": {"key": "gpu"},
+    "lora.adapters[]": {"name": "sql", "uri": "hf://org/sql"},
 }
 """What an entry of a list needs beside the leaf."""
 

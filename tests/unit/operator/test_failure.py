@@ -101,6 +101,11 @@ def test_what_is_told_fits_the_schema() -> None:
             "The model has 14 attention heads, which can be split over 1, 2, 7, 14 GPUs.",
         ),
         (
+            Reason.UNSUPPORTED_MODEL,
+            "ValueError: WhisperForConditionalGeneration does not support LoRA yet.",
+            "Remove spec.lora: the engine takes no adapters over this kind of model.",
+        ),
+        (
             Reason.OUT_OF_GPU_MEMORY,
             "(4.0 GiB). Based on the available memory, the estimated maximum model length is 30720. Try",
             "Set engine.maxModelLen to 30720 or less.",

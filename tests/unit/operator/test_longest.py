@@ -32,6 +32,13 @@ LARGE = with_spec(
         "args": [{"name": name, "value": "v" * 4096} for name in ALLOWED_ARGUMENTS[:64]],
         "env": [{"name": f"A{number}", "value": "v" * 4096} for number in range(64)],
     },
+    lora={
+        "maxAdapters": 64,
+        "adapters": [
+            {"name": f"{number:02}".ljust(63, "a"), "uri": f"hf://{'o' * 253}/{'m' * 253}", "revision": "r" * 128}
+            for number in range(64)
+        ],
+    },
     pod={
         "labels": {f"l{number}": "v" * 63 for number in range(32)},
         "annotations": {f"a{number}": "v" * 4096 for number in range(32)},

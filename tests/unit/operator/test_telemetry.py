@@ -91,3 +91,13 @@ def test_series_of_an_object_that_is_gone_are_dropped() -> None:
     value = metrics.registry.get_sample_value
     assert value("llmfleet_ready_replicas", {"namespace": "a", "name": "x"}) is None
     assert value("llmfleet_ready_replicas", {"namespace": "a", "name": "y"}) == 2
+
+
+async def test_an_adapter_that_fails_is_an_event_and_one_that_loads_is_none() -> None:
+    events, cluster = made()
+    for reason in (Reason.ADAPTERS_LOADING, Reason.ADAPTER_INVALID):
+        kind = ConditionType.ADAPTERS_READY
+        await events.changed(
+            OWN, Status(), Status(conditions=(condition(kind, ConditionStatus.FALSE, reason, "words", 1),))
+        )
+    assert cluster.events == [("Warning", "AdapterInvalid", "words")]

@@ -60,6 +60,20 @@ class Launched:
     def until_ready(self, seconds=40.0):
         self.until(lambda: self.get("/readyz")[0] == 200, seconds)
 
+    def serve_adapters(self, number, *adapters):
+        """Write a live document; adapters are (name, uri) or (name, uri, revision)."""
+        entries = [dict(zip(("name", "uri", "revision"), each, strict=False)) for each in adapters]
+        text = json.dumps({"version": 1, "number": number, "adapters": entries})
+        path = self.folder / "config" / "live.json"
+        path.with_suffix(".new").write_text(text)
+        path.with_suffix(".new").rename(path)
+
+    def adapters(self):
+        """How each adapter stands, by name."""
+        code, body = self.get("/status")
+        found = RuntimeStatus.model_validate_json(body).adapters if code == 200 else ()
+        return {each.name: each for each in found or ()}
+
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
@@ -106,6 +120,8 @@ def launch(folder, document, path=(), python=sys.executable):
         "LLMFLEET_TERMINATION_MESSAGE": str(folder / "farewell"),
         "LLMFLEET_SERVING_PORT": str(serving),
         "LLMFLEET_STATUS_PORT": str(status),
+        "LLMFLEET_ADAPTER_FOLDER": str(folder / "adapters"),
+        "LLMFLEET_MODEL_FOLDER": str(folder / "claim"),
     }
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(

@@ -9,6 +9,7 @@ from llmfleet_runtime.contract import (
     REFUSED_ENV_NAMES,
     REFUSED_ENV_PREFIXES,
     EngineConfig,
+    LoraLimits,
     NamedValue,
 )
 
@@ -62,6 +63,28 @@ def test_a_cpu_build_gets_its_memory_size_and_starts_forked_and_eager():
 )
 def test_each_field_has_its_argument(changes, expected):
     assert expected in argv(config(**changes), GPU, None)
+
+
+def limits(adapters=8, per_batch=4, rank=16):
+    return LoraLimits(max_adapters=adapters, max_per_batch=per_batch, max_rank=rank)
+
+
+def test_adapters_get_their_room_and_their_routes():
+    lora = config(lora=limits())
+    assert {"--enable-lora", "--max-loras=4", "--max-cpu-loras=9", "--max-lora-rank=16"} < {*argv(lora, GPU, None)}
+    assert environment(lora, GPU)["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "1"
+
+
+@pytest.mark.proves("S35")
+def test_a_batch_never_holds_more_adapters_than_memory():
+    """The engine refuses to start when max-cpu-loras is below max-loras."""
+    assert {"--max-loras=2", "--max-cpu-loras=3"} < {*argv(config(lora=limits(adapters=2)), GPU, None)}
+
+
+@pytest.mark.proves("S34", "R73")
+def test_without_adapters_nothing_of_them_is_open():
+    assert [each for each in argv(config(), GPU, None) if "lora" in each] == []
+    assert "VLLM_ALLOW_RUNTIME_LORA_UPDATING" not in environment(config(), GPU)
 
 
 def test_several_served_names_follow_their_option_in_order():

@@ -18,6 +18,12 @@ def test_a_test_may_move_them():
     assert moved == Places(Path("/a"), Path("/dev/termination-log"), 1, 2)
 
 
+def test_folders_of_adapters_may_move_too():
+    moved = places({"LLMFLEET_ADAPTER_FOLDER": "/a", "LLMFLEET_MODEL_FOLDER": "/b"})
+    assert (moved.adapter_folder, moved.model_folder) == (Path("/a"), Path("/b"))
+    assert (Places().adapter_folder, Places().model_folder) == (Path("/tmp/adapters"), Path("/models"))
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [

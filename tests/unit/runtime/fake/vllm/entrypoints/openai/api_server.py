@@ -20,6 +20,8 @@ def setting(name, default=0.0):
 
 
 failures = int(setting("FIRST_FAILURES"))
+adapters = {}
+"""Paths by name."""
 
 
 async def respond(send, status, body, kind=b"application/json"):
@@ -34,18 +36,37 @@ async def complete(receive, send):
         failures -= 1
         await respond(send, 500, b'{"error": "warming"}')
         return
+    if request["model"] not in {"tiny", *adapters}:
+        await respond(send, 404, b'{"error": "no such model"}')
+        return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    if request["model"] in adapters:
+        await send({"type": "http.response.body", "body": f"data: {request['model']}\n\n".encode(), "more_body": True})
     for token in range(request["max_tokens"]):
         await send({"type": "http.response.body", "body": f"data: {token}\n\n".encode(), "more_body": True})
         await asyncio.sleep(setting("STEP", 0.01))
     await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
 
+async def change_adapters(path, request, send):
+    name = request["lora_name"]
+    if path == "/v1/unload_lora_adapter":
+        await respond(send, 200 if adapters.pop(name, None) else 404, b"{}")
+    elif name in adapters:
+        await respond(send, 400, b'{"error": "has already been loaded"}')
+    else:
+        adapters[name] = request["lora_path"]
+        await respond(send, 200, b"Success")
+
+
 async def engine(scope, receive, send):
     if scope["path"] == "/v1/completions":
         await complete(receive, send)
     elif scope["path"] == "/v1/models":
-        await respond(send, 200, b'{"data": [{"id": "tiny", "max_model_len": 8192}]}')
+        cards = [{"id": name, "root": path, "parent": "tiny"} for name, path in adapters.items()]
+        await respond(send, 200, json.dumps({"data": [{"id": "tiny", "max_model_len": 8192}, *cards]}).encode())
+    elif scope["path"].endswith("_lora_adapter"):
+        await change_adapters(scope["path"], json.loads((await receive())["body"]), send)
     elif scope["path"] == "/metrics":
         page = b'vllm:num_requests_running 1\nvllm:cache_config_info{block_size="128",num_gpu_blocks="10"} 1\n'
         await respond(send, 200, page, b"text/plain")

@@ -1,0 +1,72 @@
+"""A hub of a few repositories, as far as the hub's own client asks: facts, file lists, files, and refusals."""
+
+import hashlib
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+TOKEN = "hf_tiny"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    repositories: dict[str, Path]
+
+    def log_message(self, *_):
+        """Nothing is logged."""
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        parts = self.path.partition("?")[0].strip("/").split("/")
+        name = "/".join(parts[2:4] if parts[0] == "api" else parts[:2])
+        folder = self.repositories.get(name)
+        if name == "team/gated":
+            self.answer(403, b"{}", {"X-Error-Code": "GatedRepo"})
+        elif folder is None or (name == "team/private" and self.headers["Authorization"] != f"Bearer {TOKEN}"):
+            self.answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+        elif parts[0] != "api":
+            self.send(folder / parts[-1])
+        elif parts[4] == "revision" and parts[5] not in ("main", COMMIT):
+            self.answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
+        elif parts[4] == "revision":
+            files = [{"rfilename": each.name} for each in folder.iterdir()]
+            self.answer(200, json.dumps({"id": name, "sha": COMMIT, "siblings": files}).encode())
+        else:
+            files = [
+                {"type": "file", "path": each.name, "size": each.stat().st_size, "oid": digest(each)}
+                for each in folder.iterdir()
+            ]
+            self.answer(200, json.dumps(files).encode())
+
+    def send(self, path):
+        self.answer(200, path.read_bytes(), {"X-Repo-Commit": COMMIT, "ETag": f'"{digest(path)}"'})
+
+    def answer(self, status, body, headers=None):
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+def digest(path):
+    return hashlib.sha1(path.read_bytes()).hexdigest()
+
+
+@contextmanager
+def hub(repositories):
+    """Serve folders by repository name; yields the address."""
+    handler = type("Repositories", (Handler,), {"repositories": repositories})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
