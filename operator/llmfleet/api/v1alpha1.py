@@ -9,9 +9,11 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field
 
 from llmfleet import names
+from llmfleet.api import quantization, tuning
 from llmfleet.api.access import Access
 from llmfleet.api.fields import Annotations, Resource, no_reserved_keys, rule, rules, well_formed_keys
 from llmfleet.api.placement import Pod
+from llmfleet.api.quantization import Quantization
 from llmfleet.api.rollout import Disruption, Rollout
 from llmfleet.api.workload import Accelerator, Engine, Model, Resources
 
@@ -77,12 +79,15 @@ class Spec(Resource):
                 "!has(self.autoscaling) || !has(oldSelf.autoscaling) || !has(self.replicas) || "
                 "(has(oldSelf.replicas) && self.replicas == oldSelf.replicas)",
                 "replicas is ignored while autoscaling is set; change autoscaling.minReplicas and maxReplicas instead",
-            )
+            ),
+            *quantization.SPEC_RULES,
+            *tuning.SPEC_RULES,
         )
     )
 
     model: Model = Field(description="The model to serve and the names clients know it by.")
     engine: Engine = Field(default=Engine(), description="The server program in each pod.")
+    quantization: Quantization = Field(default=Quantization(), description="What the served weights must be.")
     accelerator: Accelerator = Field(default=Accelerator(), description="The device each replica asks for.")
     resources: Resources = Field(default=Resources(), description="CPU, memory and disk of each replica.")
     pod: Pod = Field(default=Pod(), description="How pods are placed and marked.")

@@ -61,6 +61,7 @@ class _Case:
 _BLOCKED_STATES = {
     Reason.DELETING: State.RECONCILING,
     Reason.INVALID_SPEC: State.STALLED,
+    Reason.QUANTIZATION_UNSUPPORTED: State.STALLED,
     Reason.REVISION_MISSING: State.STALLED,
 }
 

@@ -53,12 +53,22 @@ SHARED = with_spec(
     model={"cache": {"type": "PersistentVolumeClaim", "persistentVolumeClaim": {"claimName": "models"}}},
     access={"from": []},
 )
+TUNED = with_spec(
+    engine={
+        "parallelism": {"tensor": 4},
+        "kvCache": {"dtype": "FP8"},
+        "prefixCaching": "Disabled",
+        "chatTemplate": {"configMapName": "templates", "key": "llama.jinja"},
+    },
+    quantization={"method": "AWQ", "source": "Checkpoint"},
+)
 CASES = {
     "short": deployment(),
     "full": deployment(*FULL),
     "cpu": deployment(with_spec(model={"uri": "file:///models/tiny"}, accelerator={"type": "CPU"})),
     "guarded": deployment(GUARDED),
     "shared": deployment(SHARED),
+    "tuned": deployment(TUNED),
     "mig": deployment(with_spec(accelerator={"resourceName": "nvidia.com/mig-1g.10gb"}, replicas=2)),
 }
 
