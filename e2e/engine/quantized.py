@@ -1,7 +1,7 @@
 """Quantized checkpoints of the tiny model, one for each format that vLLM is asked about; needs numpy, as vLLM does.
 
 Only the linear layers of the blocks are quantized, by rounding to the nearest: the layout is that of real checkpoints,
-without their calibration. Embeddings, norms and the last matrix stay as they are. Layouts are those that vLLM 0.32 loads
+without their calibration. Embeddings, norms and the last matrix stay as they are. vLLM 0.32 loads all these layouts
 (vllm/model_executor/layers/quantization, create_weights of each method).
 """
 
