@@ -2,5 +2,6 @@
 
 from .install import engine_folder, install
 from .model import tiny_model
+from .plugins import plugins
 
-__all__ = ["engine_folder", "install", "tiny_model"]
+__all__ = ["engine_folder", "install", "plugins", "tiny_model"]
