@@ -49,6 +49,8 @@ class Platform:
     is_cpu_build: bool = False
     cpus: int = 1
     """Whole cores that the container may use, at least one."""
+    has_amx: bool = False
+    """Whether the processor multiplies tiles (Intel AMX)."""
     host: str = "0.0.0.0"  # noqa: S104 because the pod's address is not known and the guard is in front
     port: int = SERVING_PORT
 

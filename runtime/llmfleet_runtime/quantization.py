@@ -32,8 +32,6 @@ NOT_ON_CPU = frozenset(
         Precision("compressed-tensors", "NVFP4"),
         Precision("compressed-tensors", "MXFP4"),
         Precision("compressed-tensors", "MXFP8"),
-        Precision("fp8", "FP8 tensor"),
-        Precision("modelopt", "FP8"),
         Precision("modelopt", "NVFP4"),
         Precision("modelopt", "MXFP8"),
         Precision("mxfp4", "MXFP4"),
@@ -41,6 +39,15 @@ NOT_ON_CPU = frozenset(
     }
 )
 """Checkpoints for which the CPU build has no kernel."""
+NEEDS_AMX = frozenset(
+    {
+        Precision("compressed-tensors", "FP8 block dynamic float8 group"),
+        Precision("fp8", "FP8 tensor"),
+        Precision("fp8", "FP8 blocks"),
+        Precision("modelopt", "FP8"),
+    }
+)
+"""Checkpoints that the CPU build runs with AMX only: vllm/model_executor/kernels/linear/scaled_mm/cpu.py."""
 
 
 class Mismatch(BadConfig):
@@ -94,6 +101,8 @@ def _refuse_what_cannot_run(found: Precision, platform: Platform) -> None:
     why = NOWHERE.get(found)
     if platform.is_cpu_build and found in NOT_ON_CPU:
         why = "vLLM's CPU build has no kernel for it"
+    elif platform.is_cpu_build and not platform.has_amx and found in NEEDS_AMX:
+        why = "vLLM's CPU build runs it on processors with AMX only, which this one is not"
     if why:
         raise Unsupported(f"the weights are {found}: {why}; take a checkpoint that is quantized otherwise")
 

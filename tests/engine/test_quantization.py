@@ -13,28 +13,22 @@ from e2e.engine.versions import PLUGINS
 from llmfleet.api.conditions import Reason
 from llmfleet.core.dictionary import CRASHES, cause
 from llmfleet_runtime.argv import BadConfig, Platform
+from llmfleet_runtime.machine import has_amx
 from llmfleet_runtime.precision import precision
 from llmfleet_runtime.quantization import ON_THE_FLY_CPU, Unsupported, on_the_fly
 from llmfleet_runtime.words import last_words
 
 ROOT = Path(__file__).parents[2]
-CPU = Platform("0.32.0+cpu", is_cpu_build=True)
+CPU = Platform("0.32.0+cpu", is_cpu_build=True, has_amx=has_amx())
 
 SERVED = ("awq", "gptq", "autoround", "ct_w4a16", "ct_w4a16_asym", "ct_w8a8_int8", "ct_w4a8_int", "ct_fp8")
-REFUSED = (
-    "gptq8",
-    "gptq_actorder",
-    "ct_w8a16",
-    "ct_nvfp4",
-    "ct_mxfp4",
-    "fp8",
-    "fp8_static",
-    "modelopt_fp8",
-    "mxfp8",
-)
-LEFT_TO_THE_ENGINE = ("fp8_block", "ct_fp8_block", "torchao_int8", "bnb4")
-"""Blocks need AMX, which this processor may have; the others a package that the image may have."""
-ONLINE_FAILS = ("fp8", "fp8_per_tensor", "fp8_per_block", "mxfp4", "mxfp8")
+REFUSED = ("gptq8", "gptq_actorder", "ct_w8a16", "ct_nvfp4", "ct_mxfp4", "mxfp8")
+REFUSED_WITHOUT_AMX = ("fp8", "fp8_static", "fp8_block", "ct_fp8_block", "modelopt_fp8")
+LEFT_TO_THE_ENGINE = ("torchao_int8", "bnb4")
+"""They need a package that an image may have."""
+CHECKPOINTS = (*SERVED, *REFUSED, *REFUSED_WITHOUT_AMX, *LEFT_TO_THE_ENGINE)
+ONLINE_FAILS = ("mxfp4", "mxfp8")
+ONLINE_NEEDS_AMX = ("fp8", "fp8_per_tensor", "fp8_per_block")
 NO_EFFECT = ("experts_int8", "int8_per_channel_weight_only", "nvfp4_per_token")
 CACHES, WRONG_CACHES = ("fp8", "fp8_e5m2"), ("int8_per_token_head", "nvfp4")
 
@@ -56,8 +50,8 @@ def answers(python, model, folder):
     """What the engine made of everything, by name."""
     base = str(model)
     asked: list[dict[str, Any]] = [{"name": "base", "model": base}]
-    asked += [{"name": each, "model": str(folder / each)} for each in (*SERVED, *REFUSED, *LEFT_TO_THE_ENGINE)]
-    online = ("fp8_per_channel", *ONLINE_FAILS, *NO_EFFECT, "deepseek_v4_fp8")
+    asked += [{"name": each, "model": str(folder / each)} for each in CHECKPOINTS]
+    online = ("fp8_per_channel", *ONLINE_FAILS, *ONLINE_NEEDS_AMX, *NO_EFFECT, "deepseek_v4_fp8")
     asked += [{"name": f"online {each}", "model": base, "quantization": each} for each in online]
     asked += [{"name": f"cache {each}", "model": base, "kv_cache_dtype": each} for each in (*CACHES, *WRONG_CACHES)]
     return judge(python, asked)
@@ -112,13 +106,18 @@ def test_what_is_refused_does_not_serve_and_the_engine_would_say_the_same(answer
     assert reason(answers, name) == Reason.QUANTIZATION_UNSUPPORTED, answers[name]
 
 
-@pytest.mark.parametrize("name", LEFT_TO_THE_ENGINE)
-def test_what_depends_on_the_machine_is_left_to_the_engine_whose_words_are_known(answers, folder, name):
-    assert admitted(folder, name) is None
-    if "error" in answers[name]:
-        assert reason(answers, name) == Reason.QUANTIZATION_UNSUPPORTED, answers[name]["error"]
+@pytest.mark.parametrize("name", REFUSED_WITHOUT_AMX)
+def test_what_needs_amx_serves_with_it_only(answers, folder, name):
+    if CPU.has_amx:
+        test_what_is_admitted_serves_nearly_as_the_unquantized_model(answers, folder, name)
     else:
-        assert distance(answers, name) < NEAR
+        test_what_is_refused_does_not_serve_and_the_engine_would_say_the_same(answers, folder, name)
+
+
+@pytest.mark.parametrize("name", LEFT_TO_THE_ENGINE)
+def test_what_depends_on_the_image_is_left_to_the_engine_whose_words_are_known(answers, folder, name):
+    assert admitted(folder, name) is None
+    assert reason(answers, name) == Reason.QUANTIZATION_UNSUPPORTED, answers[name]
 
 
 def test_what_is_made_on_the_fly_serves_nearly_as_the_unquantized_model(answers):
@@ -135,7 +134,7 @@ def test_the_image_has_the_plugins_that_are_tested():
     assert f'ARG PLUGINS="{" ".join(PLUGINS)}"' in (ROOT / "runtime" / "Containerfile").read_text()
 
 
-@pytest.mark.parametrize("name", ONLINE_FAILS)
+@pytest.mark.parametrize("name", ONLINE_FAILS if CPU.has_amx else (*ONLINE_FAILS, *ONLINE_NEEDS_AMX))
 def test_what_is_not_made_on_the_fly_here_does_not_serve(answers, name):
     assert name not in ON_THE_FLY_CPU.values()
     assert reason(answers, f"online {name}") == Reason.QUANTIZATION_UNSUPPORTED, answers[f"online {name}"]

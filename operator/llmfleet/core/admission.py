@@ -14,6 +14,9 @@ from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.capability import capability, needed, needed_by_cache, shown
 from llmfleet.core.plan import Blocked
 
+REFUSING = frozenset({Reason.QUANTIZATION_UNSUPPORTED})
+"""Reasons that a refusal may have."""
+
 
 def refusals(spec: Spec) -> tuple[Blocked, ...]:
     """Why no pod of this spec could serve, each with what would work; empty when nothing is known against it."""

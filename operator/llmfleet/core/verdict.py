@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from llmfleet.api.conditions import MEANINGS, Reason
+from llmfleet.core.admission import REFUSING
 from llmfleet.core.plan import Outcomes, Plan
 from llmfleet.core.pods import worst
 from llmfleet.core.progress import is_complete, overdue_in
@@ -61,8 +62,8 @@ class _Case:
 _BLOCKED_STATES = {
     Reason.DELETING: State.RECONCILING,
     Reason.INVALID_SPEC: State.STALLED,
-    Reason.QUANTIZATION_UNSUPPORTED: State.STALLED,
     Reason.REVISION_MISSING: State.STALLED,
+    **dict.fromkeys(REFUSING, State.STALLED),
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 from llmfleet_runtime.argv import BadConfig, Platform
 from llmfleet_runtime.contract import Quantization
 from llmfleet_runtime.precision import Precision
-from llmfleet_runtime.quantization import NOT_ON_CPU, Mismatch, Unsupported, on_the_fly, served
+from llmfleet_runtime.quantization import NEEDS_AMX, NOT_ON_CPU, Mismatch, Unsupported, on_the_fly, served
 
 GPU = Platform("0.32.0", cpus=16)
 CPU = Platform("0.32.0+cpu", is_cpu_build=True, cpus=2)
@@ -73,6 +73,14 @@ def test_what_the_cpu_build_has_no_kernel_for_is_refused_there_only(found, wante
     with pytest.raises(Unsupported, match="no kernel"):
         on_the_fly(required, found, CPU)
     assert on_the_fly(required, found, GPU) is None
+
+
+@pytest.mark.parametrize("found", sorted(NEEDS_AMX, key=str), ids=str)
+def test_what_needs_amx_is_refused_without_it(found):
+    with pytest.raises(Unsupported, match="AMX"):
+        on_the_fly(None, found, CPU)
+    for platform in (GPU, Platform("0.32.0+cpu", is_cpu_build=True, has_amx=True)):
+        assert on_the_fly(asked("FP8"), found, platform) is None
 
 
 def test_what_no_build_runs_is_refused_everywhere():
