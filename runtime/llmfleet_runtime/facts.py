@@ -79,7 +79,7 @@ class Weights(Document):
     bytes: int = Field(ge=0)
 
 
-class Quantization(Document):
+class QuantizationFacts(Document):
     """How the checkpoint is quantized."""
 
     method: str
@@ -124,7 +124,7 @@ class ModelFacts(Document):
     """Empty: unknown, or nothing is kept."""
     weights: tuple[Weights, ...] = ()
     weights_from: WeightsFrom | None = None
-    quantization: Quantization | None = None
+    quantization: QuantizationFacts | None = None
     is_multimodal: bool = False
     has_tokenizer: bool = False
     has_chat_template: bool = False

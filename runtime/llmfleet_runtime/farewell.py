@@ -12,8 +12,13 @@ log = logging.getLogger(__name__)
 MESSAGE_CHARACTERS = 3000
 
 
-def farewell(code: ExitCode, message: str, ledger: Ledger | None = None, output: str = "") -> Farewell:
-    """Why the launcher ends, with the engine's own words behind ours when there are any."""
+def farewell(
+    code: ExitCode, message: str, ledger: Ledger | None = None, output: str = "", reason: str = ""
+) -> Farewell:
+    """Why the launcher ends, with the engine's own words behind ours when there are any.
+
+    ``reason`` is one that says more than the code's own.
+    """
     reasons = {
         ExitCode.STOPPED: "Stopped",
         ExitCode.ENGINE_DIED: "EngineDied",
@@ -23,7 +28,7 @@ def farewell(code: ExitCode, message: str, ledger: Ledger | None = None, output:
     drained = ledger or Ledger()
     return Farewell(
         exit_code=code,
-        reason=reasons[code],
+        reason=reason or reasons[code],
         message=f"{message}\n{words}" if words else message,
         in_flight_at_start=drained.in_flight_at_start,
         finished=drained.finished,

@@ -36,7 +36,9 @@ def platform(port: int, root: Path = Path("/")) -> Platform:
             f"vLLM {version} needs a GPU and this container has none: ask for one in accelerator, "
             "check the node's device plugin and runtime class, or use a CPU build of the engine"
         )
-    return Platform(engine_version=version, is_cpu_build=is_cpu_build, cpus=cpus(root), port=port)
+    return Platform(
+        engine_version=version, is_cpu_build=is_cpu_build, cpus=cpus(root), has_amx=has_amx(root), port=port
+    )
 
 
 def has_device(version: str, root: Path) -> bool:
@@ -46,6 +48,11 @@ def has_device(version: str, root: Path) -> bool:
     """
     kind = "rocm" if "rocm" in version else ""
     return any(True for pattern in DEVICES[kind] for _ in root.glob(pattern))
+
+
+def has_amx(root: Path = Path("/")) -> bool:
+    """Whether the kernel lists the processor's tiles."""
+    return "amx_tile" in _read(root / "proc/cpuinfo").split()
 
 
 def memory_bytes(root: Path = Path("/")) -> int | None:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import secrets
 import signal
 import sys
 import time
@@ -12,13 +11,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from . import hub, machine
-from .argv import BadConfig, Platform, argv, environment
+from .argv import BadConfig, Platform
 from .contract import ENGINE_FILE, HUB_TOKEN, EngineConfig, ExitCode, Farewell, LoadReport, Phase, RuntimeStatus
 from .credentials import hub_token
 from .drain import Ledger, drain
 from .engine import Engine
 from .farewell import farewell, write
-from .guard import TOKEN_VARIABLE
 from .lifecycle import Event, after
 from .load import kv_cache_tokens
 from .loopback import Loopback
@@ -26,6 +24,7 @@ from .places import Places, places
 from .sampler import Sampler
 from .server import serve
 from .shelf import Shelf
+from .start import Start, prepare
 from .sync import Live
 from .upkeep import Upkeep
 
@@ -44,17 +43,22 @@ USAGE_ERROR = 2
 class Pod:
     """The pod's state and what moves it on. ``Reported`` of the status server."""
 
-    def __init__(self, config: EngineConfig, platform: Platform, place: Places, engine: Engine, token: str) -> None:
+    def __init__(self, config: EngineConfig, platform: Platform, place: Places, engine: Engine, start: Start) -> None:
         """Needs a running loop; ``engine`` was just started."""
         self._config = config
         self._engine = engine
-        self._loopback = Loopback(platform.port, token)
+        self._loopback = Loopback(platform.port, start.token)
         self._sampler = Sampler(self._loopback, engine.started)
         self._upkeep = _upkeep(config, place, self._loopback)
         self._live = Live(place.config_folder, config.drain_timeout_seconds, self._upkeep.want)
         self._stop_asked = asyncio.Event()
         self._healthy_at = time.monotonic()
-        self._status = RuntimeStatus(phase=Phase.STARTING, since=engine.started, engine_version=platform.engine_version)
+        self._status = RuntimeStatus(
+            phase=Phase.STARTING,
+            since=engine.started,
+            engine_version=platform.engine_version,
+            quantization=start.weights,
+        )
 
     def ask_to_stop(self) -> None:
         """SIGTERM; a second one changes nothing."""
@@ -198,14 +202,11 @@ def run() -> int:
     try:
         config = read_config(place)
         platform = machine.platform(place.serving_port)
-        arguments = argv(config, platform, machine.memory_bytes())
-        variables = {**environment(config, platform), **hub_token(os.environ)}
+        start = prepare(config, platform, os.environ)
     except BadConfig as error:
-        parting = farewell(ExitCode.BAD_CONFIG, str(error))
+        parting = farewell(ExitCode.BAD_CONFIG, str(error), reason=error.reason)
     else:
-        token = secrets.token_urlsafe()
-        child = {**os.environ, **variables, TOKEN_VARIABLE: token}
-        parting = asyncio.run(_run(config, platform, place, (sys.executable, *arguments), child))
+        parting = asyncio.run(_run(config, platform, place, start))
     write(parting, place.termination_message)
     return parting.exit_code
 
@@ -223,12 +224,10 @@ def read_config(place: Places) -> EngineConfig:
         raise BadConfig(f"{path}: {member}: {first['msg']}") from error
 
 
-async def _run(
-    config: EngineConfig, platform: Platform, place: Places, command: tuple[str, ...], child: dict[str, str]
-) -> Farewell:
-    log.info("vLLM %s, %d cores: %s", platform.engine_version, platform.cpus, " ".join(command))
-    engine = Engine(command, child)
-    pod = Pod(config, platform, place, engine, child[TOKEN_VARIABLE])
+async def _run(config: EngineConfig, platform: Platform, place: Places, start: Start) -> Farewell:
+    log.info("vLLM %s, %d cores: %s", platform.engine_version, platform.cpus, " ".join(start.command[1:]))
+    engine = Engine(start.command, start.environment)
+    pod = Pod(config, platform, place, engine, start)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, pod.ask_to_stop)
     runner = await serve(pod, place.status_port)
     try:

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from llmfleet.api.conditions import Reason
-from llmfleet.core.dictionary import CRASHES, Entry
+from llmfleet.core.dictionary import CRASHES, FAREWELLS, Entry
 from llmfleet.core.drains import removals
+from llmfleet.core.remedy import remedy
 from llmfleet.core.trouble import of_crash
+from llmfleet_runtime.argv import BadConfig
 from llmfleet_runtime.contract import ExitCode
 from llmfleet_runtime.drain import Ledger
 from llmfleet_runtime.farewell import farewell, fitted
+from llmfleet_runtime.quantization import Mismatch, Unsupported
 from tests.builders import NOW, UID, left, pod
 
 RUNTIME = Path(__file__).parents[2] / "runtime"
@@ -48,6 +51,40 @@ def test_a_cause_survives_a_farewell_that_was_cut_to_its_size() -> None:
     assert (trouble.reason, trouble.message) == (
         Reason.QUANTIZATION_UNSUPPORTED, "ValueError: Unknown quantization method: x."
     )  # fmt: skip
+
+
+@pytest.mark.proves("S21")
+@pytest.mark.parametrize(
+    ("error", "reason", "step"),
+    [
+        (
+            Mismatch(
+                "the weights are awq, and quantization asks for FP8; quantization.method AWQ fits this checkpoint"
+            ),
+            Reason.QUANTIZATION_MISMATCH,
+            "Set quantization.method to AWQ",
+        ),
+        (
+            Mismatch("the weights are quark, and quantization asks for FP8; take a checkpoint that is not quantized"),
+            Reason.QUANTIZATION_MISMATCH,
+            "Correct quantization.method",
+        ),
+        (
+            Unsupported("the weights are gptq, 8 bits: no kernel"),
+            Reason.QUANTIZATION_UNSUPPORTED,
+            "quantized otherwise",
+        ),
+    ],
+)
+def test_what_the_launcher_found_out_by_itself_counts_at_once(error: BadConfig, reason: Reason, step: str) -> None:
+    text = fitted(farewell(ExitCode.BAD_CONFIG, str(error), reason=error.reason))
+    trouble = of_crash({"exitCode": 64, "reason": "Error", "message": text}, restarts=0)
+    assert (trouble.reason, trouble.message, trouble.is_terminal) == (reason, str(error), True)
+    assert step in remedy(trouble.reason, trouble.message)
+
+
+def test_every_name_that_the_launcher_gives_is_known() -> None:
+    assert {each.reason for each in BadConfig.__subclasses__()} == FAREWELLS.keys()
 
 
 @pytest.mark.parametrize("entry", OURS, ids=lambda entry: entry.words)

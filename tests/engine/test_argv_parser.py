@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from llmfleet_runtime.argv import Platform, argv
+from llmfleet_runtime.argv import KV_CACHE_DTYPES, KV_CACHE_DTYPES_CPU, Platform, Prepared, argv
 from llmfleet_runtime.contract import ALLOWED_ARGUMENTS, FLAG_ARGUMENTS, EngineConfig, NamedValue
+from llmfleet_runtime.quantization import ON_THE_FLY, ON_THE_FLY_CPU
 
 HOSTILE = ["--host=::", "-O3", "$(id)", "{{ x }}", "a\nb", "'", '"', "a=b.c", "--config", "é😀", " ", "None of it"]
 LINES = [
@@ -26,6 +27,9 @@ FULL = EngineConfig(
     max_model_len=4096,
     max_concurrency=16,
     dtype="bfloat16",
+    tensor_parallel=4,
+    kv_cache_dtype="FP8E5M2",
+    prefix_caching=False,
     args=(
         NamedValue(name="tool-call-parser", value="hermes"),
         NamedValue(name="enable-auto-tool-choice"),
@@ -34,6 +38,16 @@ FULL = EngineConfig(
         NamedValue(name="allowed-media-domains", value="images.example.org"),
     ),
 )
+PREPARED = Prepared("fp8_per_channel", "/tmp/llmfleet-x/chat-template.jinja")
+LEAST = EngineConfig(model="m", served_names=("a",))
+CACHES = [(EngineConfig(model="m", served_names=("a",), kv_cache_dtype=each), False) for each in KV_CACHE_DTYPES]
+CACHES += [(EngineConfig(model="m", served_names=("a",), kv_cache_dtype=each), True) for each in KV_CACHE_DTYPES_CPU]
+MADE = sorted({*ON_THE_FLY.values(), *ON_THE_FLY_CPU.values()})
+TUNED = [
+    *(argv(config, Platform("0.32.0", is_cpu_build=is_cpu), None) for config, is_cpu in CACHES),
+    *(argv(LEAST, Platform("0.32.0"), None, Prepared(each)) for each in MADE),
+    argv(EngineConfig(model="m", served_names=("a",), prefix_caching=True), Platform("0.32.0"), None),
+]
 
 
 def options(line):
@@ -45,7 +59,7 @@ def options(line):
 def answer(python):
     asked = {
         "allowed": ALLOWED_ARGUMENTS,
-        "lines": [*map(options, LINES), options(argv(FULL, Platform("0.32.0"), None))],
+        "lines": [*map(options, (*LINES, *TUNED, argv(FULL, Platform("0.32.0"), None, PREPARED)))],
     }
     done = subprocess.run(
         [python, str(Path(__file__).with_name("parse.py"))],
@@ -79,6 +93,13 @@ def test_hostile_texts_arrive_as_the_one_value_they_are_for(answer):
         assert (parsed["host"], parsed["port"], parsed["api_key"]) == ("'0.0.0.0'", "8000", "None")
 
 
+def test_vllm_takes_every_value_that_a_typed_field_can_have(answer):
+    parsed = answer["parsed"][len(LINES) : -1]
+    assert [line for line, found in zip(TUNED, parsed, strict=True) if found is None] == []
+    assert parsed[-1]["enable_prefix_caching"] == "True"
+    assert {found["quantization"] for found in parsed[len(CACHES) : -1]} == {repr(each) for each in MADE}
+
+
 @pytest.mark.proves("R55")
 def test_every_typed_field_means_to_vllm_what_it_means_to_us(answer):
     parsed = answer["parsed"][-1]
@@ -92,6 +113,11 @@ EXPECTED = {
     "max_model_len": "4096",
     "max_num_seqs": "16",
     "dtype": "'bfloat16'",
+    "tensor_parallel_size": "4",
+    "kv_cache_dtype": "'fp8_e5m2'",
+    "enable_prefix_caching": "False",
+    "quantization": "'fp8_per_channel'",
+    "chat_template": "'/tmp/llmfleet-x/chat-template.jinja'",
     "middleware": "['llmfleet_runtime.guard.Guard']",
     "disable_uvicorn_access_log": "True",
     "disable_fastapi_docs": "True",

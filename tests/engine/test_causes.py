@@ -77,11 +77,21 @@ CASES = [
         "engine.maxModelLen to",
         id="no room for the cache",
     ),
+    pytest.param(
+        nothing, {"tensorParallel": 3}, Reason.TENSOR_PARALLEL_MISMATCH, "over 1, 2, 4 GPUs", id="3 devices for 4 heads"
+    ),
+    pytest.param(
+        configured(quantization_config={"quant_method": "awq", "bits": 4}),
+        {"quantization": {"method": "FP8"}},
+        Reason.QUANTIZATION_MISMATCH,
+        "quantization.method to AWQ",
+        id="other weights than asked for",
+    ),
     pytest.param(nothing, {"startupTimeoutSeconds": 1}, Reason.STARTUP_TIMED_OUT, "startupTimeout", id="too slow"),
 ]
 
 
-@pytest.mark.proves("R43", "F33", "F34", "S41")
+@pytest.mark.proves("R43", "F33", "F34", "S14", "S21", "S41")
 @pytest.mark.parametrize(("change", "members", "reason", "step"), CASES)
 def test_a_failing_start_says_why_and_what_to_do(
     fail, change: Change, members: dict[str, object], reason: Reason, step: str

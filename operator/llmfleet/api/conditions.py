@@ -60,6 +60,8 @@ class Reason(StrEnum):
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 because it names a reason, no secret
     SECRET_KEY_MISSING = "SecretKeyMissing"  # noqa: S105 because it names a reason, no secret
     INVALID_SECRET_VALUE = "InvalidSecretValue"  # noqa: S105 because it names a reason, no secret
+    CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound"
+    CONFIG_MAP_KEY_MISSING = "ConfigMapKeyMissing"
     VOLUME_UNAVAILABLE = "VolumeUnavailable"
     POD_NOT_PREPARED = "PodNotPrepared"
     CONTAINER_NOT_STARTED = "ContainerNotStarted"
@@ -72,6 +74,7 @@ class Reason(StrEnum):
     UNSUPPORTED_MODEL = "UnsupportedModel"
     TENSOR_PARALLEL_MISMATCH = "TensorParallelMismatch"
     QUANTIZATION_UNSUPPORTED = "QuantizationUnsupported"
+    QUANTIZATION_MISMATCH = "QuantizationMismatch"
     DISK_FULL = "DiskFull"
     OUT_OF_GPU_MEMORY = "OutOfGPUMemory"
     OUT_OF_HOST_MEMORY = "OutOfHostMemory"
@@ -143,12 +146,16 @@ MEANINGS: dict[Reason, str] = {
     Reason.ADMISSION_UNREACHABLE: "An admission webhook of the cluster gives no answer, so that no pod can be created; "
     "it goes on by itself once the webhook answers.",
     Reason.IMAGE_PULL_FAILED: "The image cannot be pulled; check engine.image and pod.imagePullSecrets.",
-    Reason.CONFIG_ERROR: "A ConfigMap that the pod names is missing or lacks a key, or the image does not suit it, "
-    "as the message says. Create or correct it.",
+    Reason.CONFIG_ERROR: "The container cannot be configured: the image does not suit the pod, as the message says. "
+    "Correct engine.image.",
     Reason.SECRET_NOT_FOUND: "A Secret that the spec names is not in the namespace; create it or correct the name.",
     Reason.SECRET_KEY_MISSING: "A Secret that the spec names lacks the key that is read; add it, the message names it.",
     Reason.INVALID_SECRET_VALUE: "A Secret that the spec names holds no token under the key that is read; write the "
     "token alone there. The pods read it when they start again, which they do by themselves.",
+    Reason.CONFIG_MAP_NOT_FOUND: "A ConfigMap that the spec names is not in the namespace; create it or correct the "
+    "name.",
+    Reason.CONFIG_MAP_KEY_MISSING: "A ConfigMap that the spec names lacks the key that is read; add it, the message "
+    "names it.",
     Reason.VOLUME_UNAVAILABLE: "A claim that the spec names is missing, lost or not bound to a volume that a node can "
     "reach; create or mend it.",
     Reason.POD_NOT_PREPARED: "The node has not prepared a pod's volumes, network or sandbox for two minutes. A "
@@ -171,8 +178,10 @@ MEANINGS: dict[Reason, str] = {
     "model.",
     Reason.TENSOR_PARALLEL_MISMATCH: "The model cannot be split over that many GPUs; their number must "
     "divide its attention heads.",
-    Reason.QUANTIZATION_UNSUPPORTED: "The engine or the GPU cannot run the model's quantization; take a newer GPU or a "
-    "checkpoint that is quantized otherwise.",
+    Reason.QUANTIZATION_UNSUPPORTED: "The engine or the GPU cannot run the quantization of weights or cache; take a "
+    "newer GPU, another method or a checkpoint that is quantized otherwise. What runs goes on running.",
+    Reason.QUANTIZATION_MISMATCH: "The model's weights are not what spec.quantization asks for; the message says what "
+    "they are. Correct quantization.method or quantization.source, or take another checkpoint.",
     Reason.DISK_FULL: "The pod's disk is full; raise resources.requests.ephemeral-storage and its limit, or give "
     "model.cache a larger volume.",
     Reason.OUT_OF_GPU_MEMORY: "The model does not fit; lower maxModelLen or maxConcurrency, or take a larger GPU.",

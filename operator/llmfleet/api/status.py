@@ -162,6 +162,9 @@ class Resolved(Resource):
     )
     max_model_len: int | None = Field(default=None, description="Longest prompt plus answer the engine took, tokens.")
     engine_version: Name | None = Field(default=None, description="The engine's version as the pod reports it.")
+    quantization: Annotated[str, Field(max_length=128)] | None = Field(
+        default=None, description="What the served weights are, as the pod reports it; absent where it did not look."
+    )
 
 
 class Status(Resource):

@@ -9,10 +9,12 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field
 
 from llmfleet import names
+from llmfleet.api import quantization, tuning
 from llmfleet.api.access import Access
 from llmfleet.api.fields import Annotations, Resource, no_reserved_keys, rule, rules, well_formed_keys
 from llmfleet.api.lora import Lora
 from llmfleet.api.placement import Pod
+from llmfleet.api.quantization import Quantization
 from llmfleet.api.rollout import Disruption, Rollout
 from llmfleet.api.workload import Accelerator, Engine, Model, Resources
 
@@ -84,11 +86,14 @@ class Spec(Resource):
                 "self.lora.adapters.all(a, self.model.uri.startsWith(a.uri.find('^pvc://[^/]+/')))",
                 "lora.adapters: a pvc:// adapter must be on the claim of model.uri, the only one that pods mount",
             ),
+            *quantization.SPEC_RULES,
+            *tuning.SPEC_RULES,
         )
     )
 
     model: Model = Field(description="The model to serve and the names clients know it by.")
     engine: Engine = Field(default=Engine(), description="The server program in each pod.")
+    quantization: Quantization = Field(default=Quantization(), description="What the served weights must be.")
     lora: Lora | None = Field(default=None, description="LoRA adapters. Default: the engine takes none.")
     accelerator: Accelerator = Field(default=Accelerator(), description="The device each replica asks for.")
     resources: Resources = Field(default=Resources(), description="CPU, memory and disk of each replica.")

@@ -21,6 +21,7 @@ from llmfleet.api.fields import (
     rule,
     rules,
 )
+from llmfleet.api.tuning import ChatTemplate, KVCache, Parallelism, PrefixCaching
 from llmfleet_runtime.contract import ALLOWED_ARGUMENTS, REFUSED_ENV_NAMES, REFUSED_ENV_PREFIXES
 
 _SEGMENT = "[A-Za-z0-9_][A-Za-z0-9._-]*"
@@ -162,6 +163,17 @@ class Engine(Resource):
         default=None, description="Most requests in one batch (max_num_seqs). Default: the engine's own."
     )
     dtype: DType = Field(default=DType.AUTO, description="Number type of weights and activations. Default: Auto.")
+    parallelism: Parallelism = Field(default=Parallelism(), description="How a replica is spread over devices.")
+    kv_cache: KVCache = Field(default=KVCache(), description="The cache of keys and values.")
+    prefix_caching: PrefixCaching = Field(
+        default=PrefixCaching.AUTO,
+        description="Whether prompts that begin alike share their beginning in the cache. Auto is the engine's own "
+        "choice, which is Enabled wherever the model allows it. Default: Auto.",
+    )
+    chat_template: ChatTemplate | None = Field(
+        default=None,
+        description="A chat template in place of the model's. Pods that run keep the one they started with.",
+    )
     args: tuple[Argument, ...] = Field(
         default=(), max_length=64, description="Extra engine options, by name.", json_schema_extra=list_map("name")
     )

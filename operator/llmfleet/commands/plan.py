@@ -13,6 +13,7 @@ import yaml
 from llmfleet import names
 from llmfleet.commands.usage import AnsweringCommand
 from llmfleet.core import preview
+from llmfleet.core.admission import REFUSING
 from llmfleet.core.preview import Preview
 from llmfleet.core.world import Observed, Raw
 from llmfleet.settings import Settings
@@ -65,7 +66,11 @@ def _preview(look: Look, settings: Settings) -> Preview:
     observed, old = look
     if observed.invalid:
         raise click.ClickException(f"{observed.invalid}\nNext: correct the file; nothing was changed")
-    return preview.preview(observed, old, defaults_of(settings), SystemClock().rfc3339())
+    found = preview.preview(observed, old, defaults_of(settings), SystemClock().rfc3339())
+    for each in found.plan.blocked:
+        if each.reason in REFUSING:
+            raise click.ClickException(f"{found.key}: {each.reason}: {each.message}\nNext: correct the file")
+    return found
 
 
 def _show(found: Sequence[Preview], output: str) -> None:

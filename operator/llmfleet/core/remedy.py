@@ -32,6 +32,21 @@ _STEPS: tuple[tuple[Reason, str, Step], ...] = (
     (Reason.DISK_FULL, r"\bshm\b|/psm_|/torch_", lambda _: "Raise resources.sharedMemory."),
     (Reason.SECRET_NOT_FOUND, r'secrets? "([^"]+)"', lambda found: f"Create the Secret {found[1]} in this namespace."),
     (
+        Reason.CONFIG_MAP_NOT_FOUND,
+        r'configmaps? "([^"]+)"',
+        lambda found: f"Create the ConfigMap {found[1]} in this namespace.",
+    ),
+    (
+        Reason.CONFIG_MAP_KEY_MISSING,
+        r"find key (\S+) in ConfigMap [^/\s]+/(\S+)",
+        lambda found: f"Add the key {found[1]} to the ConfigMap {found[2]}.",
+    ),
+    (
+        Reason.QUANTIZATION_MISMATCH,
+        r"quantization\.method ([\w, ]+) fits this checkpoint",
+        lambda found: f"Set quantization.method to {found[1]}, or take another checkpoint.",
+    ),
+    (
         Reason.SECRET_KEY_MISSING,
         r"find key (\S+) in Secret [^/\s]+/(\S+)",
         lambda found: f"Add the key {found[1]} to the Secret {found[2]}.",

@@ -9,7 +9,7 @@ from llmfleet.api.v1alpha1 import LLMDeployment
 TEMPLATE_VERSION = 1
 """Raised only when every running fleet must be replaced; see the decisions folder."""
 
-ENGINE_PARTS = ("model", "engine", "accelerator", "resources", "pod")
+ENGINE_PARTS = ("model", "engine", "quantization", "accelerator", "resources", "pod")
 
 
 def engine_part(deployment: LLMDeployment) -> dict[str, Any]:

@@ -144,6 +144,7 @@ def _resolved(observed: Observed, plan: Plan) -> Resolved | None:
         "image_id": next((pod.image_id for pod in ready if pod.image_id), None),
         "max_model_len": report.max_model_len if report else None,
         "engine_version": report.engine_version if report else None,
+        "quantization": report.quantization if report else None,
     }
     known = (past or Resolved()).model_copy(update={key: value for key, value in facts.items() if value is not None})
     return None if known == Resolved() else known  # an applied empty object would become null, which is refused

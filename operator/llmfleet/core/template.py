@@ -7,12 +7,15 @@ from typing import Any
 
 from llmfleet import __version__, names
 from llmfleet.api.cache import Cache, CacheType
+from llmfleet.api.quantization import Method
+from llmfleet.api.quantization import Quantization as Required
+from llmfleet.api.tuning import KVCacheDType, PrefixCaching
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.api.workload import AcceleratorType, ResourceAmounts
 from llmfleet.core import adapters
 from llmfleet.core.render import render
 from llmfleet_runtime import contract
-from llmfleet_runtime.contract import EngineConfig, NamedValue
+from llmfleet_runtime.contract import EngineConfig, NamedValue, Quantization
 
 LARGEST_DRAIN_SECONDS = 3600
 GRACE_MARGIN_SECONDS = 60
@@ -20,6 +23,7 @@ STARTUP_PERIOD_SECONDS = 2
 VOLUME_GROUP = 65_532
 """Group that may write to a cache volume: that of the runtime images' user."""
 DEFAULT_SHARED_MEMORY = "1Gi"
+_PREFIX_CACHING = {PrefixCaching.AUTO: None, PrefixCaching.ENABLED: True, PrefixCaching.DISABLED: False}
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,24 @@ def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig
         max_concurrency=spec.engine.max_concurrency,
         dtype=spec.engine.dtype.lower(),
         lora=adapters.limits(deployment),
+        quantization=_quantization(spec.quantization),
+        tensor_parallel=spec.engine.parallelism.tensor if spec.engine.parallelism.tensor > 1 else None,
+        kv_cache_dtype=_kv_cache_dtype(spec.engine.kv_cache.dtype),
+        prefix_caching=_PREFIX_CACHING[spec.engine.prefix_caching],
         args=tuple(NamedValue(name=each.name, value=each.value) for each in spec.engine.args),
         env=tuple(NamedValue(name=each.name, value=each.value) for each in spec.engine.env),
         endpoint_lag_seconds=defaults.endpoint_lag_seconds,
         drain_timeout_seconds=spec.lifecycle.drain_timeout_seconds,
         startup_timeout_seconds=spec.lifecycle.startup_timeout_seconds,
     )
+
+
+def _kv_cache_dtype(dtype: KVCacheDType) -> str | None:
+    return None if dtype is KVCacheDType.AUTO else str(dtype)
+
+
+def _quantization(required: Required) -> Quantization | None:
+    return None if required.method is Method.AUTO else Quantization(method=required.method, source=required.source)
 
 
 def _claim(uri: str) -> str | None:
@@ -106,7 +122,7 @@ def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: 
         "selector": selector(deployment.uid, revision),
         "container": names.ENGINE_CONTAINER,
         "image": image,
-        "env": [*_environment(defaults), *_token(deployment)],
+        "env": [*_environment(defaults), *_token(deployment), *_chat_template(deployment)],
         "serving_port": contract.SERVING_PORT,
         "status_port": contract.STATUS_PORT,
         "requests": requests,
@@ -157,6 +173,18 @@ def _token(deployment: LLMDeployment) -> list[dict[str, Any]]:
     return [{"name": contract.HUB_TOKEN, "valueFrom": {"secretKeyRef": key}}]
 
 
+def _chat_template(deployment: LLMDeployment) -> list[dict[str, Any]]:
+    """The chat template, which the kubelet reads out of the user's ConfigMap.
+
+    Not a mounted file: of a missing ConfigMap the kubelet then tells in the pod's status, and not only by an Event.
+    """
+    template = deployment.spec.engine.chat_template
+    if template is None:
+        return []
+    key = {"name": template.config_map_name, "key": template.key}
+    return [{"name": contract.CHAT_TEMPLATE, "valueFrom": {"configMapKeyRef": key}}]
+
+
 def _cache_source(cache: Cache) -> dict[str, Any]:
     """What the cache volume is made of."""
     if cache.persistent_volume_claim:
@@ -175,7 +203,7 @@ def _resources(deployment: LLMDeployment) -> tuple[dict[str, str], dict[str, str
     requests, limits = _amounts(resources.requests), _amounts(resources.limits)
     if accelerator.type is not AcceleratorType.CPU:
         gpu = accelerator.resource_name or names.GPU_RESOURCES[accelerator.type]
-        limits[gpu] = requests[gpu] = "1"
+        limits[gpu] = requests[gpu] = str(deployment.spec.engine.parallelism.tensor)
     return requests, limits
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmfleet.api.conditions import Reason
-from llmfleet.core.dictionary import CLAIMS, CONFIGURING, CRASHES, CREATIONS, DISRUPTIONS, PLACING, cause
+from llmfleet.core.dictionary import CLAIMS, CONFIGURING, CRASHES, CREATIONS, DISRUPTIONS, FAREWELLS, PLACING, cause
 from llmfleet.core.instant import elapsed
 from llmfleet_runtime.contract import ExitCode, Farewell
 
@@ -114,15 +114,21 @@ def of_crash(ended: Raw, restarts: int) -> Trouble:
     lasted = elapsed(ended.get("startedAt", ""), ended.get("finishedAt", ""))
     has_run = lasted >= LASTING_RUN_SECONDS and reason is not Reason.STARTUP_TIMED_OUT
     is_terminal = restarts >= CRASHES_UNTIL_STALLED and reason not in _PASSING and not has_run
-    return Trouble(reason, words, is_terminal, since=ended.get("finishedAt", ""))
+    is_certain = _farewell(ended.get("message", "")).reason in FAREWELLS  # the next start finds the same
+    return Trouble(reason, words, is_terminal or is_certain, since=ended.get("finishedAt", ""))
 
 
 def _crash_cause(ended: Raw) -> tuple[Reason, str]:
     if ended.get("reason") == "OOMKilled":
         return Reason.OUT_OF_HOST_MEMORY, "the kernel ended the container at its memory limit"
-    text, shown = _last_words(ended.get("message", ""))
+    message = ended.get("message", "")
+    farewell = _farewell(message)
+    text = farewell.message or farewell.reason or message
+    shown = shortened(text) if farewell.reason else message[-SHOWN_CHARACTERS:]
     if ended.get("reason") in _START:
         return Reason.CONTAINER_NOT_STARTED, shown or "the container could not be started"
+    if farewell.reason in FAREWELLS:
+        return FAREWELLS[farewell.reason], shown
     found = cause(CRASHES, text)
     if found:
         return found[0], shortened(found[1])
@@ -131,14 +137,12 @@ def _crash_cause(ended: Raw) -> tuple[Reason, str]:
     return Reason.BAD_ENGINE_CONFIG if bad_config else Reason.CRASH_LOOP, told
 
 
-def _last_words(message: str) -> tuple[str, str]:
-    """All words to look for a cause in, and those worth showing: a farewell has its causes in front, a log behind."""
+def _farewell(message: str) -> Farewell:
+    """What the launcher wrote, causes in front; without a reason where it is the end of a log, causes behind."""
     try:
-        farewell = Farewell.model_validate(json.loads(message))
+        return Farewell.model_validate(json.loads(message))
     except (ValueError, ValidationError):
-        return message, message[-SHOWN_CHARACTERS:]
-    text = farewell.message or farewell.reason
-    return text, shortened(text)
+        return Farewell(exit_code=0, reason="")
 
 
 def creations(deployments: Iterable[Raw]) -> tuple[Trouble, ...]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from llmfleet.api.conditions import MEANINGS, Reason
 from llmfleet.core import adapters
+from llmfleet.core.admission import REFUSING
 from llmfleet.core.plan import Outcomes, Plan
 from llmfleet.core.pods import worst
 from llmfleet.core.progress import is_complete, overdue_in
@@ -63,6 +64,7 @@ _BLOCKED_STATES = {
     Reason.DELETING: State.RECONCILING,
     Reason.INVALID_SPEC: State.STALLED,
     Reason.REVISION_MISSING: State.STALLED,
+    **dict.fromkeys(REFUSING, State.STALLED),
 }
 
 

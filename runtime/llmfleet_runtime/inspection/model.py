@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from llmfleet_runtime.facts import LayerGroup, LayerKind, ModelFacts, Quantization, WeightsFrom
+from llmfleet_runtime.facts import LayerGroup, LayerKind, ModelFacts, QuantizationFacts, WeightsFrom
 
 from .architectures import ARCHITECTURES, GGUF_ARCHITECTURES
 from .errors import BadModel, NotSaid
@@ -105,7 +105,7 @@ class _Reading:
             self.unknown.append(f"layers and cache: {error.args[0]}")
             return ()
 
-    def _weights(self, quantized: Quantization | None) -> tuple[Any, WeightsFrom | None]:
+    def _weights(self, quantized: QuantizationFacts | None) -> tuple[Any, WeightsFrom | None]:
         tied = self.architecture.is_tied if self.architecture else False
         if self.files.tensors is not None and not self.files.missing:
             layers, is_tied = (
@@ -121,7 +121,7 @@ class _Reading:
             return ((), None) if not total else (of_total((), total), WeightsFrom.INDEX)
         return shaped, WeightsFrom.CONFIG
 
-    def _shaped(self, quantized: Quantization | None) -> tuple[Any, ...]:
+    def _shaped(self, quantized: QuantizationFacts | None) -> tuple[Any, ...]:
         known = self.architecture
         if known is None or known.shapes is None or known.is_multimodal:
             self.unknown.append("weights by tensor: neither headers nor shapes of this architecture are at hand")
@@ -211,7 +211,7 @@ def _of_gguf(gguf: GgufFile) -> ModelFacts:
         layers=layers,
         weights=from_tensors(gguf.tensors, count, is_tied=False),
         weights_from=WeightsFrom.HEADERS,
-        quantization=Quantization(method="gguf", scheme=max(set(types), key=types.count) if types else None),
+        quantization=QuantizationFacts(method="gguf", scheme=max(set(types), key=types.count) if types else None),
         has_tokenizer="tokenizer.ggml.model" in gguf.metadata,
         has_chat_template="tokenizer.chat_template" in gguf.metadata,
         unknown=unknown,

@@ -7,7 +7,7 @@ Order and names follow vLLM 0.32: ``quantization_config`` of config.json, else `
 from collections.abc import Iterable
 from typing import Literal
 
-from llmfleet_runtime.facts import Quantization
+from llmfleet_runtime.facts import QuantizationFacts
 
 from .section import Section
 
@@ -17,7 +17,7 @@ _FLOATS |= {"modelopt_fp4": 4, "deepseek_v4_fp8": 8}
 _GROUPS = {"mxfp4": 32, "gpt_oss_mxfp4": 32, "modelopt_mxfp8": 32, "modelopt_fp4": 16}
 
 
-def quantization(config: Section, text: Section, older: Section | None) -> Quantization | None:
+def quantization(config: Section, text: Section, older: Section | None) -> QuantizationFacts | None:
     """None for a checkpoint that is not quantized. ``older`` is ``hf_quant_config.json``."""
     names = ("quantization_config", "compression_config")
     own = config.part(*names) or text.part(*names)
@@ -31,7 +31,7 @@ def quantization(config: Section, text: Section, older: Section | None) -> Quant
     if method == "compressed-tensors":
         return _compressed(own)
     bits = own.found("bits", "w_bit") or _FLOATS.get(method) or (4 if own.is_set("load_in_4bit") else None)
-    return Quantization(
+    return QuantizationFacts(
         method=method,
         weight_bits=bits,
         weight_type="float" if method in _FLOATS else "int",
@@ -53,14 +53,14 @@ def kept_whole(config: Section, text: Section) -> tuple[str, ...]:
     return tuple(name for name in names if not name.startswith("re:"))
 
 
-def _modelopt(own: Section) -> Quantization:
+def _modelopt(own: Section) -> QuantizationFacts:
     inner = own.part("quantization") or own
     algorithm = inner.text("quant_algo") or "FP8"
     method = _MODELOPT.get(
         algorithm.upper(), "modelopt_mixed" if algorithm.upper() == "MIXED_PRECISION" else "modelopt"
     )
     stored = inner.text("kv_cache_quant_algo")
-    return Quantization(
+    return QuantizationFacts(
         method=method,
         scheme=algorithm,
         weight_bits=_FLOATS.get(method),
@@ -70,12 +70,12 @@ def _modelopt(own: Section) -> Quantization:
     )
 
 
-def _compressed(own: Section) -> Quantization:
+def _compressed(own: Section) -> QuantizationFacts:
     """The first group speaks for all: vLLM takes mixed ones, and their tensors' headers tell the sizes."""
     groups = own.part("config_groups")
     first = next(groups.parts(), None) if groups else None
     weights, activations = (first.part("weights"), first.part("input_activations")) if first else (None, None)
-    return Quantization(
+    return QuantizationFacts(
         method="compressed-tensors",
         scheme=own.text("format"),
         weight_bits=weights.found("num_bits") if weights else None,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from math import ceil
 
-from llmfleet_runtime.facts import Quantization, WeightRole, Weights
+from llmfleet_runtime.facts import QuantizationFacts, WeightRole, Weights
 
 from .safetensors import Tensor
 from .shapes import Part
@@ -32,7 +32,7 @@ def from_tensors(tensors: Iterable[Tensor], layers: int | None, *, is_tied: bool
 
 
 def from_parts(
-    parts: Iterable[Part], dtype: str, quantization: Quantization | None, whole: Sequence[str]
+    parts: Iterable[Part], dtype: str, quantization: QuantizationFacts | None, whole: Sequence[str]
 ) -> tuple[Weights, ...]:
     """Sum up shapes. ``whole`` names the modules that a quantized checkpoint leaves as they are."""
     plain, bits = DTYPES.get(dtype, "BF16"), _stored_bits(quantization)
@@ -59,7 +59,7 @@ def of_total(parts: tuple[Weights, ...], total: int) -> tuple[Weights, ...]:
     return tuple(each.model_copy(update={"bytes": max(0, rest)}) if each is largest else each for each in parts)
 
 
-def _stored_bits(quantization: Quantization | None) -> float | None:
+def _stored_bits(quantization: QuantizationFacts | None) -> float | None:
     """Bits per weight with scales (16 bit a group, 8 bit for the MX formats) and packed zero points."""
     if quantization is None or quantization.weight_bits is None:
         return None

@@ -63,6 +63,15 @@ ADAPTED = with_spec(
         ],
     },
 )
+TUNED = with_spec(
+    engine={
+        "parallelism": {"tensor": 4},
+        "kvCache": {"dtype": "FP8"},
+        "prefixCaching": "Disabled",
+        "chatTemplate": {"configMapName": "templates", "key": "llama.jinja"},
+    },
+    quantization={"method": "AWQ", "source": "Checkpoint"},
+)
 CASES = {
     "adapted": deployment(ADAPTED),
     "short": deployment(),
@@ -70,6 +79,7 @@ CASES = {
     "cpu": deployment(with_spec(model={"uri": "file:///models/tiny"}, accelerator={"type": "CPU"})),
     "guarded": deployment(GUARDED),
     "shared": deployment(SHARED),
+    "tuned": deployment(TUNED),
     "mig": deployment(with_spec(accelerator={"resourceName": "nvidia.com/mig-1g.10gb"}, replicas=2)),
 }
 

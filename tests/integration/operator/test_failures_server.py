@@ -132,7 +132,7 @@ PLAYED = [
     (waits("ErrImagePull", "no such tag"), "ImagePullFailed"),
     (waits("CreateContainerConfigError", 'secret "hf-token" not found'), "SecretNotFound"),
     (waits("CreateContainerConfigError", "couldn't find key a in Secret b/c"), "SecretKeyMissing"),
-    (waits("CreateContainerConfigError", 'configmap "templates" not found'), "ConfigError"),
+    (waits("CreateContainerConfigError", 'configmap "templates" not found'), "ConfigMapNotFound"),
     (
         crashed("ValueError: Total number of attention heads (14) must be divisible by tensor parallel size (4)."),
         "TensorParallelMismatch",

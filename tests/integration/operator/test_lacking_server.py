@@ -66,3 +66,21 @@ def test_a_serving_fleet_goes_on_and_the_good_spec_again_mends_it(start: Start, 
     fleet.edit(pod=None)
     fleet.await_condition("Ready")
     assert {pod["metadata"]["uid"] for pod in fleet.list("pods")} == pods
+
+
+@pytest.mark.proves("R09", "S21")
+def test_what_no_gpu_of_that_kind_can_do_touches_no_pod(start: Start, fleet: Fleet) -> None:
+    start()
+    fleet.create(replicas=1)
+    fleet.await_condition("Ready")
+    pods = {pod["metadata"]["uid"] for pod in fleet.list("pods")}
+    children = {raw["metadata"]["name"]: raw["metadata"]["resourceVersion"] for raw in fleet.list("configmaps")}
+    fleet.edit(accelerator={"products": ["Tesla-V100-SXM2-32GB"]}, quantization={"method": "FP8"})
+    stalled = fleet.await_condition("Stalled")
+    assert stalled["reason"] == "QuantizationUnsupported"
+    assert "CompressedTensors or BitsAndBytes would work" in stalled["message"]
+    assert fleet.condition("Available")["status"] == "True"
+    assert {raw["metadata"]["name"]: raw["metadata"]["resourceVersion"] for raw in fleet.list("configmaps")} == children
+    fleet.edit(accelerator=None, quantization=None)
+    fleet.await_condition("Ready")
+    assert {pod["metadata"]["uid"] for pod in fleet.list("pods")} == pods

@@ -91,7 +91,7 @@ def test_what_is_told_fits_the_schema() -> None:
     assert Status.model_validate({"lastFailure": found.model_dump(by_alias=True)}).last_failure == found
 
 
-@pytest.mark.proves("R43")
+@pytest.mark.proves("R43", "S14")
 @pytest.mark.parametrize(
     ("reason", "words", "expected"),
     [
@@ -123,6 +123,16 @@ def test_what_is_told_fits_the_schema() -> None:
             Reason.SECRET_KEY_MISSING,
             "couldn't find key token in Secret team-a/hf-token",
             "Add the key token to the Secret hf-token.",
+        ),
+        (
+            Reason.CONFIG_MAP_NOT_FOUND,
+            'configmap "templates" not found',
+            "Create the ConfigMap templates in this namespace.",
+        ),
+        (
+            Reason.CONFIG_MAP_KEY_MISSING,
+            "couldn't find key llama.jinja in ConfigMap team-a/templates",
+            "Add the key llama.jinja to the ConfigMap templates.",
         ),
         (Reason.DISK_FULL, "OSError: [Errno 28] No space left on device", MEANINGS[Reason.DISK_FULL]),
         (Reason.CRASH_LOOP, "attention heads (14)", MEANINGS[Reason.CRASH_LOOP]),

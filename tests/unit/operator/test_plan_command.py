@@ -12,6 +12,7 @@ from llmfleet.__main__ import main
 from tests.builders import Raw, children, deployment, pod, ready, revision, with_spec
 
 TWO = deployment(with_spec(replicas=2))
+TOO_OLD = deployment(with_spec(quantization={"method": "FP8"}, accelerator={"products": ["Tesla-V100-SXM2-32GB"]}))
 
 
 def file_of(raw: Raw) -> Raw:
@@ -73,6 +74,7 @@ def test_every_object_of_the_file_is_planned_and_other_kinds_are_passed_over() -
     [
         pytest.param(["--children", "-"], [{**file_of(TWO), "spec": {}}], "spec.model", id="no model"),
         pytest.param(["--children", "-"], [file_of(deployment(with_spec(replicas=-1)))], "spec.replicas", id="invalid"),
+        pytest.param(["--children", "-"], [file_of(TOO_OLD)], "needs compute capability 7.5", id="too old a GPU"),
         pytest.param(
             ["--children", "-"], [{**file_of(TWO), "apiVersion": "v1"}], "needs apiVersion", id="another version"
         ),

@@ -45,6 +45,14 @@ def test_a_settled_fleet_is_counted() -> None:
     assert found.ready_summary == "2/2"
 
 
+def test_what_the_weights_are_is_a_fact_that_the_pods_tell() -> None:
+    of = revision(ONE)
+    told = {f"uid-qwen-{of}-0": report(quantization="awq, 4 bits")}
+    resolved = status(look(ONE, children(ONE), [pod(of, ready())], told)).resolved
+    assert resolved is not None
+    assert resolved.quantization == "awq, 4 bits"
+
+
 def test_leaving_pods_are_not_counted() -> None:
     observed = look(ONE, children(ONE), [pod(revision(ONE), ready(), builders.being_deleted())])
     assert (status(observed).replicas, status(observed).ready_replicas) == (0, 0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmfleet_runtime.argv import MEBIBYTE, BadConfig, Platform, argv, environment, kv_cache_bytes
+from llmfleet_runtime.argv import MEBIBYTE, BadConfig, Platform, Prepared, argv, environment, kv_cache_bytes
 from llmfleet_runtime.contract import (
     ALLOWED_ARGUMENTS,
     FLAG_ARGUMENTS,
@@ -54,6 +54,14 @@ def test_a_cpu_build_gets_its_memory_size_and_starts_forked_and_eager():
         ({"max_model_len": 4096}, "--max-model-len=4096"),
         ({"max_concurrency": 8}, "--max-num-seqs=8"),
         ({"dtype": "bfloat16"}, "--dtype=bfloat16"),
+        ({"tensor_parallel": 4}, "--tensor-parallel-size=4"),
+        ({"kv_cache_dtype": "FP8"}, "--kv-cache-dtype=fp8"),
+        ({"kv_cache_dtype": "FP8E5M2"}, "--kv-cache-dtype=fp8_e5m2"),
+        ({"kv_cache_dtype": "INT8PerTokenHead"}, "--kv-cache-dtype=int8_per_token_head"),
+        ({"kv_cache_dtype": "NVFP4"}, "--kv-cache-dtype=nvfp4"),
+        ({"prefix_caching": True}, "--enable-prefix-caching"),
+        ({"prefix_caching": False}, "--no-enable-prefix-caching"),
+        ({"prefix_caching": False, "kv_cache_dtype": "FP8"}, "--no-enable-prefix-caching"),
         ({"args": (NamedValue(name="seed", value="7"),)}, "--seed=7"),
         ({"args": (NamedValue(name="enable-auto-tool-choice"),)}, "--enable-auto-tool-choice"),
         ({"args": (NamedValue(name="enable-chunked-prefill", value="true"),)}, "--enable-chunked-prefill"),
@@ -85,6 +93,27 @@ def test_a_batch_never_holds_more_adapters_than_memory():
 def test_without_adapters_nothing_of_them_is_open():
     assert [each for each in argv(config(), GPU, None) if "lora" in each] == []
     assert "VLLM_ALLOW_RUNTIME_LORA_UPDATING" not in environment(config(), GPU)
+
+
+def test_what_was_prepared_has_its_arguments():
+    arguments = argv(config(), GPU, None, Prepared("fp8", "/tmp/x/chat-template.jinja"))
+    assert {"--quantization=fp8", "--chat-template=/tmp/x/chat-template.jinja"} < {*arguments}
+
+
+def test_processes_of_a_cpu_build_share_cores_and_cache_and_are_not_forked():
+    split = config(tensor_parallel=2)
+    arguments = argv(split, CPU, 2048 * MEBIBYTE)
+    wanted = {"--tensor-parallel-size=2", "--kv-cache-memory-bytes=134217728", "--distributed-executor-backend=mp"}
+    assert wanted < {*arguments}
+    assert "llmfleet_runtime.forked" not in arguments
+    assert environment(split, BIG_CPU)["OMP_NUM_THREADS"] == "15"
+
+
+@pytest.mark.parametrize("dtype", ["INT8PerTokenHead", "NVFP4"])
+def test_a_cache_that_the_cpu_build_takes_and_answers_nonsense_from_is_refused(dtype):
+    with pytest.raises(BadConfig, match=dtype):
+        argv(config(kv_cache_dtype=dtype), CPU, None)
+    assert "--kv-cache-dtype=fp8" in argv(config(kv_cache_dtype="FP8"), CPU, None)
 
 
 def test_several_served_names_follow_their_option_in_order():
@@ -124,6 +153,7 @@ def test_what_the_user_sets_is_not_set_twice():
         ({"revision": ""}, "revision: ''"),
         ({"revision": "None"}, "revision: 'None'"),
         ({"dtype": ""}, "dtype: ''"),
+        ({"kv_cache_dtype": "fp8_inc"}, "kvCacheDtype: 'fp8_inc'"),
     ],
 )
 def test_what_cannot_be_handed_over_is_refused_by_name(changes, words):

@@ -212,6 +212,22 @@ def test_a_bad_configuration_is_said_with_its_own_exit_code(start):
     assert (pod.farewell().reason, "args: 'api-key'" in pod.farewell().message) == ("BadConfig", True)
 
 
+@pytest.mark.proves("S21")
+def test_weights_that_are_not_as_asked_end_it_before_the_engine_starts(start, tmp_path):
+    (tmp_path / "config.json").write_text('{"quantization_config": {"quant_method": "awq", "bits": 4}}')
+    pod = start({"model": str(tmp_path), "quantization": {"method": "FP8"}})
+    assert pod.wait() == ExitCode.BAD_CONFIG
+    assert (pod.farewell().reason, "the weights are awq" in pod.farewell().message) == ("QuantizationMismatch", True)
+    assert "fake engine listens" not in pod.output()
+
+
+def test_weights_that_are_as_asked_are_said_in_the_status(start, tmp_path):
+    (tmp_path / "config.json").write_text('{"quantization_config": {"quant_method": "awq", "bits": 4}}')
+    pod = start({"model": str(tmp_path), "quantization": {"method": "AWQ"}})
+    pod.until_ready()
+    assert RuntimeStatus.model_validate_json(pod.get("/status")[1]).quantization == "awq, 4 bits"
+
+
 def test_orphans_are_collected_and_nothing_survives_the_launcher(start):
     pod = start(orphan=1)
     pod.until_ready()

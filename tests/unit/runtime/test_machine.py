@@ -118,3 +118,16 @@ def test_memory_is_the_limit_of_either_kind_of_control_group(root, files, expect
 def test_cores_are_the_quota_or_all_there_are(root, files, expected, monkeypatch):
     monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: {0, 1, 2})
     assert machine.cpus(root(**files)) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"proc/cpuinfo": "flags\t\t: fpu avx512f amx_bf16 amx_tile amx_int8\n"}, True),
+        ({"proc/cpuinfo": "flags\t\t: fpu avx512f avx512_bf16\n"}, False),
+        ({"proc/cpuinfo": "flags\t\t: amx_tiles\n"}, False),
+        ({}, False),
+    ],
+)
+def test_the_kernel_tells_whether_the_processor_has_tiles(root, files, expected):
+    assert machine.has_amx(root(**files)) is expected

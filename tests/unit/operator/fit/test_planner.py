@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from llmfleet.core.fit.accelerators import GIB, MIB, Accelerator, cpu, named
 from llmfleet.core.fit.planner import Fit, Verdict, fit, layout
 from llmfleet.core.fit.settings import FP8, INT4, Lora, Settings, batched_tokens, sequences
-from llmfleet_runtime.contract import LayerKind, ModelFacts, Quantization, WeightRole, Weights
+from llmfleet_runtime.contract import LayerKind, ModelFacts, QuantizationFacts, WeightRole, Weights
 from tests.unit.operator.fit.models import PUBLIC, layer, public, tiny
 
 CARD = Accelerator("CARD", "NVIDIA", 4 * GIB, capability=(9, 0))
@@ -110,7 +110,7 @@ def test_notes_carry_what_the_facts_and_the_accelerator_leave_open() -> None:
         (Settings(precision=FP8), LLAMA, 2 * 128256 * 4096 * 2 + 65 * 4096 * 2 + 32 * 218_103_808),
         (Settings(dtype="float32"), tiny(), 200_000_000),
         (Settings(), tiny(dtype="float32"), 100_000_000),
-        (Settings(precision=FP8), tiny(quantization=Quantization(method="awq", weight_bits=4)), 50_000_000),
+        (Settings(precision=FP8), tiny(quantization=QuantizationFacts(method="awq", weight_bits=4)), 50_000_000),
     ],
     ids=["stored", "norms are not split", "embeddings stay", "asked for", "float32 is not kept", "by dtype"],
 )
@@ -194,13 +194,13 @@ def test_as_many_sequences_as_are_asked_for() -> None:
     [
         ("auto", None, 2),
         ("fp8", None, 1),
-        ("auto", Quantization(method="modelopt", kv_cache="fp8"), 1),
-        ("auto", Quantization(method="compressed-tensors", kv_cache="fp8"), 2),
-        ("bfloat16", Quantization(method="modelopt", kv_cache="fp8"), 2),
+        ("auto", QuantizationFacts(method="modelopt", kv_cache="fp8"), 1),
+        ("auto", QuantizationFacts(method="compressed-tensors", kv_cache="fp8"), 2),
+        ("bfloat16", QuantizationFacts(method="modelopt", kv_cache="fp8"), 2),
     ],
 )
 def test_a_checkpoints_own_cache_precision_counts_where_the_engine_takes_it(
-    dtype: str, quantization: Quantization | None, expected: float
+    dtype: str, quantization: QuantizationFacts | None, expected: float
 ) -> None:
     assert layout(tiny(quantization=quantization), Settings(kv_cache_dtype=dtype), CARD).element_bytes == expected
 

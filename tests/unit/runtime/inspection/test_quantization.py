@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from llmfleet_runtime.facts import Quantization, WeightRole
+from llmfleet_runtime.facts import QuantizationFacts, WeightRole
 from llmfleet_runtime.inspection.model import Files, model_facts
 from tests.unit.runtime.inspection.written import LLAMA, section
 
 
-def found(own: dict[str, Any] | None, **files: Any) -> Quantization | None:
+def found(own: dict[str, Any] | None, **files: Any) -> QuantizationFacts | None:
     config = LLAMA if own is None else {**LLAMA, "quantization_config": own}
     return model_facts(Files(frozenset(), config=section(config), **files)).quantization
 
@@ -25,11 +25,11 @@ def compressed(weights: dict[str, Any], **more: Any) -> dict[str, Any]:
         ({"quant_method": None}, None),
         (
             {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True},
-            Quantization(method="awq", weight_bits=4, weight_type="int", group_size=128, has_zero_points=True),
+            QuantizationFacts(method="awq", weight_bits=4, weight_type="int", group_size=128, has_zero_points=True),
         ),
         (
             {"quant_method": "gptq", "bits": 8, "group_size": -1, "desc_act": True, "sym": True},
-            Quantization(
+            QuantizationFacts(
                 method="gptq",
                 weight_bits=8,
                 weight_type="int",
@@ -39,19 +39,19 @@ def compressed(weights: dict[str, Any], **more: Any) -> dict[str, Any]:
         ),
         (
             {"quant_method": "fp8", "weight_block_size": [128, 128]},
-            Quantization(method="fp8", weight_bits=8, weight_type="float", activation_bits=8),
+            QuantizationFacts(method="fp8", weight_bits=8, weight_type="float", activation_bits=8),
         ),
         (
             {"quant_method": "mxfp4"},
-            Quantization(method="mxfp4", weight_bits=4, weight_type="float", group_size=32),
+            QuantizationFacts(method="mxfp4", weight_bits=4, weight_type="float", group_size=32),
         ),
         (
             {"quant_method": "bitsandbytes", "load_in_4bit": True},
-            Quantization(method="bitsandbytes", weight_bits=4, weight_type="int"),
+            QuantizationFacts(method="bitsandbytes", weight_bits=4, weight_type="int"),
         ),
         (
             compressed({"num_bits": 4, "type": "int", "symmetric": False, "group_size": 32}),
-            Quantization(
+            QuantizationFacts(
                 method="compressed-tensors", weight_bits=4, weight_type="int", group_size=32, has_zero_points=True
             ),
         ),
@@ -61,7 +61,7 @@ def compressed(weights: dict[str, Any], **more: Any) -> dict[str, Any]:
                 "format": "float-quantized",
                 "kv_cache_scheme": {"num_bits": 8, "type": "float"},
             },
-            Quantization(
+            QuantizationFacts(
                 method="compressed-tensors",
                 scheme="float-quantized",
                 weight_bits=8,
@@ -70,16 +70,16 @@ def compressed(weights: dict[str, Any], **more: Any) -> dict[str, Any]:
                 kv_cache="fp8",
             ),
         ),
-        ({"quant_method": "brandnew"}, Quantization(method="brandnew", weight_type="int")),
+        ({"quant_method": "brandnew"}, QuantizationFacts(method="brandnew", weight_type="int")),
     ],
 )
-def test_a_checkpoint_says_how_it_is_quantized(own: dict[str, Any] | None, expected: Quantization | None) -> None:
+def test_a_checkpoint_says_how_it_is_quantized(own: dict[str, Any] | None, expected: QuantizationFacts | None) -> None:
     assert found(own) == expected
 
 
 def test_older_modelopt_says_it_in_a_file_of_its_own() -> None:
     older = section({"quantization": {"quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8", "group_size": 16}})
-    assert found(None, quant_config=older) == Quantization(
+    assert found(None, quant_config=older) == QuantizationFacts(
         method="modelopt_fp4", scheme="NVFP4", weight_bits=4, weight_type="float", group_size=16, kv_cache="fp8"
     )
 

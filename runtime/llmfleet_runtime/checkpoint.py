@@ -1,0 +1,75 @@
+"""Reads what a checkpoint says of its weights: two small files of a folder, or of a hub's repository."""
+
+import contextlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .argv import BadConfig
+from .contract import EngineConfig
+from .precision import Precision, precision
+
+MOST_BYTES = 64 * 2**20
+"""Of a ``config.json``; lists of what is left unquantized make some of them long."""
+
+Opened = Callable[[str], Path | None]
+"""The path of one file of the checkpoint; None when it has no such file."""
+
+
+def checkpoint(config: EngineConfig, token: str | None) -> Precision | None:
+    """What the weights are; None when nobody asks and the files are not at hand.
+
+    Raises ``BadConfig`` when it is asked and cannot be told, with the hub's own words where they are the reason.
+    """
+    if config.model.endswith(".gguf"):
+        return Precision("gguf")
+    folder = Path(config.model) if config.model.startswith("/") else None
+    if config.quantization is not None and config.quantization.method != "Auto":
+        return _read(_in(folder) if folder else _hub(config, token), config.model)
+    with contextlib.suppress(BadConfig):  # what is wrong with it, the engine says
+        return _read(_in(folder), config.model) if folder else None
+    return None
+
+
+def _in(folder: Path) -> Opened:
+    return lambda name: folder / name if (folder / name).is_file() else None
+
+
+def _hub(config: EngineConfig, token: str | None) -> Opened:
+    # The engine brings this library, and only who asks for a repository's precision pays for its import.
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415 because of the line above
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError  # noqa: PLC0415 because of the same
+
+    def opened(name: str) -> Path | None:
+        try:
+            return Path(hf_hub_download(config.model, name, revision=config.revision, token=token))
+        except LocalEntryNotFoundError as error:
+            raise BadConfig(f"{config.model}: {error}") from error
+        except EntryNotFoundError:
+            return None
+        except Exception as error:  # whatever it is, it is told in the hub's own words
+            raise BadConfig(f"{config.model}: {type(error).__name__}: {error}") from error
+
+    return opened
+
+
+def _read(opened: Opened, model: str) -> Precision:
+    config = _document(opened("config.json"))
+    if config is None:
+        raise BadConfig(f"{model} does not appear to have a file named config.json; quantization cannot be told")
+    separate = None if config.get("quantization_config") else _document(opened("hf_quant_config.json"))
+    return precision(config, separate)
+
+
+def _document(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            read = json.loads(file.read(MOST_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadConfig(f"{path}: {error}") from error
+    if not isinstance(read, dict):
+        raise BadConfig(f"{path}: not a JSON object")
+    return read

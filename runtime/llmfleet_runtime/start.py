@@ -1,0 +1,60 @@
+"""What the engine is started with: the command, its environment, and the files that it reads beside the model."""
+
+import secrets
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import machine
+from .argv import BadConfig, Platform, Prepared, argv, environment
+from .checkpoint import checkpoint
+from .contract import CHAT_TEMPLATE, HUB_TOKEN, EngineConfig
+from .credentials import hub_token
+from .guard import TOKEN_VARIABLE
+from .quantization import on_the_fly, served
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start of the engine."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    weights: str | None = None
+    """What the served weights are, as far as it was looked up."""
+
+    @property
+    def token(self) -> str:
+        """What the launcher shows the guard."""
+        return self.environment[TOKEN_VARIABLE]
+
+
+def prepare(config: EngineConfig, platform: Platform, container: Mapping[str, str]) -> Start:
+    """Everything that is decided before the engine starts; ``container`` holds this process's variables.
+
+    Raises ``BadConfig`` when the engine should not be started at all.
+    """
+    variables = {**environment(config, platform), **hub_token(container)}
+    found = checkpoint(config, variables.get(HUB_TOKEN))
+    made = on_the_fly(config.quantization, found, platform) if found else None
+    prepared = Prepared(made, _chat_template(container.get(CHAT_TEMPLATE)))
+    inherited = {name: value for name, value in container.items() if name != CHAT_TEMPLATE}
+    return Start(
+        (sys.executable, *argv(config, platform, machine.memory_bytes(), prepared)),
+        {**inherited, **variables, TOKEN_VARIABLE: secrets.token_urlsafe()},
+        served(config.quantization, found, made) if found else None,
+    )
+
+
+def _chat_template(text: str | None) -> str | None:
+    """The path of a read-only file with this text."""
+    if text is None:
+        return None
+    if not text.strip():
+        raise BadConfig("the chat template that the ConfigMap holds is empty")
+    path = Path(tempfile.mkdtemp(prefix="llmfleet-")) / "chat-template.jinja"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    path.chmod(0o400)
+    return str(path)

@@ -1,0 +1,64 @@
+"""Runs in the engine's environment: what vLLM makes of checkpoints, each in a process of its own.
+
+Reads [{"name", "model", options of vllm.LLM …}] from standard input and writes {name: {"error": text} or {"logprobs":
+[how likely each token of a fixed text is]}}. vLLM is imported once and forked, which takes a second a checkpoint.
+"""
+
+import json
+import os
+import sys
+import traceback
+
+OPTIONS = {
+    "enforce_eager": True,
+    "max_model_len": 256,
+    "max_num_seqs": 2,
+    "kv_cache_memory_bytes": 16 * 2**20,
+    "distributed_executor_backend": "uni",
+    "disable_log_stats": True,
+}
+TEXT = list(range(300, 364))
+os.environ |= {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def judged(llm, options):
+    """Start an engine and ask how likely it finds the text, and what it says next."""
+    from vllm import SamplingParams  # noqa: PLC0415 because only the engine's environment has it
+
+    name = options.pop("name")
+    engine = llm(**OPTIONS, **options)
+    asked = SamplingParams(max_tokens=8, temperature=0, prompt_logprobs=0)
+    (found,) = engine.generate({"prompt_token_ids": TEXT}, asked, use_tqdm=False)
+    pairs = zip(TEXT[1:], found.prompt_logprobs[1:], strict=True)
+    sys.stderr.write(f"{name} runs\n")
+    return {"logprobs": [each[token].logprob for token, each in pairs], "said": list(found.outputs[0].token_ids)}
+
+
+def apart(llm, options):
+    """The same in a forked process."""
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.close(reader)
+        try:
+            answer = judged(llm, options)
+        except BaseException:  # noqa: BLE001 because whatever it is, it is the answer
+            answer = {"error": traceback.format_exc()[-6000:]}
+        with os.fdopen(writer, "w") as pipe:
+            json.dump(answer, pipe)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        return json.load(pipe)
+
+
+if __name__ == "__main__":
+    from vllm import LLM
+
+    asked = json.load(sys.stdin)
+    sys.stdout.write("\nANSWER " + json.dumps({each["name"]: apart(LLM, each) for each in asked}) + "\n")

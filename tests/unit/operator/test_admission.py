@@ -1,0 +1,158 @@
+"""What no pod could serve is said before one starts, and what runs goes on running."""
+
+import pytest
+
+from llmfleet.api.conditions import Reason
+from llmfleet.api.quantization import Method
+from llmfleet.api.tuning import KVCacheDType
+from llmfleet.core.admission import refusals
+from llmfleet.core.capability import capability, needed, needed_by_cache
+from llmfleet.core.fleet import plan
+from llmfleet.core.plan import Outcomes
+from llmfleet.core.status import derive
+from llmfleet.core.verdict import verdict
+from tests.builders import (
+    DEFAULTS,
+    NOW,
+    Raw,
+    children,
+    deployment,
+    look,
+    parsed,
+    pod,
+    ready,
+    report,
+    revision,
+    settled,
+    with_spec,
+)
+
+T4, A100, L4, V100 = "Tesla-T4", "NVIDIA-A100-SXM4-80GB", "NVIDIA-L4", "Tesla-V100-SXM2-32GB"
+
+
+def on(*products: str, **spec: object) -> Raw:
+    return deployment(with_spec(accelerator={"products": list(products)}, **spec))
+
+
+def said(raw: Raw) -> list[str]:
+    return [each.message for each in refusals(parsed(raw).spec)]
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("Tesla-P100-PCIE-16GB", 60),
+        ("Tesla-V100-SXM2-32GB", 70),
+        ("Tesla-T4", 75),
+        ("Quadro-RTX-6000", 75),
+        ("NVIDIA-GeForce-RTX-2080-Ti", 75),
+        ("NVIDIA-A100-SXM4-40GB", 80),
+        ("A100-SXM4-40GB", 80),
+        ("NVIDIA-A30", 80),
+        ("NVIDIA-A10G", 86),
+        ("NVIDIA-RTX-A6000", 86),
+        ("NVIDIA-GeForce-RTX-3090", 86),
+        ("NVIDIA-L4-SHARED", 89),
+        ("NVIDIA-L40S", 89),
+        ("NVIDIA-RTX-6000-Ada-Generation", 89),
+        ("NVIDIA-RTX-5000-Ada-Generation", 89),
+        ("NVIDIA-RTX-4000-SFF-Ada-Generation", 89),
+        ("NVIDIA-GeForce-RTX-4090", 89),
+        ("NVIDIA-H100-80GB-HBM3", 90),
+        ("NVIDIA-H100-80GB-HBM3-MIG-1g.10gb", 90),
+        ("NVIDIA-H200", 90),
+        ("NVIDIA-GH200-480GB", 90),
+        ("NVIDIA-B200", 100),
+        ("NVIDIA-GB300", 103),
+        ("NVIDIA-GeForce-RTX-5090", 120),
+        ("NVIDIA-RTX-PRO-6000-Blackwell-Server-Edition", 120),
+        ("NVIDIA-GB10", 121),
+        ("NVIDIA-X9000", None),
+        ("AMD_Instinct_MI300X_OAM", None),
+        ("", None),
+    ],
+)
+def test_a_product_label_tells_its_generation_or_nothing(label: str, expected: int | None) -> None:
+    assert capability(label) == expected
+
+
+WEIGHTS = [
+    (T4, {Method.MXFP4}),
+    (V100, {*Method} - {Method.AUTO, Method.NONE, Method.COMPRESSED_TENSORS, Method.BITS_AND_BYTES}),
+    (A100, set()),
+    (L4, set()),
+    ("NVIDIA-X9000", set()),
+]
+
+
+@pytest.mark.parametrize(("product", "refused"), WEIGHTS, ids=[product for product, _ in WEIGHTS])
+def test_a_method_is_refused_on_products_that_are_too_old(product: str, refused: set[Method]) -> None:
+    assert {each for each in Method if said(on(product, quantization={"method": each}))} == refused
+
+
+CACHES = [(T4, {KVCacheDType.FP8, KVCacheDType.FP8_E5M2, KVCacheDType.NVFP4}), (A100, set()), ("NVIDIA-X9000", set())]
+
+
+@pytest.mark.parametrize(("product", "refused"), CACHES, ids=[product for product, _ in CACHES])
+def test_a_cache_is_refused_on_products_that_are_too_old(product: str, refused: set[KVCacheDType]) -> None:
+    assert {each for each in KVCacheDType if said(on(product, engine={"kvCache": {"dtype": each}}))} == refused
+
+
+def test_a_refusal_names_the_products_and_what_would_work() -> None:
+    (message,) = said(on(T4, A100, quantization={"method": "MXFP4"}))
+    assert message == (
+        "quantization.method MXFP4 needs compute capability 8.0, and accelerator.products names Tesla-T4 (7.5); there "
+        "Auto, None, FP8, INT8, AWQ, GPTQ, AutoRound, CompressedTensors, NVFP4, MXFP8 or BitsAndBytes would work. "
+        "Or name only NVIDIA-A100-SXM4-80GB."
+    )
+    (message,) = said(on(T4, engine={"kvCache": {"dtype": "FP8"}}))
+    assert message.endswith("there Auto or INT8PerTokenHead would work. Or name a newer product.")
+
+
+@pytest.mark.parametrize("accelerator", [{"type": "CPU"}, {"type": "AMD", "products": [T4]}, {}])
+def test_nothing_is_said_of_what_is_not_known(accelerator: Raw) -> None:
+    raw = deployment(with_spec(accelerator=accelerator, quantization={"method": "FP8"}))
+    assert said(raw) == []
+
+
+def test_every_method_and_every_cache_has_what_it_needs_in_the_tables() -> None:
+    assert {each for each in Method if not needed(each)} == {Method.AUTO, Method.NONE}
+    assert {each for each in KVCacheDType if not needed_by_cache(each)} == {
+        KVCacheDType.AUTO,
+        KVCacheDType.INT8_PER_TOKEN_HEAD,
+    }
+
+
+BAD = on(V100, quantization={"method": "FP8"}, replicas=2)
+
+
+@pytest.mark.proves("S21", "R09")
+def test_a_running_fleet_is_left_alone_and_the_status_says_why() -> None:
+    old = on(V100, replicas=2)
+    pods = [pod(revision(old), ready(), name=name) for name in "ab"]
+    observed = look(BAD, children(old, 2), pods, {each["metadata"]["uid"]: report() for each in pods})
+    found = plan(observed, DEFAULTS, NOW)
+    assert (found.actions, [each.reason for each in found.blocked]) == ((), [Reason.QUANTIZATION_UNSUPPORTED])
+    judged = verdict(observed, found, Outcomes(), NOW)
+    assert (judged.stalled, judged.reason) == (True, Reason.QUANTIZATION_UNSUPPORTED)
+    assert "CompressedTensors or BitsAndBytes would work" in judged.message
+    status = derive(observed, found, Outcomes(), NOW)
+    assert (status.ready_replicas, status.replicas) == (2, 2)
+    assert {each.type: each.status for each in status.conditions}["Available"] == "True"
+
+
+def test_nothing_is_made_for_a_new_fleet() -> None:
+    assert plan(look(BAD), DEFAULTS, NOW).actions == ()
+
+
+def test_a_revision_that_exists_runs_whatever_a_later_operator_knows() -> None:
+    observed = settled(BAD, 2)
+    found = plan(observed, DEFAULTS, NOW)
+    assert (found.actions, found.blocked) == ((), ())
+    assert verdict(observed, found, Outcomes(), NOW).ready
+
+
+@pytest.mark.proves("R10")
+def test_a_corrected_spec_is_acted_on_at_once() -> None:
+    good = on(V100, quantization={"method": "CompressedTensors"}, replicas=2)
+    assert plan(look(good), DEFAULTS, NOW).actions
