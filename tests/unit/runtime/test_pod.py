@@ -8,9 +8,13 @@ import pytest
 from llmfleet_runtime import pod as module
 from llmfleet_runtime.argv import Platform
 from llmfleet_runtime.contract import EngineConfig, Phase
+from llmfleet_runtime.guard import TOKEN_VARIABLE
 from llmfleet_runtime.lifecycle import Event
 from llmfleet_runtime.places import Places
 from llmfleet_runtime.pod import STALL_SECONDS, Pod
+from llmfleet_runtime.start import Start
+
+START = Start((), {TOKEN_VARIABLE: "secret"})
 
 
 class Engine:
@@ -39,7 +43,7 @@ async def engine():
 @pytest.fixture
 async def pod(engine, tmp_path, unused_tcp_port):
     config = EngineConfig(model="m", served_names=("a",))
-    pod = Pod(config, Platform("0.32.0", port=unused_tcp_port), Places(tmp_path), engine, "secret")
+    pod = Pod(config, Platform("0.32.0", port=unused_tcp_port), Places(tmp_path), engine, START)
     yield pod
     await pod._loopback.close()
 
