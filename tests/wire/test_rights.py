@@ -7,7 +7,7 @@ import pytest
 import yaml
 from kubernetes.aio.client import ApiClient
 
-from llmfleet.shell import watch
+from llmfleet.shell import scalers, watch
 from llmfleet.shell.capacity import NodeCapacity
 from llmfleet.shell.cluster import ApiServer
 from llmfleet.shell.kinds import WATCHED
@@ -94,6 +94,7 @@ async def a_whole_life(client: ApiClient, world: Simulator) -> None:
     for kind in WATCHED:
         async for raw in api.list(kind, None):
             assert raw["kind"] == kind.kind
+    await scalers.look(api, (), fake.cache)
     await lease.release()
 
 

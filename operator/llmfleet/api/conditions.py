@@ -84,6 +84,7 @@ class Reason(StrEnum):
     LOAD_OBSERVED = "LoadObserved"
     LOAD_UNAVAILABLE = "LoadUnavailable"
     REPLICAS_IGNORED = "ReplicasIgnored"
+    FOREIGN_AUTOSCALER = "ForeignAutoscaler"
 
 
 MEANINGS: dict[Reason, str] = {
@@ -175,6 +176,9 @@ MEANINGS: dict[Reason, str] = {
     Reason.LOAD_OBSERVED: "The pods report their load and the size follows it.",
     Reason.LOAD_UNAVAILABLE: "Not enough pods report their load; the size is held until they do.",
     Reason.REPLICAS_IGNORED: "spec.replicas is ignored while spec.autoscaling is set.",
+    Reason.FOREIGN_AUTOSCALER: "A HorizontalPodAutoscaler of somebody, KEDA's for instance, aims at this fleet. One "
+    "that aims at its Deployment is left the size, so that nobody fights over pods; one that aims at this object is "
+    "refused while spec.autoscaling is set. Delete it, or aim it at this object and take spec.autoscaling away.",
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from llmfleet.core.world import Raw
 from llmfleet.settings import Settings
-from llmfleet.shell import health, watch
+from llmfleet.shell import health, scalers, watch
 from llmfleet.shell.autoscale import Autoscaler
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.capacity import NodeCapacity
@@ -85,6 +85,7 @@ class Operator:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch(stop))
             group.create_task(self._relist_regularly())
+            group.create_task(self._look_at_scalers_regularly())
 
     async def close(self) -> None:
         """End the passes under way."""
@@ -131,8 +132,23 @@ class Operator:
             for kind in WATCHED:
                 selector = "" if kind is OWN else watch.MANAGED
                 listed += [raw async for raw in self._api.list(kind, namespace, selector)]
+        await self._look_at_scalers()
         for key in self._cache.replace(listed, frozenset(kind.kind for kind in WATCHED), before):
             self._wake(key)
+
+    async def _look_at_scalers(self) -> None:
+        """Before the fleets, so that no size is taken back from the autoscaler that it was left to."""
+        for key in await scalers.look(self._api, self._settings.namespaces, self._cache):
+            if self._cache.owner(key):
+                self._wake(key)
+
+    async def _look_at_scalers_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(scalers.LOOK_AGAIN_SECONDS)
+            try:
+                await self._look_at_scalers()
+            except FleetError as error:
+                log.warning("listing autoscalers of others: %s", error)
 
     async def _relist_regularly(self) -> None:
         """List everything from time to time, and soon after kopf has: it never tells of what vanished in between."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from llmfleet.api.conditions import ConditionType
+from llmfleet.api.conditions import ConditionType, Reason
 from llmfleet.api.status import ConditionStatus, RolloutPath, Status
 from llmfleet.core.drains import Removal
 from llmfleet.core.plan import Action
@@ -94,16 +94,17 @@ class Events:
 
     async def changed(self, about: Raw, old: Status, new: Status) -> None:
         """Events for conditions with a new status or reason, and for a rollout that costs capacity or waits."""
-        way = new.rollout
-        past_way = old.rollout and (old.rollout.revision, old.rollout.path)
-        if way and way.path is not RolloutPath.SURGE and past_way != (way.revision, way.path):
+        way, past_way = new.rollout, old.rollout
+        is_told = way and past_way and past_way.tells(way.revision, way.path, way.message)
+        if way and way.path is not RolloutPath.SURGE and not is_told:
             await self.post(about, "Normal", way.reason, f"revision {way.revision}: {way.message}")
         before = {each.type: each for each in old.conditions}
         for each in new.conditions:
             past = before.get(each.type)
             if past and (past.status, past.reason) == (each.status, each.reason):
                 continue
-            if each.type == ConditionType.STALLED and each.status == ConditionStatus.TRUE:
+            is_stalled = each.type == ConditionType.STALLED and each.status == ConditionStatus.TRUE
+            if is_stalled or each.reason == Reason.FOREIGN_AUTOSCALER:
                 await self.post(about, "Warning", each.reason, each.message)
             elif each.type in (ConditionType.READY, ConditionType.RECONCILING) and each.status == ConditionStatus.TRUE:
                 await self.post(about, "Normal", each.reason, each.message)
