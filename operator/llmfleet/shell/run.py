@@ -39,13 +39,13 @@ log = logging.getLogger(__name__)
 class Operator:
     """Everything of one process."""
 
-    def __init__(self, settings: Settings, api: ApiServer, lease: Lease, pods: RuntimeClient) -> None:
+    def __init__(self, settings: Settings, api: ApiServer, lease: Lease, pods: RuntimeClient, metrics: Metrics) -> None:
         """Wire the parts; nothing runs yet."""
         self._settings, self._api, self._lease = settings, api, lease
-        self._clock, self._cache, self.metrics = SystemClock(), Cache(), Metrics()
+        self._clock, self._cache, self.metrics = SystemClock(), Cache(), metrics
         events = Events(api, self._clock.rfc3339)
         parts: dict[str, Any] = {"cache": self._cache, "cluster": api, "pods": pods, "clock": self._clock}
-        parts |= {"metrics": self.metrics, "events": events}
+        parts |= {"metrics": metrics, "events": events}
         room = NodeCapacity(api, self._clock, is_cluster_wide=not settings.watch_namespaces)
         self._reconciler = Reconciler(defaults=defaults_of(settings), room=room, **parts)
         self._autoscaler = Autoscaler(settings=settings, **parts)
@@ -205,10 +205,10 @@ async def run(settings: Settings) -> int:
     """Run until a signal (exit code 0) or until the Lease is lost (1: start again as a follower)."""
     stop = asyncio.Event()
     _own_signals(stop)
-    client, pods = await api_client(), RuntimeClient()
-    identity = settings.identity or socket.gethostname()
-    lease = Lease(ApiServer(client), settings.namespace, identity, settings.lease_duration_seconds)
-    operator = Operator(settings, ApiServer(client, lease.check), lease, pods)
+    client, pods, metrics = await api_client(), RuntimeClient(), Metrics()
+    failed, identity = metrics.api_failures.inc, settings.identity or socket.gethostname()
+    lease = Lease(ApiServer(client, failed=failed), settings.namespace, identity, settings.lease_duration_seconds)
+    operator = Operator(settings, ApiServer(client, lease.check, failed), lease, pods, metrics)
     runner = await health.serve(settings.health_port, operator.livez, operator.readyz, operator.metrics.registry)
     try:
         return await _acquire_and_lead(operator, lease, stop)

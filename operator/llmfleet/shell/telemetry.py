@@ -30,6 +30,9 @@ class Metrics:
             "llmfleet_actions", "Writes to children, by kind of action.", ("action",), registry=registry
         )
         self.refusals = Counter("llmfleet_refusals", "Writes the API server refused.", ("reason",), registry=registry)
+        self.api_failures = Counter(
+            "llmfleet_api_failures", "Requests that the API server did not or could not answer.", registry=registry
+        )
         self.reconcile_seconds = Histogram(
             "llmfleet_reconcile_seconds", "Time of one reconcile, seconds.", registry=registry
         )
