@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,10 +54,14 @@ class Plane:
     def start(self, part: str) -> None:
         """Start a part, with the data that it had."""
         folder = self.cluster.run_dir
-        commands = {
+        commands: dict[str, Callable[[], list[str]]] = {
             "etcd": lambda: control_plane.etcd(PROFILE, folder),
             "kube-apiserver": lambda: [*control_plane.apiserver(PROFILE, folder), "--endpoint-reconciler-type=none"],
-            "kube-controller-manager": lambda: control_plane.controller_manager(PROFILE, folder),
+            # The nodes' heartbeats cannot arrive in an outage either.
+            "kube-controller-manager": lambda: [
+                *control_plane.controller_manager(PROFILE, folder),
+                "--node-monitor-grace-period=300s",
+            ],
             "kube-scheduler": lambda: control_plane.scheduler(PROFILE, folder),
             "kwok": lambda: control_plane.kwok(folder, layout.bin_dir() / build.KWOK_STAGES),
         }
