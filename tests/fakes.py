@@ -69,9 +69,10 @@ class FakeCluster:
     async def apply_status(self, key: Key, resource_version: str, status: Mapping[str, Any], manager: str) -> Raw:
         self._note("status", manager)
         self.statuses.append((manager, status))
-        kept = {} if manager == "llmfleet-autoscaler" else {"autoscaling": self._status().get("autoscaling")}
-        old = self._status() if manager == "llmfleet-autoscaler" else {}
-        self.world.raw = {**self.world.raw, "status": merged(old, {**status, **kept})}
+        is_autoscaler = manager == "llmfleet-autoscaler"
+        kept = None if is_autoscaler else self._status().get("autoscaling")
+        old = self._status() if is_autoscaler else {}
+        self.world.raw = {**self.world.raw, "status": merged(old, {"autoscaling": kept, **status})}
         self.world._touch(self.world.raw)
         return copy.deepcopy(self.world.raw)
 

@@ -1,5 +1,6 @@
 """What the shell says to the API server, word for word, and how it takes the answers."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -170,6 +171,18 @@ async def test_when_to_come_again_is_kept(api: ApiServer, wire: Wire, said: str,
     with pytest.raises(Unavailable) as caught:
         await api.get(BY_KIND["Service"], "team-a", "qwen")
     assert caught.value.retry_after == seconds
+
+
+@pytest.mark.proves("F9")
+@pytest.mark.parametrize(("status", "expected"), [(200, 0), (404, 0), (409, 0), (429, 1), (500, 1), (503, 1)])
+async def test_what_the_server_could_not_answer_is_counted(
+    client: ApiClient, wire: Wire, status: int, expected: int
+) -> None:
+    counted: list[int] = []
+    wire.respond = lambda _: (status, {})
+    with contextlib.suppress(FleetError):
+        await ApiServer(client, failed=lambda: counted.append(1)).request("GET", "/api/v1/pods")
+    assert len(counted) == expected
 
 
 async def test_a_server_that_cannot_be_reached_is_unavailable() -> None:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from kubernetes.aio.client import ApiClient
 
-from llmfleet.shell import watch
+from llmfleet.shell import scalers, watch
 from llmfleet.shell.capacity import NodeCapacity
 from llmfleet.shell.cluster import ApiServer
 from llmfleet.shell.kinds import CHILDREN, OWN, POD
@@ -95,6 +95,7 @@ async def a_whole_life(client: ApiClient, world: Simulator) -> None:
     for kind in (*CHILDREN, POD):
         await Reflector(api, fake.cache, kind, None, 1.0, lambda _: None)._once()
     assert [raw["kind"] async for raw in api.list(OWN, None)] == [OWN.kind]
+    await scalers.look(api, (), fake.cache)
     await lease.release()
 
 

@@ -100,6 +100,7 @@ class Reason(StrEnum):
     ADAPTER_RANK_TOO_HIGH = "AdapterRankTooHigh"
     ADAPTER_BASE_MISMATCH = "AdapterBaseMismatch"
     ADAPTER_REFUSED = "AdapterRefused"
+    FOREIGN_AUTOSCALER = "ForeignAutoscaler"
 
 
 MEANINGS: dict[Reason, str] = {
@@ -213,6 +214,9 @@ MEANINGS: dict[Reason, str] = {
     "take one of a lower rank.",
     Reason.ADAPTER_BASE_MISMATCH: "An adapter was made for a model of another shape; take one for this base model.",
     Reason.ADAPTER_REFUSED: "The engine refuses an adapter; the message has its words.",
+    Reason.FOREIGN_AUTOSCALER: "A HorizontalPodAutoscaler of somebody, KEDA's for instance, aims at this fleet. One "
+    "that aims at its Deployment is left the size, so that nobody fights over pods; one that aims at this object is "
+    "refused while spec.autoscaling is set. Delete it, or aim it at this object and take spec.autoscaling away.",
 }
 
 

@@ -77,6 +77,10 @@ class RolloutStatus(Resource):
         default=None, description="When it last made progress; absent while it waits for a GPU or to be idle."
     )
 
+    def tells(self, revision: str, path: RolloutPath, message: str) -> bool:
+        """Whether this way, with these numbers, has been said already."""
+        return (self.revision, self.path, self.message) == (revision, path, message)
+
 
 class Problem(Resource):
     """One trouble that pods share."""

@@ -13,15 +13,15 @@ from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core import adapters, manifests
 from llmfleet.core.access import restrict_access
 from llmfleet.core.admission import refusals
+from llmfleet.core.goal import Goal, goal
 from llmfleet.core.path import Candidate, choose
 from llmfleet.core.plan import Action, Annotate, Apply, Blocked, Plan, Ref
 from llmfleet.core.pods import present_troubles
-from llmfleet.core.progress import fallback, is_rolling, overdue_in
+from llmfleet.core.progress import is_rolling, overdue_in
 from llmfleet.core.resize import resize
-from llmfleet.core.revision import revision_of
 from llmfleet.core.room import waiting_for_room
 from llmfleet.core.scene import Rule, Scene, deletion, recorded
-from llmfleet.core.size import current_size, desired_size
+from llmfleet.core.size import current_size
 from llmfleet.core.template import Defaults, freeze
 from llmfleet.core.trouble import Trouble, creations, recheck_after
 from llmfleet.core.upgrade import difference
@@ -31,16 +31,14 @@ from llmfleet_runtime.contract import LiveConfig
 DEADLINE_MARGIN_SECONDS = 1.0
 
 
-def plan(observed: Observed, defaults: Defaults, now: str) -> Plan:
-    """What to do now, ``now`` being RFC 3339; empty when converged."""
-    deployment = observed.deployment
+def plan(observed: Observed, defaults: Defaults, now: str, known: Goal | None = None) -> Plan:
+    """What to do now, ``now`` being RFC 3339; empty when converged. ``known`` is the goal, where it is at hand."""
+    deployment, aim = observed.deployment, known or goal(observed, now)
     if "deletionTimestamp" in observed.raw["metadata"]:
         return Plan(blocked=(Blocked(Reason.DELETING, "the object is being deleted"),))
-    if deployment is None:
+    if deployment is None or aim is None:
         return Plan(blocked=(Blocked(Reason.INVALID_SPEC, observed.invalid),), desired=current_size(observed) or 0)
-    wanted, desired = revision_of(deployment), desired_size(observed, deployment)
-    back = fallback(observed, deployment, wanted, desired, now)
-    revision, given_up = back or wanted, wanted if back else ""
+    revision, desired, given_up = aim.revision, aim.desired, aim.wanted if aim.back else ""
     if deployment.spec.paused:
         paused = Blocked(Reason.PAUSED, "spec.paused is true; nothing is touched")
         return Plan((), (paused,), revision, desired, given_up=given_up)
@@ -54,9 +52,9 @@ def plan(observed: Observed, defaults: Defaults, now: str) -> Plan:
     if refused:
         return Plan(blocked=refused, desired=desired)
     template = frozen or freeze(deployment, revision, defaults)
-    candidate = Candidate(observed, deployment, revision, template.template, desired, now, bool(back))
+    candidate = Candidate(observed, deployment, revision, template.template, desired, now, bool(aim.back))
     rollout = choose(candidate) if is_rolling(observed, revision, desired) else None
-    scene = Scene(observed, deployment, defaults, wanted, revision, desired, template, rollout)
+    scene = Scene(observed, deployment, defaults, aim.wanted, revision, desired, template, rollout)
     return Plan(
         tuple(action for rule in RULES for action in rule(scene)),
         (),
@@ -69,15 +67,14 @@ def plan(observed: Observed, defaults: Defaults, now: str) -> Plan:
     )
 
 
-def needs_capacity(observed: Observed, now: str) -> bool:
+def needs_capacity(observed: Observed, aim: Goal | None) -> bool:
     """Whether the next step of a rollout depends on free room: then nodes and pods are worth reading."""
     deployment = observed.deployment
-    if deployment is None or deployment.deleting or deployment.spec.paused:
+    if deployment is None or aim is None or deployment.deleting or deployment.spec.paused:
         return False
     if deployment.spec.rollout.type not in (RolloutType.AUTO, RolloutType.WHEN_IDLE):
         return False
-    wanted, desired = revision_of(deployment), desired_size(observed, deployment)
-    revision = fallback(observed, deployment, wanted, desired, now) or wanted
+    revision = aim.revision
     is_under_way = observed.fleets().get(revision, 0) > observed.ready(revision)
     is_due = not is_under_way or bool(waiting_for_room(observed, revision)) or observed.status.rollout is None
     return observed.has_others(revision) and is_due

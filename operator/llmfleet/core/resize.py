@@ -40,18 +40,18 @@ def _is_unannounced(scene: Scene) -> bool:
     path, told = scene.rollout, scene.observed.status.rollout
     if path is None or not path.bounds.unavailable or not any(scene.observed.ready(each) for each in _previous(scene)):
         return False
-    return told is None or (told.revision, told.path, told.message) != (scene.revision, path.path, path.message)
+    return told is None or not told.tells(scene.revision, path.path, path.message)
 
 
 def _sizes(scene: Scene) -> dict[str, int]:
     """The next size of each revision. While the rollout waits, the one that serves is kept at the wanted size."""
     current, bounds = scene.revision, scene.rollout.bounds if scene.rollout else Bounds()
-    previous = _previous(scene)
+    previous, served = _previous(scene), scene.observed.status.served_revision
     if scene.rollout and scene.rollout.is_waiting and previous:
-        served = scene.observed.status.served_revision
         current = served if served in previous else previous[-1]
         previous = [each for each in (*previous, scene.revision) if each != current]
-    sizes = next_sizes(scene.desired, _side(scene, current), {each: _side(scene, each) for each in previous}, bounds)
+    sides = {each: _side(scene, each) for each in previous}
+    sizes = next_sizes(scene.desired, _side(scene, current), sides, bounds, served)
     return {current: sizes.current, **sizes.previous}
 
 

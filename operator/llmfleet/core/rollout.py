@@ -49,20 +49,32 @@ class Sizes:
     previous: Mapping[str, int]
 
 
-def next_sizes(desired: int, current: Side, previous: Mapping[str, Side], bounds: Bounds) -> Sizes:
+def next_sizes(
+    desired: int, current: Side, previous: Mapping[str, Side], bounds: Bounds, proven: str | None = None
+) -> Sizes:
     """The next sizes, within ``bounds`` above and below desired; the lower one holds for pods that are ready now.
 
     ``previous`` is ordered oldest first. An old pod that has never answered gives way at once, so that a bad
     revision cannot block the one that mends it; an old pod that has answered leaves only as the floor allows.
+    What is missing comes in the ``proven`` revision, if it answers, until a pod of the current one has.
     """
     needed = max(0, desired - bounds.unavailable - current.ready)
-    kept = {name: min(side.size, side.served) for name, side in previous.items()}
-    for spared in ({name: side.ready for name, side in previous.items()}, dict.fromkeys(previous, 0)):
-        for name, size in list(kept.items()):  # pods that do not answer at the moment go first, of any revision
-            excess = max(0, sum(kept.values()) - needed)
-            kept[name] = size - min(excess, max(0, size - spared[name]))
+    kept = _kept(previous, needed)
+    if proven in kept and previous[proven].ready and not current.served:
+        missing, room = needed - sum(kept.values()), desired + bounds.surge - min(current.size, desired)
+        kept[proven] += max(0, min(missing, room - sum(kept.values())))
     remaining = sum(kept.values())
     if not remaining:
         return Sizes(desired, kept)
     room = min(desired, desired + bounds.surge - min(remaining, desired))
     return Sizes(max(min(current.size, desired), room), kept)
+
+
+def _kept(previous: Mapping[str, Side], needed: int) -> dict[str, int]:
+    """What is left of each; pods that do not answer at the moment go first, of any revision."""
+    kept = {name: min(side.size, side.served) for name, side in previous.items()}
+    for spared in ({name: side.ready for name, side in previous.items()}, dict.fromkeys(previous, 0)):
+        for name, size in list(kept.items()):
+            excess = max(0, sum(kept.values()) - needed)
+            kept[name] = size - min(excess, max(0, size - spared[name]))
+    return kept

@@ -1,12 +1,19 @@
 """How many replicas are wanted."""
 
 from llmfleet.api.v1alpha1 import LLMDeployment
+from llmfleet.core.foreign import Scaler
 from llmfleet.core.world import Observed
 
 
 def desired_size(observed: Observed, deployment: LLMDeployment) -> int:
-    """Replicas wanted: the autoscaler's recorded decision within bounds, else spec.replicas, else the present size."""
+    """Replicas wanted: the autoscaler's recorded decision within bounds, else spec.replicas, else the present size.
+
+    What somebody else's autoscaler made of our Deployment comes before all of them.
+    """
     spec, current = deployment.spec, current_size(observed)
+    held = held_by(observed)
+    if held:
+        return _held_size(observed, held)
     if spec.autoscaling:
         decision = observed.status.autoscaling
         wanted = decision.desired if decision else current if current is not None else spec.autoscaling.min_replicas
@@ -14,6 +21,24 @@ def desired_size(observed: Observed, deployment: LLMDeployment) -> int:
     if spec.replicas is not None:
         return spec.replicas
     return 1 if current is None else current
+
+
+def held_by(observed: Observed) -> Scaler | None:
+    """Somebody else's autoscaler that sizes a Deployment of ours; one that a rollout has emptied counts no more."""
+    is_idle = not any(observed.fleets().values())
+    aimed = (each for each in observed.scalers if each.target in observed.children)
+    return next((each for each in aimed if is_idle or _size_of(observed, each)), None)
+
+
+def _held_size(observed: Observed, held: Scaler) -> int:
+    """As it left it; no less than was wanted last while a rollout takes from that Deployment."""
+    size = _size_of(observed, held)
+    is_rolling = sum(observed.fleets().values()) > size
+    return max(size, observed.status.desired_replicas or 0) if is_rolling else size
+
+
+def _size_of(observed: Observed, held: Scaler) -> int:
+    return int(observed.children[held.target].get("spec", {}).get("replicas", 0))
 
 
 def current_size(observed: Observed) -> int | None:

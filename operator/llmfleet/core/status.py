@@ -13,7 +13,7 @@ Stalled and Reconciling are never both True: kstatus reads Reconciling first and
 """
 
 from llmfleet import __version__, names
-from llmfleet.api.conditions import ConditionType, Reason, condition, merge
+from llmfleet.api.conditions import MEANINGS, ConditionType, Reason, condition, merge
 from llmfleet.api.status import (
     Condition,
     ConditionStatus,
@@ -29,6 +29,7 @@ from llmfleet.core.plan import Outcomes, Plan, Ref
 from llmfleet.core.pods import Health
 from llmfleet.core.progress import is_complete, rollout_status
 from llmfleet.core.room import UNPLACED
+from llmfleet.core.size import held_by
 from llmfleet.core.trouble import Trouble
 from llmfleet.core.verdict import Verdict, verdict
 from llmfleet.core.world import Observed
@@ -110,21 +111,42 @@ def _capacity(observed: Observed, plan: Plan) -> Condition:
     return condition(ConditionType.CAPACITY_AVAILABLE, status, reason, message, observed.generation)
 
 
-def _scaling(observed: Observed) -> Condition:
-    def of(status: ConditionStatus, reason: Reason, message: str) -> Condition:
-        return condition(ConditionType.SCALING_ACTIVE, status, reason, message, observed.generation)
+Told = tuple[ConditionStatus, Reason, str]
 
+
+def _scaling(observed: Observed) -> Condition:
+    status, reason, message = _rivalled(observed, _scaled(observed))
+    return condition(ConditionType.SCALING_ACTIVE, status, reason, message, observed.generation)
+
+
+def _rivalled(observed: Observed, told: Told) -> Told:
+    """What somebody else's autoscaler makes of it: a hold on the size, or a try that the server refuses."""
+    held, meaning = held_by(observed), MEANINGS[Reason.FOREIGN_AUTOSCALER]
+    if held:
+        words = f"{held.name} has the size of {held.target} | {meaning}"
+        return ConditionStatus.FALSE, Reason.FOREIGN_AUTOSCALER, words
+    rival = next((each for each in observed.scalers if each.target.kind == names.KIND), None)
+    if rival and told[1] is not Reason.NOT_CONFIGURED:
+        words = f"{told[2]}; {rival.name} aims at {rival.target} too and is refused | {meaning}"
+        return told[0], Reason.FOREIGN_AUTOSCALER, words
+    return told
+
+
+def _scaled(observed: Observed) -> Told:
     spec = observed.deployment.spec if observed.deployment else None
     if spec is None or spec.autoscaling is None:
-        return of(ConditionStatus.FALSE, Reason.NOT_CONFIGURED, "spec.autoscaling is absent; spec.replicas is the size")
+        words = "spec.autoscaling is absent; spec.replicas is the size"
+        return ConditionStatus.FALSE, Reason.NOT_CONFIGURED, words
     decision = observed.status.autoscaling
     if decision is None:
-        return of(ConditionStatus.UNKNOWN, Reason.PENDING, "no decision yet")
+        return ConditionStatus.UNKNOWN, Reason.PENDING, "no decision yet"
     if not decision.load_seen:
-        return of(ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, "too few pods report their load; the size is held")
+        words = "too few pods report their load; the size is held"
+        return ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, words
     if spec.replicas is not None:
-        return of(ConditionStatus.TRUE, Reason.REPLICAS_IGNORED, "spec.replicas is ignored while autoscaling is set")
-    return of(ConditionStatus.TRUE, Reason.LOAD_OBSERVED, "the size follows the load the pods report")
+        words = "spec.replicas is ignored while autoscaling is set"
+        return ConditionStatus.TRUE, Reason.REPLICAS_IGNORED, words
+    return ConditionStatus.TRUE, Reason.LOAD_OBSERVED, "the size follows the load the pods report"
 
 
 def _resolved(observed: Observed, plan: Plan) -> Resolved | None:

@@ -11,6 +11,7 @@ from llmfleet.api.status import Status
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.capacity import Capacity
 from llmfleet.core.drains import Removal
+from llmfleet.core.foreign import Scaler
 from llmfleet.core.plan import Ref
 from llmfleet.core.pods import Health, PodView, pod_view
 from llmfleet_runtime.contract import LiveConfig, RuntimeStatus
@@ -44,6 +45,8 @@ class Observed:
     """None when it was not asked for, or may not be known."""
     removals: tuple[Removal, ...] = ()
     """Pods that have left since the last pass."""
+    scalers: tuple[Scaler, ...] = ()
+    """Autoscalers of others that may aim at this fleet."""
 
     @property
     def generation(self) -> int:
@@ -97,7 +100,11 @@ def owner_uid(raw: Raw) -> str:
 
 
 def observe(
-    raw: Raw, children: Iterable[Raw], pods: Iterable[Raw], reports: Mapping[str, Report] | None = None
+    raw: Raw,
+    children: Iterable[Raw],
+    pods: Iterable[Raw],
+    reports: Mapping[str, Report] | None = None,
+    scalers: tuple[Scaler, ...] = (),
 ) -> Observed:
     """Parse raw objects; children and pods that are not ours are left out."""
     uid = raw["metadata"]["uid"]
@@ -112,6 +119,7 @@ def observe(
             sorted((pod_view(each) for each in pods if labels(each).get(names.UID_LABEL) == uid), key=lambda p: p.name)
         ),
         reports=reports or {},
+        scalers=scalers,
     )
 
 

@@ -9,8 +9,8 @@ from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.scaling import decide as scaling
 from llmfleet.core.scaling.decide import Memory, Policy
 from llmfleet.core.scaling.load import Tick, tick
-from llmfleet.core.size import desired_size
-from llmfleet.core.world import Observed, observe
+from llmfleet.core.size import desired_size, held_by
+from llmfleet.core.world import Observed, Raw, observe
 from llmfleet.settings import Settings
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.ports import Clock, Cluster, Key, Pods
@@ -39,19 +39,25 @@ class Autoscaler:
     async def tick(self, key: Key) -> float | None:
         """One look at the load; seconds until the next, None when the fleet is not autoscaled. Raises FleetError."""
         raw = self.cache.owner(key)
-        observed = observe(raw, self.cache.children(key), self.cache.pods(key)) if raw else None
+        observed = self._observe(key, raw) if raw else None
         deployment = observed.deployment if observed else None
         if observed is None or deployment is None or deployment.deleting:
             return None
         if deployment.spec.autoscaling is None:
             await self._retire(key, observed)
             return None
+        if held_by(observed):
+            await self._retire(key, observed)
+            return self.settings.autoscale_tick_seconds
         if not deployment.spec.paused and observed.fleets():
             await self._decide(key, observed, deployment)
         return self.settings.autoscale_tick_seconds
 
+    def _observe(self, key: Key, raw: Raw) -> Observed:
+        return observe(raw, self.cache.children(key), self.cache.pods(key), scalers=self.cache.scalers(key))
+
     async def _retire(self, key: Key, observed: Observed) -> None:
-        """Take back the recorded decision of a fleet that is no longer autoscaled."""
+        """Take back the recorded decision of a fleet that is not autoscaled by us any more."""
         metadata = observed.raw["metadata"]
         self.forget(metadata["uid"])
         if observed.status.autoscaling is not None:

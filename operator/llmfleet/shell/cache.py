@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from llmfleet import names
+from llmfleet.core.foreign import Scaler
 from llmfleet.core.plan import Ref
 from llmfleet.core.world import Raw, labels
 from llmfleet.shell.departures import Departures
@@ -56,6 +57,7 @@ class Cache:
         """Empty."""
         self._objects: dict[Key, dict[Ref, _Held]] = {}
         self._departures = Departures()
+        self._scalers: dict[Key, tuple[Scaler, ...]] = {}
 
     def put(self, raw: Mapping[str, Any]) -> Key | None:
         """Take an object as seen or as answered to a write; the key it belongs to, None for strangers."""
@@ -132,6 +134,16 @@ class Cache:
     def pods(self, key: Key) -> list[Raw]:
         """Its pods."""
         return [held.raw for ref, held in self._objects.get(key, {}).items() if ref.kind == "Pod"]
+
+    def put_scalers(self, listed: Mapping[Key, Iterable[Scaler]]) -> set[Key]:
+        """Take all autoscalers of others by the fleet they may aim at; the keys where they differ."""
+        before = self._scalers
+        self._scalers = {key: tuple(sorted(each, key=lambda scaler: scaler.name)) for key, each in listed.items()}
+        return {key for key in before.keys() | self._scalers.keys() if before.get(key) != self._scalers.get(key)}
+
+    def scalers(self, key: Key) -> tuple[Scaler, ...]:
+        """Autoscalers of others that may aim at it."""
+        return self._scalers.get(key, ())
 
     def departed(self, key: Key) -> list[Raw]:
         """The last states of its pods that have ended and were not entered yet."""

@@ -45,10 +45,19 @@ async def api_client() -> ApiClient:
 class ApiServer:
     """Requests to the API server, its answers as plain objects, its refusals as our exceptions."""
 
-    def __init__(self, client: ApiClient, check_leadership: Callable[[], None] = lambda: None) -> None:
-        """``check_leadership`` raises NotLeader; it is asked immediately before each write."""
+    def __init__(
+        self,
+        client: ApiClient,
+        check_leadership: Callable[[], None] = lambda: None,
+        failed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``check_leadership`` raises NotLeader; it is asked immediately before each write.
+
+        ``failed`` hears of each request that the server could not answer.
+        """
         self._client = client
         self._check_leadership = check_leadership
+        self._failed = failed
 
     async def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str
@@ -56,6 +65,15 @@ class ApiServer:
         """One request; the answer's JSON. Raises FleetError."""
         if method != "GET":
             self._check_leadership()
+        try:
+            return await self._ask(method, path, body, content_type, query)
+        except Unavailable:
+            self._failed()
+            raise
+
+    async def _ask(
+        self, method: str, path: str, body: Any, content_type: str, query: Mapping[str, str]
+    ) -> dict[str, Any]:
         try:
             response = await self._send(method, path, query, body, content_type, REQUEST_TIMEOUT_SECONDS)
             text = await response.read()

@@ -29,6 +29,7 @@ class Kind:
 OWN = Kind(names.KIND, names.GROUP, names.VERSION, names.PLURAL)
 POD = Kind("Pod", "", "v1", "pods")
 NODE = Kind("Node", "", "v1", "nodes")
+SCALER = Kind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers")
 EVENT = Kind("Event", "", "v1", "events")
 LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases")
 CHILDREN = (
@@ -40,4 +41,4 @@ CHILDREN = (
     Kind("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies"),
 )
 WATCHED = (OWN, *CHILDREN, POD)
-BY_KIND = {each.kind: each for each in (*WATCHED, EVENT, LEASE, NODE)}
+BY_KIND = {each.kind: each for each in (*WATCHED, EVENT, LEASE, NODE, SCALER)}

@@ -7,15 +7,19 @@ from typing import Any
 
 from llmfleet import names
 from llmfleet.core import fleet
+from llmfleet.core.goal import goal
 from llmfleet.core.merge import applied, last_applied
 from llmfleet.core.preview import NEW_UID
 from llmfleet.core.world import Observed, Raw, observe
 from llmfleet.settings import Settings
+from llmfleet.shell import scalers
+from llmfleet.shell.cache import Cache
 from llmfleet.shell.capacity import NodeCapacity
 from llmfleet.shell.clock import SystemClock
 from llmfleet.shell.cluster import APPLY, ApiServer
 from llmfleet.shell.errors import Conflict, FleetError, Refused
 from llmfleet.shell.kinds import BY_KIND, CHILDREN, OWN, POD
+from llmfleet.shell.ports import Key
 
 KUBECTL = "kubectl"
 KUBECTL_CLIENT_SIDE = "kubectl-client-side-apply"
@@ -35,8 +39,10 @@ async def online(api: ApiServer, file: Raw) -> tuple[Observed, Raw | None]:
         raw["metadata"]["uid"] = NEW_UID
     selector = f"{names.UID_LABEL}={raw['metadata']['uid']}"
     children = [each for kind in CHILDREN async for each in api.list(kind, namespace, selector)]
-    observed = observe(raw, children, [each async for each in api.list(POD, namespace, selector)])
-    if not fleet.needs_capacity(observed, SystemClock().rfc3339()):
+    pods, cache = [each async for each in api.list(POD, namespace, selector)], Cache()
+    await scalers.look(api, (namespace,), cache)
+    observed = observe(raw, children, pods, scalers=cache.scalers(Key(namespace, name)))
+    if not fleet.needs_capacity(observed, goal(observed, SystemClock().rfc3339())):
         return observed, old
     room = await NodeCapacity(api, SystemClock(), is_cluster_wide=True).read()
     return replace(observed, capacity=room), old

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from llmfleet import names
 from llmfleet.api.conditions import Reason
 from llmfleet.core import drains, fleet, status
+from llmfleet.core.goal import Goal, goal
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
 from llmfleet.core.template import Defaults
 from llmfleet.core.world import Observed, Raw, observe
@@ -40,23 +41,24 @@ class Reconciler:
             return None
         with self.metrics.reconcile_seconds.time():
             now = self.clock.rfc3339()
-            observed = await self._observe(key, raw, now)
+            observed, aim = await self._observe(key, raw, now)
             departed = self.cache.departed(key)
             left = drains.removals(raw["metadata"]["uid"], departed, observed.status.drains, now)
             observed = replace(observed, removals=left)
-            plan = fleet.plan(observed, self.defaults, now)
+            plan = fleet.plan(observed, self.defaults, now, aim)
             outcomes = await self._execute(key, plan)
             await self._report(key, observed, plan, outcomes, now)
             self.cache.enter(key, departed)
             await self._account(key, observed)
         return REFUSED_RECHECK_SECONDS if outcomes.refusals else plan.recheck_after
 
-    async def _observe(self, key: Key, raw: Raw, now: str) -> Observed:
-        """The cache's objects, and what the ready pods say of themselves."""
-        seen = observe(raw, self.cache.children(key), self.cache.pods(key))
+    async def _observe(self, key: Key, raw: Raw, now: str) -> tuple[Observed, Goal | None]:
+        """The cache's objects and what the ready pods say of themselves, and where the fleet is to go."""
+        seen = observe(raw, self.cache.children(key), self.cache.pods(key), scalers=self.cache.scalers(key))
+        aim = goal(seen, now)
         ready = [pod for pod in seen.staying() if pod.is_ready]
-        capacity = await self.room.read() if fleet.needs_capacity(seen, now) else None
-        return replace(seen, reports=await self.pods.reports(ready), capacity=capacity)
+        capacity = await self.room.read() if fleet.needs_capacity(seen, aim) else None
+        return replace(seen, reports=await self.pods.reports(ready), capacity=capacity), aim
 
     async def _execute(self, key: Key, plan: Plan) -> Outcomes:
         """Carry out the actions in order, up to the first refusal."""

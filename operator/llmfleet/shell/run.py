@@ -10,7 +10,7 @@ from typing import Any
 
 from llmfleet.core.world import Raw
 from llmfleet.settings import Settings
-from llmfleet.shell import health, watch
+from llmfleet.shell import health, scalers, watch
 from llmfleet.shell.autoscale import Autoscaler
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.capacity import NodeCapacity
@@ -40,13 +40,13 @@ log = logging.getLogger(__name__)
 class Operator:
     """Everything of one process."""
 
-    def __init__(self, settings: Settings, api: ApiServer, lease: Lease, pods: RuntimeClient) -> None:
+    def __init__(self, settings: Settings, api: ApiServer, lease: Lease, pods: RuntimeClient, metrics: Metrics) -> None:
         """Wire the parts; nothing runs yet."""
         self._settings, self._api, self._lease = settings, api, lease
-        self._clock, self._cache, self.metrics = SystemClock(), Cache(), Metrics()
+        self._clock, self._cache, self.metrics = SystemClock(), Cache(), metrics
         events = Events(api, self._clock.rfc3339)
         parts: dict[str, Any] = {"cache": self._cache, "cluster": api, "pods": pods, "clock": self._clock}
-        parts |= {"metrics": self.metrics, "events": events}
+        parts |= {"metrics": metrics, "events": events}
         room = NodeCapacity(api, self._clock, is_cluster_wide=not settings.watch_namespaces)
         self._reconciler = Reconciler(defaults=defaults_of(settings), room=room, **parts)
         self._autoscaler = Autoscaler(settings=settings, **parts)
@@ -93,6 +93,7 @@ class Operator:
             await self._list_first()
             group.create_task(self._watch(stop))
             group.create_task(self._relist_regularly())
+            group.create_task(self._look_at_scalers_regularly())
 
     async def close(self) -> None:
         """End the passes under way."""
@@ -145,8 +146,23 @@ class Operator:
         listed = []
         for namespace in self._settings.namespaces or (None,):
             listed += [raw async for raw in self._api.list(OWN, namespace)]
+        await self._look_at_scalers()
         for key in self._cache.replace(listed, frozenset({OWN.kind}), before):
             self._wake(key)
+
+    async def _look_at_scalers(self) -> None:
+        """Before the fleets, so that no size is taken back from the autoscaler that it was left to."""
+        for key in await scalers.look(self._api, self._settings.namespaces, self._cache):
+            if self._cache.owner(key):
+                self._wake(key)
+
+    async def _look_at_scalers_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(scalers.LOOK_AGAIN_SECONDS)
+            try:
+                await self._look_at_scalers()
+            except FleetError as error:
+                log.warning("listing autoscalers of others: %s", error)
 
     async def _relist_regularly(self) -> None:
         """List LLMDeployments from time to time, and soon after kopf has: it never tells of what vanished meanwhile."""
@@ -203,10 +219,10 @@ async def run(settings: Settings) -> int:
     """Run until a signal (exit code 0) or until the Lease is lost (1: start again as a follower)."""
     stop = asyncio.Event()
     _own_signals(stop)
-    client, pods = await api_client(), RuntimeClient()
-    identity = settings.identity or socket.gethostname()
-    lease = Lease(ApiServer(client), settings.namespace, identity, settings.lease_duration_seconds)
-    operator = Operator(settings, ApiServer(client, lease.check), lease, pods)
+    client, pods, metrics = await api_client(), RuntimeClient(), Metrics()
+    failed, identity = metrics.api_failures.inc, settings.identity or socket.gethostname()
+    lease = Lease(ApiServer(client, failed=failed), settings.namespace, identity, settings.lease_duration_seconds)
+    operator = Operator(settings, ApiServer(client, lease.check, failed), lease, pods, metrics)
     runner = await health.serve(settings.health_port, operator.livez, operator.readyz, operator.metrics.registry)
     try:
         return await _acquire_and_lead(operator, lease, stop)

@@ -31,6 +31,9 @@ class Metrics:
             "llmfleet_actions", "Writes to children, by kind of action.", ("action",), registry=registry
         )
         self.refusals = Counter("llmfleet_refusals", "Writes the API server refused.", ("reason",), registry=registry)
+        self.api_failures = Counter(
+            "llmfleet_api_failures", "Requests that the API server did not or could not answer.", registry=registry
+        )
         self.reconcile_seconds = Histogram(
             "llmfleet_reconcile_seconds", "Time of one reconcile, seconds.", registry=registry
         )
@@ -98,9 +101,9 @@ class Events:
 
         The usual way of a new fleet to its first Ready is told by its conditions alone.
         """
-        way = new.rollout
-        past_way = old.rollout and (old.rollout.revision, old.rollout.path)
-        if way and way.path is not RolloutPath.SURGE and past_way != (way.revision, way.path):
+        way, past_way = new.rollout, old.rollout
+        is_told = way and past_way and past_way.tells(way.revision, way.path, way.message)
+        if way and way.path is not RolloutPath.SURGE and not is_told:
             await self.post(about, "Normal", way.reason, f"revision {way.revision}: {way.message}")
         before = {each.type: each for each in old.conditions}
         for each in new.conditions:
@@ -116,7 +119,8 @@ class Events:
 def _is_trouble(each: Condition) -> bool:
     if each.type == ConditionType.ADAPTERS_READY:
         return each.status == ConditionStatus.FALSE and each.reason != Reason.ADAPTERS_LOADING
-    return each.type == ConditionType.STALLED and each.status == ConditionStatus.TRUE
+    is_stalled = each.type == ConditionType.STALLED and each.status == ConditionStatus.TRUE
+    return is_stalled or each.reason == Reason.FOREIGN_AUTOSCALER
 
 
 def action_name(action: Action) -> str:

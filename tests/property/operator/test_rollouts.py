@@ -98,6 +98,30 @@ def test_a_revision_without_progress_is_given_up_and_the_last_good_one_comes_bac
     assert world.counter == before, "what was given up is not tried again"
 
 
+@pytest.mark.proves("R59")
+@FEW
+@given(st.integers(2, 4), st.integers(1, 3), st.integers(0, 6), st.sampled_from(["Auto", "InPlace"]), st.booleans())
+def test_a_fleet_that_grows_while_a_new_revision_starts_gets_what_it_asks_for_be_that_one_bad_or_not(
+    size: int,
+    more: int,
+    steps: int,
+    kind: str,
+    is_bad: bool,  # noqa: FBT001 because hypothesis gives it
+) -> None:
+    world = settled(size, more + 1, type=kind, progressDeadlineSeconds=600)
+    good, in_place = revision(world.raw), kind == "InPlace"
+    world.edit(engine=BAD)
+    new = revision(world.raw)
+    if is_bad:
+        world.bad.add(new)
+    go(world, steps, floor=size - in_place)
+    world.edit(replicas=size + more)
+    go(world, 12, floor=size - in_place)
+    assert world.ready() >= size + more - in_place, "long before the deadline"
+    go(world, 60, floor=size + more - in_place)
+    assert serves(world, good if is_bad else new, size + more)
+
+
 @FEW
 @given(SIZES, st.sampled_from([{"engine": {"maxModelLen": 777}}, {"rollout": {"restartTime": "2026-11-21T13:00:00Z"}}]))
 def test_a_given_up_revision_ends_with_the_next_spec(size: int, edit: dict) -> None:

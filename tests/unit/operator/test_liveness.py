@@ -15,6 +15,7 @@ from llmfleet.shell.run import (
     STUCK_SECONDS,
     Operator,
 )
+from llmfleet.shell.telemetry import Metrics
 from tests.fakes import FakeLeaseApi
 
 pytestmark = pytest.mark.proves("R28")
@@ -26,7 +27,7 @@ async def operator() -> AsyncIterator[Operator]:
     pods = RuntimeClient()
     api = ApiServer(None)  # type: ignore[arg-type]  # because nothing is asked of the server here
     lease = Lease(FakeLeaseApi(), "system", "me", 15)  # type: ignore[arg-type]  # because the fake has what a Lease asks
-    made = Operator(Settings(), api, lease, pods)
+    made = Operator(Settings(), api, lease, pods, Metrics())
     made._is_listed = True
     yield made
     await pods.close()

@@ -3,6 +3,7 @@
 import pytest
 
 from llmfleet.core.fleet import needs_capacity
+from llmfleet.core.goal import goal
 from llmfleet.core.world import Observed
 from tests.builders import NOW, Raw, children, deployment, look, pod, ready, revision, settled, with_spec, with_status
 
@@ -39,4 +40,4 @@ def gone_back() -> Observed:
     ],
 )
 def test_nodes_are_read_only_for_a_step_that_depends_on_them(observed: Observed, expected: bool) -> None:  # noqa: FBT001 because parametrize gives it
-    assert needs_capacity(observed, NOW) is expected
+    assert needs_capacity(observed, goal(observed, NOW)) is expected

@@ -34,7 +34,7 @@ def side(size: int, ready: int | None = None, served: int | None = None) -> Side
         pytest.param(2, side(1), [side(1), side(1)], (2, [0, 1]), id="the oldest leaves first"),
         pytest.param(1, NONE, [side(1), side(1, 0, 1)], (1, [1, 0]), id="who does not answer leaves before who does"),
         pytest.param(1, NONE, [side(3)], (1, [1]), id="shrinking during a rollout takes old pods first"),
-        pytest.param(5, NONE, [side(2)], (4, [2]), id="growing during a rollout grows the new revision"),
+        pytest.param(5, NONE, [side(2)], (4, [2]), id="without a proven revision growth is the new one's"),
         pytest.param(0, side(1, 0), [side(1)], (0, [0]), id="scaled to zero during a rollout"),
     ],
 )  # fmt: skip
@@ -65,3 +65,26 @@ def test_bounds(
 ) -> None:
     sizes = next_sizes(desired, current, {str(age): each for age, each in enumerate(old)}, Bounds(*bounds))
     assert (sizes.current, list(sizes.previous.values())) == expected
+
+
+@pytest.mark.parametrize(
+    ("bounds", "desired", "current", "old", "expected"),
+    [
+        pytest.param((1, 0), 5, side(1, 0), side(2), (1, 5), id="growth goes to the proven revision"),
+        pytest.param((1, 0), 5, NONE, side(2), (1, 5), id="also before the new one has a pod"),
+        pytest.param((1, 0), 9, side(1, 0), side(5, 2, 5), (1, 9), id="also while earlier growth is starting"),
+        pytest.param((1, 0), 5, side(1), side(2), (4, 2), id="a new revision that answers grows itself"),
+        pytest.param((1, 0), 5, side(1, 0, 1), side(2), (4, 2), id="also one that has answered"),
+        pytest.param((1, 0), 5, side(1, 0), side(2, 0, 2), (4, 2), id="a proven revision that is down is no help"),
+        pytest.param((0, 1), 5, side(1, 0), side(2), (1, 4), id="in place it leaves room for the new one"),
+        pytest.param((0, 1), 1, side(1, 0), side(0, 1), (1, 0), id="in place the last pod does not come back"),
+        pytest.param((0, 0), 5, NONE, side(2), (0, 5), id="held, it grows all the same"),
+        pytest.param((1, 0), 5, side(4, 0), side(2), (4, 2), id="no further than the surge allows"),
+        pytest.param((1, 0), 2, side(1, 0), side(2), (1, 2), id="nothing is missing"),
+    ],
+)  # fmt: skip
+def test_until_the_new_revision_has_answered_what_is_missing_comes_in_the_proven_one(
+    bounds: tuple[int, int], desired: int, current: Side, old: Side, expected: tuple[int, int]
+) -> None:
+    sizes = next_sizes(desired, current, {"good": old}, Bounds(*bounds), "good")
+    assert (sizes.current, sizes.previous["good"]) == expected

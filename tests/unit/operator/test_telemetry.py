@@ -3,7 +3,7 @@
 import pytest
 
 from llmfleet.api.conditions import ConditionType, Reason, condition
-from llmfleet.api.status import ConditionStatus, Status
+from llmfleet.api.status import ConditionStatus, RolloutPath, RolloutStatus, Status
 from llmfleet.shell.errors import Unavailable
 from llmfleet.shell.telemetry import Events, Metrics
 from tests.builders import NOW, deployment, with_metadata
@@ -79,6 +79,34 @@ async def test_of_a_new_fleet_only_what_is_wrong_becomes_an_event() -> None:
     assert cluster.events == []
     await events.changed(OWN, new, status(ready=False, stalled=Reason.NAME_TAKEN))
     assert [reason for _, reason, _ in cluster.events] == ["NameTaken"]
+
+
+def going(path: RolloutPath, revision: str = "aaa", message: str = "1 of 2 replicas serve") -> Status:
+    way = RolloutStatus(revision=revision, path=path, reason="NoFreeGPU", message=message, done=0, of=2, since=NOW)
+    return Status(rollout=way)
+
+
+@pytest.mark.proves("R58")
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        pytest.param(Status(), going(RolloutPath.IN_PLACE), True, id="a dip"),
+        pytest.param(Status(), going(RolloutPath.WAITING), True, id="a wait"),
+        pytest.param(Status(), going(RolloutPath.SURGE), False, id="nothing is lost"),
+        pytest.param(going(RolloutPath.IN_PLACE), going(RolloutPath.IN_PLACE), False, id="told already"),
+        pytest.param(going(RolloutPath.IN_PLACE), going(RolloutPath.IN_PLACE, "bbb"), True, id="another revision"),
+        pytest.param(
+            going(RolloutPath.IN_PLACE), going(RolloutPath.IN_PLACE, message="3 of 4 replicas serve"), True,
+            id="another number",
+        ),
+    ],
+)  # fmt: skip
+async def test_a_way_that_costs_capacity_is_told_once_with_its_numbers(old: Status, new: Status, told: bool) -> None:  # noqa: FBT001 because parametrize gives it
+    events, cluster = made()
+    await events.changed(OWN, old, new)
+    assert [message for _, _, message in cluster.events] == (
+        [f"revision {new.rollout.revision}: {new.rollout.message}"] if told and new.rollout else []
+    )
 
 
 def test_series_of_an_object_that_is_gone_are_dropped() -> None:

@@ -24,12 +24,12 @@ async def test_an_event_is_handed_on_and_a_listed_object_is_known_as_one(kind, e
     assert told == [expected]
 
 
-@pytest.mark.proves("R24")
+@pytest.mark.proves("R24", "F17")
 def test_a_watch_may_be_silent_for_as_long_as_the_setting_says() -> None:
     assert watch.settings(12.0).watching.inactivity_timeout == 12.0
 
 
-@pytest.mark.proves("F10")
+@pytest.mark.proves("F10", "R20")
 def test_kopf_never_gives_up_on_a_server_that_refuses() -> None:
     delays = iter(watch.settings().networking.error_backoffs)
     assert 15 < max(next(delays) for _ in range(1000)) < 40
