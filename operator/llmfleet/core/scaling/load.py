@@ -3,18 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Sample:
-    """What one ready pod reported at one tick; absent numbers are a silent pod's."""
-
-    running: float | None = None
-    waiting: float | None = None
-
-    @property
-    def is_heard(self) -> bool:
-        """Whether the pod gave both numbers."""
-        return self.running is not None and self.waiting is not None
+from llmfleet.core.scaling.sample import Sample
 
 
 @dataclass(frozen=True)
