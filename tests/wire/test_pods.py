@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from llmfleet.core.pods import Health, PodView
-from llmfleet.core.scaling.load import Sample
+from llmfleet.core.scaling.sample import Sample
 from llmfleet.core.world import Report
 from llmfleet.shell.pods import RuntimeClient
 from llmfleet_runtime.contract import Phase

@@ -144,10 +144,10 @@ def cases() -> tuple[Case, ...]:
         faulty("c", "pages stand still", faults.frozen()),
         faulty("d", "numbers are NaN", faults.rewritten(faults.no_numbers)),
         faulty("e", "counters begin anew", faults.rewritten(faults.counted_anew)),
-        Case("C11", "200 s of traffic every 25 minutes", made(visits(9, 200, 1500), 9000, CHAT),
+        Case("C11", "200 s of traffic every 25 minutes", made(visits(6, 200, 1500), 9000, CHAT),
              replace(CHAT_SCENE, world=quick, seconds=9000, initial=1)),
         Case("C12r", "six times the load within 6 minutes", made(synthetic.ramp(9, 54, 600, 960), 2400, CHAT),
              lasting(CHAT_SCENE, 2400)),
-        Case("C12f", "six times the load for a minute", made(synthetic.step(9, 54, 600, 660), 1800, CHAT),
-             lasting(CHAT_SCENE, 1800), disturbed=600),
+        Case("C12f", "six times the load for a minute", made(synthetic.step(9, 54, 600, 660), 3600, CHAT),
+             lasting(CHAT_SCENE, 3600), disturbed=600),
     )  # fmt: skip

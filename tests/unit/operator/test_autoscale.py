@@ -2,11 +2,10 @@
 
 import pytest
 
-from llmfleet.core.scaling.load import Sample
+from llmfleet.core.scaling.sample import Sample, sample
 from llmfleet.settings import Settings
 from llmfleet.shell.autoscale import policy
 from llmfleet.shell.errors import Refused, Unavailable
-from llmfleet.shell.pods import sample
 from llmfleet_runtime.contract import LoadReport
 from tests.builders import deployment, parsed, with_autoscaling, with_spec
 from tests.fakes import FakeOperator

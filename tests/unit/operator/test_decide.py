@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from llmfleet.core.scaling.decide import Decision, Memory, Policy, Why, decide
-from llmfleet.core.scaling.load import Sample, Tick, tick
+from llmfleet.core.scaling.load import Tick, tick
+from llmfleet.core.scaling.sample import Sample
 
 POLICY = Policy(min_replicas=1, max_replicas=20, queue_depth=4, max_concurrency=4)
 SILENT = Sample()

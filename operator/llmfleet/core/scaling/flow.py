@@ -13,6 +13,8 @@ from llmfleet.core.scaling.sample import Latencies, Sample
 FROZEN_SECONDS = 10.0
 """An engine that works moves a counter in this time; an idle one gets older."""
 SHORTEST_LOOK_SECONDS = 0.05
+HALF = 0.5
+"""Of an observation: what may be beyond a bucket that holds all."""
 MOST_ARRIVALS = 1e5
 """More requests per second in one pod is no number."""
 MOST_PROMPTS = 1e9
@@ -29,11 +31,17 @@ class Spread:
     upto: tuple[float, ...] = ()
 
     def within(self, limit: float) -> float:
-        """How many observations were at most ``limit``; a straight line within a bucket. Needs buckets."""
+        """How many observations were at most ``limit``. Needs buckets.
+
+        Within a bucket the tail falls exponentially, as that of a queue does: a straight line would put slow answers
+        into the upper half of a wide bucket that holds none.
+        """
         low, below = 0.0, 0.0
         for bound, upto in zip(self.bounds, self.upto, strict=True):
             if bound >= limit:
-                return below + (upto - below) * (limit - low) / (bound - low)
+                before, after = self.count - below, max(HALF, self.count - upto)
+                share = (limit - low) / (bound - low)
+                return self.count - before * (after / before) ** share if before > after else upto
             low, below = bound, upto
         return below
 
@@ -63,6 +71,8 @@ class PodFlow:
     """Mean sequences between their first token and their last: the time between tokens, summed up per second."""
     running: float
     """Requests in the batch at the end."""
+    in_flight: float
+    """Those and the ones that wait."""
     kv_cache_usage: float | None
     token_seconds: float | None
     """Mean time from token to token; None when there were none."""
@@ -131,16 +141,19 @@ class Watch:
             return None, watch
         return _flow(tuple(seen.values()), samples, (self.time, now)), watch
 
-    def is_frozen(self, sample: Sample, now: float) -> bool:
-        """Whether a pod's page has stood still for too long to be true."""
-        before = self.pods.get(sample.pod)
-        return before is not None and now - before.moved >= FROZEN_SECONDS and not _moved(before.sample, sample)
+    def is_frozen(self, pod: str, now: float) -> bool:
+        """Whether a pod's page has stood still for too long to be true; asked after a look."""
+        seen = self.pods.get(pod)
+        return seen is not None and now - seen.moved >= FROZEN_SECONDS
 
 
 def _moved(before: Sample, after: Sample) -> bool:
-    """Whether a page differs from the one before, or tells of an engine without a clock that has nothing to do."""
+    """Whether a page differs from the one before, or is of a kind that need not.
+
+    That is one without counters, and one of an engine that rests and does not tell for how long.
+    """
     is_resting = after.running == 0 and after.waiting == 0 and after.idle_seconds is None
-    return before != after or is_resting
+    return before != after or is_resting or not after.has_counters
 
 
 def _seen(before: Seen | None, after: Sample, now: float) -> Seen:
@@ -169,6 +182,7 @@ def _pod_flow(before: Sample, after: Sample, seconds: float) -> PodFlow | None:
         prompts=prompts / seconds,
         decoding=token.sum / seconds,
         running=after.running or 0.0,
+        in_flight=(after.running or 0.0) + (after.waiting or 0.0),
         kv_cache_usage=after.kv_cache_usage,
         token_seconds=token.sum / token.count if token.count else None,
         tokens=token.count + first.count,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from llmfleet.core.scaling.flow import Flow
 
@@ -10,12 +11,17 @@ TREND_WINDOWS = (60.0, 120.0, 300.0)
 """Seconds over which a trend may show."""
 SURE = 4.0
 """Standard errors that a slope must be away from none."""
+STRAIGHT = 0.8
+"""Share of the variance that a line must explain; a step in the middle is explained by less."""
+LEAST_STEP, LARGEST_STEP = 0.3, 1.8
+"""Bounds of the step between two quarters of a window, over the mean step."""
+REPLAYED_SECONDS = 300.0
 FARTHEST = 2.5
 """A trend is drawn out for at most so many windows."""
 MOST_GROWTH = 2.0
-BIN_SECONDS = 10.0
-SURGE = 2.5
-"""Standard deviations above the minute's mean at which the last half minute counts."""
+BIN_SECONDS = 5.0
+SURGES = ((30.0, 2.5), (20.0, 4.0), (10.0, 6.0))
+"""Shorter windows that count when they are so many standard deviations above the minute's mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +30,24 @@ class Demand:
 
     now: float
     """What is needed at once."""
+    minute: float
+    """Mean of the last minute."""
     ahead: float
     """What is needed when a replica started now is ready."""
     clumping: float
-    """Variance over mean of the arrivals in ten seconds: 1 is Poisson."""
+    """Variance over mean of the arrivals in five seconds: 1 is Poisson."""
 
 
 def demand(flows: Sequence[Flow], now: float, horizon: float) -> Demand:
     """``flows`` ascending in time; ``horizon`` in seconds."""
-    minute, half = rate(flows, now, 60.0), rate(flows, now, 30.0)
+    minute = rate(flows, now, 60.0)
     clumping = _clumping(flows, now, minute)
-    noise = math.sqrt(clumping * max(minute, 0.05) / 30.0)
-    needed = half if half > minute + SURGE * noise else minute
-    return Demand(needed, max(minute, _trend(flows, now, horizon, clumping)), clumping)
+    needed = minute
+    for window, surge in SURGES:
+        recent = rate(flows, now, window)
+        if recent > minute + surge * math.sqrt(clumping * max(minute, 0.05) / window):
+            needed = max(needed, recent)
+    return Demand(needed, minute, max(minute, _trend(flows, now, horizon, clumping)), clumping)
 
 
 def rate(flows: Sequence[Flow], now: float, window: float) -> float:
@@ -47,7 +58,7 @@ def rate(flows: Sequence[Flow], now: float, window: float) -> float:
 
 
 def _bins(flows: Sequence[Flow], now: float, window: float) -> list[float]:
-    """Requests per second in bins of ten seconds, oldest first; only bins that were seen."""
+    """Requests per second in bins of five seconds, oldest first; only bins that were seen."""
     count = int(window / BIN_SECONDS)
     came, seconds = [0.0] * count, [0.0] * count
     for each in flows:
@@ -63,9 +74,8 @@ def _clumping(flows: Sequence[Flow], now: float, minute: float) -> float:
     bins = _bins(flows, now, 300.0)
     if len(bins) < 6 or minute <= 0:
         return 1.0
-    squares = sorted((after - before) ** 2 / 2 for before, after in zip(bins, bins[1:], strict=False))
-    kept = squares[: max(1, len(squares) - 2)]
-    return max(1.0, sum(kept) / len(kept) * BIN_SECONDS / minute)
+    squares = [(after - before) ** 2 / 2 for before, after in pairwise(bins)]
+    return max(1.0, sum(squares) / len(squares) * BIN_SECONDS / max(minute, sum(bins) / len(bins)))
 
 
 def _trend(flows: Sequence[Flow], now: float, horizon: float, clumping: float) -> float:
@@ -82,9 +92,11 @@ def _drawn_out(bins: Sequence[float], window: float, horizon: float, clumping: f
     middle, mean = (count - 1) / 2, sum(bins) / count
     spread = sum((at - middle) ** 2 for at in range(count))
     slope = sum((at - middle) * (each - mean) for at, each in enumerate(bins)) / spread
-    residual = sum((each - mean - slope * (at - middle)) ** 2 for at, each in enumerate(bins)) / max(1, count - 2)
-    error = math.sqrt(max(residual, clumping * mean / BIN_SECONDS) / spread)
-    if slope < SURE * error:
+    total = sum((each - mean) ** 2 for each in bins)
+    residual = total - slope * slope * spread
+    noise = clumping * mean / BIN_SECONDS
+    error = math.sqrt(max(residual / max(1, count - 2), noise) / spread)
+    if slope < SURE * error or residual - noise * count > (1 - STRAIGHT) * total:
         return 0.0
     level = mean + slope * middle
     reach = min(horizon, FARTHEST * window) / BIN_SECONDS
@@ -92,8 +104,26 @@ def _drawn_out(bins: Sequence[float], window: float, horizon: float, clumping: f
 
 
 def _climbs(bins: Sequence[float]) -> bool:
-    """Each quarter is above the one before, and the last step is no smaller than 0.6 of the mean step."""
+    """Each quarter is above the one before, by no more than a ramp's steps differ; a jump is no ramp."""
     edges = [len(bins) * part // 4 for part in range(5)]
-    means = [sum(bins[low:high]) / max(1, high - low) for low, high in zip(edges, edges[1:], strict=False)]
-    steps = [after - before for before, after in zip(means, means[1:], strict=False)]
-    return all(step > 0 for step in steps) and steps[-1] >= 0.6 * sum(steps) / len(steps)
+    means = [sum(bins[low:high]) / max(1, high - low) for low, high in pairwise(edges)]
+    steps = [after - before for before, after in pairwise(means)]
+    mean = sum(steps) / len(steps)
+    return mean > 0 and min(steps) >= LEAST_STEP * mean and max(steps) <= LARGEST_STEP * mean
+
+
+def late(flows: Sequence[Flow], now: float, carried: float, patience: float) -> float:
+    """Share of the requests of the last five minutes that would have waited longer than ``patience`` seconds.
+
+    A fluid queue is played over what came: ``carried`` requests per second leave it.
+    """
+    behind = came = missed = 0.0
+    for each in flows:
+        if now - each.time >= REPLAYED_SECONDS:
+            continue
+        arrived = each.arrivals * each.seconds
+        after = max(0.0, behind + arrived - carried * each.seconds)
+        if max(behind, after) > carried * patience:
+            missed += arrived
+        behind, came = after, came + arrived
+    return missed / came if came else 0.0

@@ -4,7 +4,7 @@ Level ``j`` is needed while ``j`` replicas are wanted. One that is needed again 
 longer from then on; one that was not missed for long is kept for the shortest time again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SHORTEST_SECONDS = 120.0
 STARTUPS = 2.0
@@ -14,6 +14,9 @@ LONGEST_STARTUPS = 7.5
 STRETCH = 1.25
 RELEASE_SECONDS = 30.0
 RELEASE_SHARE = 0.2
+MOST_TURNS = 6
+TURN_SECONDS = 3600.0
+"""After so many turns from shrinking to growing within an hour nothing is released."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,14 @@ class Level:
     """How long it is kept, seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What may go."""
+
+    size: int
+    said: str
+
+
 @dataclass(frozen=True)
 class Keep:
     """All levels, the first replica's first."""
@@ -33,24 +44,34 @@ class Keep:
     levels: tuple[Level, ...] = ()
     released: float = float("-inf")
     """When replicas were last released."""
+    turns: tuple[float, ...] = ()
+    """When the fleet grew after it had shrunk, within the last hour."""
+    was_shrinking: bool = False
 
     def look(self, wanted: int, size: int, now: float, startup: float) -> "Keep":
         """``wanted`` of ``size`` replicas are needed now; ``startup`` in seconds."""
         shortest = max(SHORTEST_SECONDS, STARTUPS * startup)
         known = (*self.levels, *[Level(now, shortest)] * (max(wanted, size) - len(self.levels)))
         used = tuple(_used(each, now, startup, shortest) for each in known[:wanted])
-        return Keep((*used, *known[wanted:]), self.released)
+        turns = tuple(each for each in self.turns if now - each < TURN_SECONDS)
+        if wanted > size and self.was_shrinking:
+            turns = (*turns, now)
+        shrinking = self.was_shrinking and wanted <= size
+        return replace(self, levels=(*used, *known[wanted:]), turns=turns, was_shrinking=shrinking)
 
-    def release(self, wanted: int, size: int, now: float) -> tuple[int, float, "Keep"]:
-        """The size after what is due now is released, when the next one is due, and what to remember."""
+    def release(self, wanted: int, floor: int, size: int, now: float) -> tuple[Release, "Keep"]:
+        """The size after what is due now is released, not below ``floor``, and what to remember."""
+        if len(self.turns) >= MOST_TURNS:
+            return Release(size, f"turned {len(self.turns)} times within an hour: {size}"), self
         due = [each.needed + each.hold for each in self.levels[wanted:size]]
-        most = max(1, int(size * RELEASE_SHARE))
-        free = 0
-        while free < len(due) and due[len(due) - 1 - free] <= now:
-            free += 1
-        if not free or now - self.released < RELEASE_SECONDS:
-            return size, due[-1] if due else now, self
-        return size - min(free, most), now, Keep(self.levels, now)
+        free = next((number for number, time in enumerate(reversed(due)) if time > now), len(due))
+        after = max(floor, size - min(free, max(1, int(size * RELEASE_SHARE))))
+        if after >= size:
+            why = f"kept {due[-1] - now:.0f} s longer" if not free else "needed lately"
+            return Release(size, f"{why}: {size}"), self
+        if now - self.released < RELEASE_SECONDS:
+            return Release(size, f"one step in {RELEASE_SECONDS:.0f} s: {size}"), self
+        return Release(after, f"not needed for long: {after}"), replace(self, released=now, was_shrinking=True)
 
 
 def _used(level: Level, now: float, startup: float, shortest: float) -> Level:

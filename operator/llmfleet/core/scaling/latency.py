@@ -21,6 +21,8 @@ ENOUGH = 40
 """Observations after which the coefficients are believed."""
 NOISE = 0.06
 """Standard deviation of an observation as a share of it."""
+FEW = 16.0
+"""With so many sequences in the batch the noise is twice as strong as with very many: single prompts weigh more."""
 DRIFT = 1.003
 """How fast the past is forgotten: the covariance grows by this with each observation."""
 FEWEST_SEQUENCES = 0.5
@@ -78,7 +80,8 @@ class StepTime:
     def observe(self, features: Vector, seconds: float) -> "StepTime":
         """With one more observation: sequences, prompt tokens a step, and the step's time."""
         gain = tuple(sum(row[i] * features[i] for i in range(3)) for row in self.covariance)
-        variance = sum(gain[i] * features[i] for i in range(3)) + (NOISE * seconds) ** 2 + 1e-10
+        noise = (NOISE * seconds) ** 2 * (1 + FEW / features[1])
+        variance = sum(gain[i] * features[i] for i in range(3)) + noise
         innovation = seconds - sum(self.coefficients[i] * features[i] for i in range(3))
         if innovation * innovation > GATE * variance:
             return self._astray()

@@ -20,6 +20,8 @@ class Tick:
     """Requests queued, sum over the heard pods."""
     busiest: float
     """Most requests that one pod was running."""
+    samples: tuple[Sample, ...] = ()
+    """What each of them said."""
 
     @property
     def demand(self) -> float:
@@ -54,6 +56,7 @@ def tick(time: float, samples: Sequence[Sample]) -> Tick:
         running=sum(running),
         waiting=sum(each.waiting or 0.0 for each in heard),
         busiest=max(running, default=0.0),
+        samples=tuple(samples),
     )
 
 

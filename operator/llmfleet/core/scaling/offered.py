@@ -1,36 +1,47 @@
 """Replicas for what is offered: requests per second over what one replica carries, ahead by the time of a start.
 
-Each step turns one number into the next and says why; the words are the chain that a person reads.
+Each step turns one number into the next and says why; the words are the chain that a person reads. Replicas that are
+starting count as there: what is compared with the wanted size is what was asked for.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 
-from llmfleet.core.scaling.flow import Flow, Spread, Watch, joined
-from llmfleet.core.scaling.forecast import Demand, demand
+from llmfleet.core.scaling.flow import Flow, Spread, joined
+from llmfleet.core.scaling.forecast import REPLAYED_SECONDS, Demand, demand, late, rate
 from llmfleet.core.scaling.keep import Keep
 from llmfleet.core.scaling.latency import StepTime
-from llmfleet.core.scaling.objective import Capacity, Objective, Objectives, Work, capacity
-from llmfleet.core.scaling.sample import Sample
+from llmfleet.core.scaling.objective import Capacity, Limit, Objective, Objectives, capacity
 from llmfleet.core.scaling.startup import Startup
+from llmfleet.core.scaling.work import FEWEST_REQUESTS, Work, work
 
 MEMORY_SECONDS = 300.0
-FEWEST_REQUESTS = 20
-"""Fewer say nothing about sizes."""
 ENOUGH_REQUESTS = 200
 """Until so many were seen a reserve is kept."""
 RESERVE = 1.25
-USUAL_PACE = 0.1
-"""Seconds per token that are assumed to be promised when only the first token or the cache is."""
-TAIL = 1.15
+TAIL, UNKNOWN_TAIL = 1.15, 2.0
 """The slowest requests over the mean at a constant load: prompts of others in between."""
-UNKNOWN_TAIL = 2.0
+CARE = 0.6
+"""Standard deviations kept free for each that the share of well-served requests is away from the mean."""
+MOST_SPARE = 0.6
+SHORTEST_LIFE = 2.0
+"""Seconds."""
+SURGE, SURGE_RESERVE = 1.5, 1.4
+"""When so many times what is ready is needed, so much more is asked for: starts end one by one, and those that are
+ready first would otherwise be overrun."""
+PILED = 1.3
+"""Requests in a replica over what it should hold at which it is behind."""
 DRAIN_SECONDS = 90.0
-"""A backlog is to be gone so long after help has come."""
-MOST_CLUMPING_MARGIN = 0.6
+"""A replica that needs so long to work off what has piled up is no help meanwhile."""
+MOST_REPLAYED = 4.0
+"""Most replicas for what came lately, over those for its mean."""
+JUDGED_SECONDS = 90.0
+"""What was promised is compared with what was kept over this time."""
+LEAST_CORRECTION, DISTRUST, TRUST = 0.6, 0.99, 1.003
 COMPLETE = 0.7
 """With a smaller share of the pods telling, nothing is released."""
+ROUNDING = 0.02
 
 
 @dataclass(frozen=True)
@@ -38,148 +49,158 @@ class Memory:
     """What is remembered between two looks; a fresh one only releases later."""
 
     started: float
-    watch: Watch = field(default_factory=Watch)
     flows: tuple[Flow, ...] = ()
     time: StepTime | None = None
     startup: Startup = field(default_factory=Startup)
     keep: Keep = field(default_factory=Keep)
     correction: float = 1.0
-    """Measured over promised capacity, at most 1."""
+    """Measured over reckoned capacity, at most 1."""
     work: Work | None = None
     """The last sizes that enough requests showed."""
     requests: float = 0.0
     """First tokens seen, all in all."""
-    blind: float = 0.0
+    blind: float = -math.inf
     """When too few pods last told."""
+    unsettled: float = -math.inf
+    """When replicas were last starting or behind."""
 
 
 @dataclass(frozen=True)
-class Size:
+class Wanted:
     """What the load calls for."""
 
     replicas: int
-    needed: int
-    """Before what is kept."""
     said: tuple[str, ...]
-    is_seen: bool
+    limit: Limit | None = None
+    """What the number comes from; None when nothing could be told."""
 
 
-def size_for(
-    objectives: Objectives, memory: Memory, size: int, samples: Sequence[Sample], now: float
-) -> tuple[Size, Memory]:
-    """The wanted size. ``size`` is the present wanted one, ``samples`` are of its ready pods, ``now`` in seconds."""
-    memory, flow = _looked(objectives, memory, size, samples, now)
+def wanted(
+    objectives: Objectives, memory: Memory, sizes: tuple[int, int], flow: Flow | None, now: float
+) -> tuple[Wanted, Memory]:
+    """The wanted size. ``sizes`` are the present wanted one and the ready pods; ``flow`` is since the last look."""
+    size, ready = sizes
+    memory = replace(memory, startup=memory.startup.look(size, ready, now))
+    if flow is not None:
+        memory = _looked(objectives, memory, flow, now)
     if flow is None or not flow.told or memory.work is None or memory.time is None:
-        return Size(size, size, (f"nothing to decide on yet: {size}",), is_seen=flow is not None and flow.told > 0), memory
-    found, margin = _carried(objectives, memory)
-    memory = _corrected(objectives, memory, now, size > flow.ready)
+        return Wanted(size, ("too little seen yet to tell what a replica carries",)), memory
+    is_known = memory.time.is_known and memory.requests >= ENOUGH_REQUESTS
+    reckoned = capacity(objectives, memory.time, memory.work, TAIL if is_known else UNKNOWN_TAIL)
+    found = replace(reckoned, rate=reckoned.rate * memory.correction / (1.0 if is_known else RESERVE))
+    piled = _piled(found, flow)
+    memory = _corrected(objectives, replace(memory, unsettled=now) if piled or size > flow.ready else memory, now)
     coming = demand(memory.flows, now, memory.startup.horizon)
-    raw, words = _replicas(memory, coming, found, margin, flow)
-    memory = replace(memory, keep=memory.keep.look(raw, size, now, memory.startup.seconds))
-    if raw >= size:
-        return Size(raw, raw, words, is_seen=True), memory
-    return _released(memory, (raw, size), flow, words, now)
+    needed, words = _needed(objectives, memory, coming, found, flow)
+    memory = replace(memory, keep=memory.keep.look(needed, size, now, memory.startup.seconds))
+    floor = _replayed(objectives, memory, found, needed, now)
+    if floor > needed:
+        words = (*words, f"the last five minutes' bursts would have needed {floor}")
+    if floor > size and (stuck := memory.startup.stuck(now)):
+        return Wanted(size, (*words, f"{stuck} replicas do not start, more would not: {size}"), found.limit), memory
+    if floor >= size:
+        return Wanted(floor, words, found.limit), memory
+    return _released(memory, (needed, floor, size), (words, found.limit), now)
 
 
-def _looked(
-    objectives: Objectives, memory: Memory, size: int, samples: Sequence[Sample], now: float
-) -> tuple[Memory, Flow | None]:
-    flow, watch = memory.watch.look(samples, now)
-    pace = objectives.output_token.seconds if objectives.output_token else USUAL_PACE
-    time = memory.time or StepTime.unknown(pace)
-    memory = replace(memory, watch=watch, time=time, startup=memory.startup.look(size, len(samples), now))
-    if flow is None:
-        return memory, None
+def _looked(objectives: Objectives, memory: Memory, flow: Flow, now: float) -> Memory:
     flows = (*(each for each in memory.flows if now - each.time < MEMORY_SECONDS), flow)
-    is_blind = flow.told < COMPLETE * (flow.told + flow.silent) or not flow.told
+    is_blind = not flow.told or flow.told < COMPLETE * (flow.told + flow.silent)
+    time = memory.time or StepTime.unknown(objectives.pace)
     return replace(
         memory,
         flows=flows,
         time=time.learn(flow.pods),
-        work=_work(flows, now) or memory.work,
+        work=work(flows, now) or memory.work,
         requests=memory.requests + flow.requests,
         blind=now if is_blind else memory.blind,
-    ), flow
-
-
-def _work(flows: Sequence[Flow], now: float) -> Work | None:
-    """Mean sizes over the shortest of three windows that holds enough requests."""
-    for window in (60.0, 120.0, MEMORY_SECONDS):
-        within = [each for each in flows if now - each.time < window]
-        requests = sum(each.requests for each in within)
-        if requests >= FEWEST_REQUESTS * (1 if window == MEMORY_SECONDS else 10):
-            shares = [each.kv_per_request for each in within if each.kv_per_request]
-            cache = sum(shares) / len(shares) if shares else None
-            prompted, tokens = sum(each.prompted for each in within), sum(each.tokens for each in within)
-            return Work(max(1.0, prompted / requests), max(1.0, tokens / requests), cache)
-    return None
-
-
-def _carried(objectives: Objectives, memory: Memory) -> tuple[Capacity, float]:
-    """What one replica carries, and the reserve for what is not known yet."""
-    assert memory.time is not None
-    assert memory.work is not None
-    is_known = memory.time.is_known and memory.requests >= ENOUGH_REQUESTS
-    found = capacity(objectives, memory.time, memory.work, TAIL if is_known else UNKNOWN_TAIL)
-    return replace(found, rate=found.rate * memory.correction), 1.0 if is_known else RESERVE
-
-
-def _replicas(
-    memory: Memory, coming: Demand, found: Capacity, margin: float, flow: Flow
-) -> tuple[int, tuple[str, ...]]:
-    z = 1.7
-    window = 12.0
-    noise = math.sqrt((coming.clumping + 1.0) / max(1.0, coming.ahead * window))
-    spare = min(MOST_CLUMPING_MARGIN, z * noise)
-    ahead = margin * (1 + spare) * coming.ahead / found.rate
-    at_once = margin * coming.now / found.rate
-    base = max(ahead, at_once)
-    room = flow.ready * found.in_flight * 1.2
-    missing = min(memory.startup.seconds, 120.0)
-    backlog = max(0.0, flow.in_flight - room)
-    if backlog:
-        backlog += max(0.0, coming.now - 0.95 * flow.ready * found.rate) * missing
-    extra = min(backlog / (found.rate * DRAIN_SECONDS), 0.5 * base + 1)
-    words = (
-        f"{coming.now:.1f} requests/s, {coming.ahead:.1f} in {memory.startup.horizon:.0f} s",
-        f"{found.rate:.2f} requests/s per replica ({found.limit}) + {spare:.0%} for clumps",
-        f"{backlog:.0f} requests behind: {base:.1f} + {extra:.1f}",
     )
-    return max(1, math.ceil(base + extra - 0.02)), words
 
 
-def _corrected(objectives: Objectives, memory: Memory, now: float, is_starting: bool) -> Memory:
+def _needed(
+    objectives: Objectives, memory: Memory, coming: Demand, found: Capacity, flow: Flow
+) -> tuple[int, tuple[str, ...]]:
+    spare = _spare(objectives, memory, coming)
+    base = max((1 + spare) * coming.ahead, coming.now) / found.rate
+    behind = min(_behind(memory, coming, found, flow), base + 1)
+    words = [
+        f"{coming.now:.1f} requests/s now, {coming.ahead:.1f} in {memory.startup.horizon:.0f} s",
+        f"{found.rate:.2f} per replica at {found.said}",
+        f"{spare:.0%} spare: {base:.1f}",
+    ]
+    if base > SURGE * flow.ready:
+        base *= SURGE_RESERVE
+        words.append(f"more than is ready, starts end one by one: {base:.1f}")
+    if behind:
+        words.append(f"{behind:.1f} work off what has piled up")
+    needed = max(1, math.ceil(base + behind - ROUNDING))
+    return needed, (*words, f"{needed}")
+
+
+def _spare(objectives: Objectives, memory: Memory, coming: Demand) -> float:
+    """Room for chance: how far the work that comes within the life of a request strays from its mean.
+
+    Arrivals stray by their clumping and by sizes that vary as much as they are long. The whole fleet shares it, so a
+    large one needs less.
+    """
+    output = memory.work.output if memory.work else 1.0
+    life = max(SHORTEST_LIFE, output * objectives.pace / 2)
+    stray = math.sqrt((coming.clumping + 1.0) / max(1.0, coming.ahead * life))
+    return min(MOST_SPARE, CARE * NormalDist().inv_cdf(objectives.share) * stray)
+
+
+def _piled(found: Capacity, flow: Flow) -> list[float]:
+    """Requests in each replica beyond what it should hold; nothing when that is not much."""
+    piled = [max(0.0, each.in_flight - PILED * found.in_flight) for each in flow.pods]
+    return piled if sum(piled) >= found.in_flight / 2 else []
+
+
+def _behind(memory: Memory, coming: Demand, found: Capacity, flow: Flow) -> float:
+    """Replicas that are lost to new requests because they work off what has piled up in them."""
+    growing = max(0.0, coming.minute / flow.ready - found.rate) * memory.startup.next_ready(flow.time)
+    piled = _piled(found, flow)
+    return sum(min(1.0, (each + growing) / (found.rate * DRAIN_SECONDS)) for each in piled if each)
+
+
+def _replayed(objectives: Objectives, memory: Memory, found: Capacity, least: int, now: float) -> int:
+    """The fewest replicas with which what came lately would have been served in time."""
+    patience = objectives.first_token.seconds / 2 if objectives.first_token else 1.0
+    mean = rate(memory.flows, now, REPLAYED_SECONDS) / found.rate
+    most = max(least, math.ceil(MOST_REPLAYED * mean))
+    for replicas in range(least, most):
+        if late(memory.flows, now, replicas * found.rate, patience) <= 1 - objectives.share:
+            return replicas
+    return most
+
+
+def _corrected(objectives: Objectives, memory: Memory, now: float) -> Memory:
     """Capacity that did not keep its promise is believed less; only judged when nothing else explains it."""
-    recent = [each for each in memory.flows if now - each.time < 60.0]
-    well = 1.0
-    for promised, spreads in (
-        (objectives.first_token, [each.first_token for each in recent]),
-        (objectives.output_token, [each.request_token for each in recent]),
-    ):
-        if promised:
-            well = min(well, _well(promised, joined(spreads)))
-    if is_starting:
+    if now - memory.unsettled < JUDGED_SECONDS:
         return memory
-    if well < 1.0:
-        return replace(memory, correction=max(0.6, memory.correction * 0.99))
-    return replace(memory, correction=min(1.0, memory.correction * 1.003))
+    recent = [each for each in memory.flows if now - each.time < JUDGED_SECONDS]
+    well = min(
+        _kept(objectives.first_token, joined([each.first_token for each in recent])),
+        _kept(objectives.output_token, joined([each.request_token for each in recent])),
+    )
+    changed = memory.correction * (TRUST if well >= 1.0 else DISTRUST)
+    return replace(memory, correction=min(1.0, max(LEAST_CORRECTION, changed)))
 
 
-def _well(promised: Objective, seen: Spread) -> float:
-    """Share of the promise that was kept, 1 and more when it was."""
-    if not seen.bounds or seen.count < FEWEST_REQUESTS:
+def _kept(promised: Objective | None, seen: Spread) -> float:
+    """Share of the promise that was kept, 1 and more when it was or nothing can be told."""
+    if promised is None or not seen.bounds or seen.count < FEWEST_REQUESTS:
         return 1.0
     return seen.within(promised.seconds) / seen.count / promised.share
 
 
 def _released(
-    memory: Memory, sizes: tuple[int, int], flow: Flow, words: tuple[str, ...], now: float
-) -> tuple[Size, Memory]:
-    raw, size = sizes
-    words = (*words, f"{raw}")
-    wait = max(120.0, 2 * memory.startup.seconds)
-    if now - memory.blind < wait or now - memory.started < wait:
-        return Size(size, raw, (*words, f"not all pods tell their load long enough to release: {size}"), True), memory
-    after, due, keep = memory.keep.release(raw, size, now)
-    said = f"kept {due - now:.0f} s longer: {size}" if after == size else f"not needed for long: {after}"
-    return Size(after, raw, (*words, said), True), replace(memory, keep=keep)
+    memory: Memory, sizes: tuple[int, int, int], told: tuple[tuple[str, ...], Limit], now: float
+) -> tuple[Wanted, Memory]:
+    needed, floor, size = sizes
+    words, limit = told
+    shortest = 2 * memory.startup.seconds
+    if now - max(memory.blind, memory.started) < shortest:
+        said = f"all pods told their load for less than {shortest:.0f} s: {size}"
+        return Wanted(size, (*words, said), limit), memory
+    found, keep = memory.keep.release(needed, floor, size, now)
+    return Wanted(found.size, (*words, found.said), limit), replace(memory, keep=keep)

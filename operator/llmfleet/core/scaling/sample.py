@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from llmfleet_runtime.contract import LoadReport, Totals
 
@@ -47,6 +48,11 @@ class Sample:
     """Mean time per output token of a request, one observation at its end."""
 
     @property
+    def has_counters(self) -> bool:
+        """Whether work would show in it."""
+        return self.token is not None and self.prompt_tokens is not None
+
+    @property
     def is_heard(self) -> bool:
         """Whether the pod gave both numbers that every decision needs."""
         return self.running is not None and self.waiting is not None
@@ -88,5 +94,4 @@ def _latencies(totals: Totals | None) -> Latencies | None:
 
 def _rises(numbers: tuple[float, ...]) -> bool:
     """Never falls, and holds nothing that is no number."""
-    steps = zip(numbers, numbers[1:], strict=False)
-    return all(low <= high < math.inf for low, high in steps)
+    return all(low <= high < math.inf for low, high in pairwise(numbers))

@@ -7,6 +7,10 @@ MOST_SECONDS = 3600.0
 REMEMBERED = 16
 MARGIN = 1.15
 LOOK_SECONDS = 10.0
+STUCK = 2.0
+"""A start that takes so many times as long as usual does not come."""
+STUCK_SECONDS = 600.0
+"""At least."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,23 @@ class Startup:
 
     def look(self, size: int, ready: int, now: float) -> "Startup":
         """``size`` is wanted now and ``ready`` of them serve. What became ready is the oldest that was asked for."""
-        came = max(0, ready - self.ready) if self.ready is not None else 0
+        if self.ready is None:
+            return replace(self, ready=ready)
+        came = max(0, ready - self.ready)
         took = tuple(now - since for since in self.wanted[:came] if now - since <= MOST_SECONDS)
         missing = max(0, size - ready)
         waiting = self.wanted[came:][:missing]
-        waiting += (now,) * (missing - len(waiting)) if self.ready is not None else ()
+        waiting += (now,) * (missing - len(waiting))
         return replace(self, wanted=waiting, measured=(*self.measured, *took)[-REMEMBERED:], ready=ready)
+
+    def next_ready(self, now: float) -> float:
+        """Until the next replica may be ready, seconds."""
+        return max(0.0, self.seconds - (now - self.wanted[0])) if self.wanted else self.seconds
+
+    def stuck(self, now: float) -> int:
+        """Replicas that should have been ready long ago."""
+        limit = max(STUCK_SECONDS, STUCK * self.seconds)
+        return sum(now - since > limit for since in self.wanted)
 
     @property
     def seconds(self) -> float:

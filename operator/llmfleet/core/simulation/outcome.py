@@ -4,6 +4,7 @@ import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from llmfleet.core.simulation.request import Request
 
@@ -60,7 +61,7 @@ class Outcome:
     def flips(self) -> int:
         """Changes in the other direction than the one before."""
         signs = [each.after > each.before for each in self.changes]
-        return sum(before != after for before, after in zip(signs, signs[1:], strict=False))
+        return sum(before != after for before, after in pairwise(signs))
 
     def recovery(self, since: float) -> float | None:
         """Seconds from ``since`` until two minutes begin in which every slice is well; None when none do."""

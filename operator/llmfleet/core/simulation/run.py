@@ -65,9 +65,7 @@ def simulate(
 class _Run:
     """The clock and the queue of events; an event whose replica was planned anew is stale and passed over."""
 
-    def __init__(
-        self, scene: Scene, scaler: Scaler, chance: Chance, progress: Callable[[float], None] | None
-    ) -> None:
+    def __init__(self, scene: Scene, scaler: Scaler, chance: Chance, progress: Callable[[float], None] | None) -> None:
         self._scene, self._scaler, self._progress = scene, scaler, progress
         self._fleet = Fleet(scene.world, scene.initial, chance)
         self._tally = Tally(scene.promise, scene.seconds)

@@ -46,8 +46,9 @@ def _between(knots: Knots, quantile: float) -> int:
 
 
 def arrivals(rate: Rate, seconds: float, sizes: Sizes, chance: Chance, variation: float = 1.1) -> Iterator[Arrival]:
-    """A renewal process in the time of the summed-up rate; ``variation`` is that of the gaps (standard deviation over
-    mean): 1 is Poisson, 4 comes in bursts.
+    """A renewal process in the time of the summed-up rate.
+
+    ``variation`` is that of the gaps, standard deviation over mean: 1 is Poisson, 4 comes in bursts.
     """
     shape = 1.0 / variation**2
     slices = [rate((number + 0.5) * SLICE_SECONDS) * SLICE_SECONDS for number in range(int(seconds / SLICE_SECONDS))]
