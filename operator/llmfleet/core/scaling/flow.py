@@ -134,8 +134,8 @@ class Watch:
     pods: Mapping[str, Seen] = field(default_factory=dict)
 
     def look(self, samples: Sequence[Sample], now: float) -> tuple[Flow | None, "Watch"]:
-        """What happened since the last look; None at the first one. ``now`` only grows."""
-        seen = {each.pod: _seen(self.pods.get(each.pod), each, now) for each in samples}
+        """What happened since the last look; None at the first one. ``now`` only grows; a pod is known by its name."""
+        seen = {each.pod: _seen(self.pods.get(each.pod), each, now) for each in samples if each.pod}
         watch = Watch(now, seen)
         if self.time is None or now - self.time < SHORTEST_LOOK_SECONDS:
             return None, watch
