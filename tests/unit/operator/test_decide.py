@@ -190,8 +190,9 @@ def test_memory_stays_bounded() -> None:
 
 
 def test_a_tick_counts_only_pods_that_gave_both_numbers() -> None:
-    seen = tick(5.0, [Sample(running=2.0, waiting=1.0), Sample(running=9.0), SILENT])
-    assert seen == Tick(time=5.0, ready=3, heard=1, running=2.0, waiting=1.0, busiest=2.0)
+    samples = (Sample(running=2.0, waiting=1.0), Sample(running=9.0), SILENT)
+    seen = tick(5.0, samples)
+    assert seen == Tick(time=5.0, ready=3, heard=1, running=2.0, waiting=1.0, busiest=2.0, samples=samples)
     assert seen.demand == 3.0
 
 
