@@ -151,10 +151,10 @@ def test_spec_and_settings_make_the_policy() -> None:
 @pytest.mark.parametrize(
     ("page", "expected"),
     [
-        ('{"version": 1, "started": 1.0, "inFlight": 3, "running": 2, "waiting": 1}', Sample(2.0, 1.0)),
-        ('{"version": 1, "started": 1.0, "inFlight": 3}', Sample()),
-        ('{"version": 1, "started": 1.0, "inFlight": 3, "running": 2, "ofTomorrow": {}}', Sample(2.0, None)),
+        ('{"version": 1, "started": 1.0, "inFlight": 3, "running": 2, "waiting": 1}', Sample(2.0, 1.0, "a", 1.0)),
+        ('{"version": 1, "started": 1.0, "inFlight": 3}', Sample(pod="a", started=1.0)),
+        ('{"version": 1, "started": 1.0, "inFlight": 3, "running": 2, "x": {}}', Sample(2.0, None, "a", 1.0)),
     ],
 )
 def test_a_page_of_load_is_a_sample_whose_absent_numbers_stay_absent(page: str, expected: Sample) -> None:
-    assert sample(LoadReport.model_validate_json(page)) == expected
+    assert sample(LoadReport.model_validate_json(page), "a") == expected
