@@ -84,6 +84,7 @@ class Reason(StrEnum):
     LOAD_OBSERVED = "LoadObserved"
     LOAD_UNAVAILABLE = "LoadUnavailable"
     REPLICAS_IGNORED = "ReplicasIgnored"
+    OBSERVING = "Observing"
 
 
 MEANINGS: dict[Reason, str] = {
@@ -175,6 +176,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.LOAD_OBSERVED: "The pods report their load and the size follows it.",
     Reason.LOAD_UNAVAILABLE: "Not enough pods report their load; the size is held until they do.",
     Reason.REPLICAS_IGNORED: "spec.replicas is ignored while spec.autoscaling is set.",
+    Reason.OBSERVING: "autoscaling.mode is Observe: status.autoscaling says what Enforce would do.",
 }
 
 

@@ -5,9 +5,9 @@ from llmfleet.core.world import Observed
 
 
 def desired_size(observed: Observed, deployment: LLMDeployment) -> int:
-    """Replicas wanted: the autoscaler's recorded decision within bounds, else spec.replicas, else the present size."""
+    """Replicas wanted: the autoscaler's enforced decision within bounds, else spec.replicas, else the present size."""
     spec, current = deployment.spec, current_size(observed)
-    if spec.autoscaling:
+    if spec.autoscaling and spec.autoscaling.is_enforced:
         decision = observed.status.autoscaling
         wanted = decision.desired if decision else current if current is not None else spec.autoscaling.min_replicas
         return min(max(wanted, spec.autoscaling.min_replicas), spec.autoscaling.max_replicas)

@@ -119,6 +119,8 @@ def _scaling(observed: Observed) -> Condition:
         return of(ConditionStatus.UNKNOWN, Reason.PENDING, "no decision yet")
     if not decision.load_seen:
         return of(ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, "too few pods report their load; the size is held")
+    if not spec.autoscaling.is_enforced:
+        return of(ConditionStatus.FALSE, Reason.OBSERVING, "the load is watched; what it calls for is not carried out")
     if spec.replicas is not None:
         return of(ConditionStatus.TRUE, Reason.REPLICAS_IGNORED, "spec.replicas is ignored while autoscaling is set")
     return of(ConditionStatus.TRUE, Reason.LOAD_OBSERVED, "the size follows the load the pods report")

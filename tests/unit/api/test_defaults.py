@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from llmfleet.api.autoscaling import Autoscaling, Latency
 from llmfleet.api.schema import fields
-from llmfleet.api.v1alpha1 import Autoscaling, Spec
+from llmfleet.api.v1alpha1 import Spec
 from llmfleet.reference import root_schema
 
 
@@ -24,7 +25,7 @@ def told(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, str, str
             yield here, str(field.default), str(field.description)
 
 
-DEFAULTS = [*told(Spec), *told(Autoscaling, "autoscaling.")]
+DEFAULTS = [*told(Spec), *told(Autoscaling, "autoscaling."), *told(Latency, "autoscaling.targets.")]
 
 
 @pytest.mark.proves("R36")

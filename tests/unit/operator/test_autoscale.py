@@ -2,6 +2,7 @@
 
 import pytest
 
+from llmfleet.core.scaling.objective import Objective, Objectives
 from llmfleet.core.scaling.sample import Sample, sample
 from llmfleet.settings import Settings
 from llmfleet.shell.autoscale import policy
@@ -60,6 +61,16 @@ async def test_a_constant_load_is_silent() -> None:
     made.cluster.writes.clear()
     await look(made, 60, Sample(running=2.0, waiting=2.0))
     assert made.cluster.writes == []
+
+
+async def test_a_watched_fleet_is_told_what_would_be_done_and_keeps_its_size() -> None:
+    made = await settled()
+    made.world.edit(autoscaling={"mode": "Observe"}, replicas=2)
+    await look(made, 12, BUSY)
+    assert (recorded(made)["desired"], made.world.ready()) == (4, 2)
+    scaling = next(each for each in made.world.raw["status"]["conditions"] if each["type"] == "ScalingActive")
+    assert (scaling["status"], scaling["reason"]) == ("False", "Observing")
+    assert not [reason for _, reason, _ in made.cluster.events if reason.startswith("Scaled")]
 
 
 async def test_an_idle_fleet_goes_back_to_its_minimum() -> None:
@@ -146,6 +157,22 @@ def test_spec_and_settings_make_the_policy() -> None:
     found = policy(parsed(deployment(*AUTOSCALED)), Settings(stable_window_seconds=30, scale_down_hold_seconds=90))
     assert (found.min_replicas, found.max_replicas, found.queue_depth, found.max_concurrency) == (1, 4, 4, 2)
     assert (found.stable_window_seconds, found.hold_down_seconds) == (30, 90)
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        ({"queueDepth": 4}, None),
+        ({"queueDepth": 4, "kvCacheUtilizationPercent": 85}, Objectives(kv_cache_usage=0.85)),
+        (
+            {"timeToFirstToken": {"milliseconds": 2000}, "timePerOutputToken": {"percentile": 99, "milliseconds": 50}},
+            Objectives(Objective(0.95, 2.0), Objective(0.99, 0.05)),
+        ),
+    ],
+)
+def test_latency_targets_are_objectives_in_seconds(targets: dict, expected: Objectives | None) -> None:
+    spec = {"autoscaling": {"maxReplicas": 4, "targets": targets}}
+    assert policy(parsed(deployment(with_spec(**spec))), Settings()).objectives == expected
 
 
 @pytest.mark.parametrize(
