@@ -1,4 +1,4 @@
-"""The command: run the operator, plan what a file would do, or generate what is made from our models."""
+"""The command: run the operator, plan what a file would do, simulate a policy, or generate what our models make."""
 
 import asyncio
 import sys
@@ -15,7 +15,7 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """See click."""
-        return sorted([*super().list_commands(ctx), "plan"])
+        return sorted([*super().list_commands(ctx), "plan", "simulate"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """See click."""
@@ -23,6 +23,10 @@ class Commands(click.Group):
             from llmfleet.commands.plan import plan  # noqa: PLC0415 because other commands need no cluster libraries
 
             return plan
+        if cmd_name == "simulate":
+            from llmfleet.commands.simulate import simulate  # noqa: PLC0415 because of the same
+
+            return simulate
         return super().get_command(ctx, cmd_name)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from llmfleet.core.simulation.run import Fault, Page
 
@@ -52,9 +53,35 @@ def no_numbers(members: dict[str, object]) -> None:
         members[name] = float("nan")
 
 
-def counted_anew(members: dict[str, object]) -> None:
-    """Counters begin at zero again, as after a restart that the page does not tell of."""
-    for name in ("promptTokens", "generationTokens"):
-        members[name] = 0.0
-    for name in ("timeToFirstToken", "timePerOutputToken", "requestTimePerOutputToken"):
-        members[name] = {"sum": 0.0, "count": 0.0}
+COUNTERS = ("promptTokens", "generationTokens")
+HISTOGRAMS = ("timeToFirstToken", "timePerOutputToken", "requestTimePerOutputToken")
+
+
+def at_zero(members: dict[str, object]) -> None:
+    """Counters stand at zero, and jump back to where they were in the end."""
+    members |= dict.fromkeys(COUNTERS, 0.0) | {name: {"sum": 0.0, "count": 0.0} for name in HISTOGRAMS}
+
+
+def counted_anew() -> Fault:
+    """Counters begin again at zero and grow, without a restart that the page tells of."""
+    first: dict[str, dict[str, Any]] = {}
+
+    def restarted(_: float, pages: Sequence[Page]) -> Sequence[Page]:
+        return [Page(each.pod, _since(first, each)) for each in pages]
+
+    return restarted
+
+
+def _since(first: dict[str, dict[str, Any]], page: Page) -> str | None:
+    if page.text is None:
+        return None
+    members = json.loads(page.text)
+    start = first.setdefault(page.pod, json.loads(page.text))
+    for name in COUNTERS:
+        members[name] -= start[name]
+    for name in HISTOGRAMS:
+        for part in ("sum", "count"):
+            members[name][part] -= start[name][part]
+        pairs = zip(members[name].get("buckets", ()), start[name].get("buckets", ()), strict=True)
+        members[name]["buckets"] = [[bound, upto - before] for (bound, upto), (_, before) in pairs]
+    return json.dumps(members)

@@ -11,6 +11,7 @@ import click
 import yaml
 
 from llmfleet import names
+from llmfleet.commands.usage import Command
 from llmfleet.core import preview
 from llmfleet.core.preview import Preview
 from llmfleet.core.world import Observed, Raw
@@ -27,24 +28,7 @@ NONE = "-"
 Look = tuple[Observed, Raw | None]
 
 
-class WrongUsage(click.UsageError):
-    """Wrong usage is an error like any other: click's 2 says here that something would change."""
-
-    exit_code = 1
-
-
-class PlanCommand(click.Command):
-    """A command with our exit codes."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """See click."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            raise WrongUsage(error.format_message(), error.ctx) from error
-
-
-@click.command(cls=PlanCommand)
+@click.command(cls=Command)
 @click.option(
     "-f", "--filename", type=click.File(encoding="utf-8"), required=True, help="The manifests; - reads stdin."
 )

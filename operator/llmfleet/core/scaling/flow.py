@@ -15,10 +15,8 @@ FROZEN_SECONDS = 10.0
 SHORTEST_LOOK_SECONDS = 0.05
 HALF = 0.5
 """Of an observation: what may be beyond a bucket that holds all."""
-MOST_ARRIVALS = 1e5
-"""More requests per second in one pod is no number."""
-MOST_PROMPTS = 1e9
-"""More prompt tokens per second in one pod is no number."""
+MOST_TURNOVER, TURNOVER_FLOOR = 4.0, 64.0
+"""The batch may have been so much larger between two looks than at either of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,19 +164,20 @@ def _seen(before: Seen | None, after: Sample, now: float) -> Seen:
 
 
 def _pod_flow(before: Sample, after: Sample, seconds: float) -> PodFlow | None:
-    """None when the engine restarted, a counter fell or is not there."""
+    """None when the engine restarted, or when a counter fell, is not there or cannot be."""
     if seconds < SHORTEST_LOOK_SECONDS or before.started != after.started:
         return None
     first, token = _spread(before.first_token, after.first_token), _spread(before.token, after.token)
     prompts = _grown(before.prompt_tokens, after.prompt_tokens)
     if first is None or token is None or prompts is None:
         return None
-    arrivals = max(0.0, first.count + (after.waiting or 0.0) - (before.waiting or 0.0)) / seconds
-    if arrivals > MOST_ARRIVALS or prompts / seconds > MOST_PROMPTS:
+    batch = (before.running or 0.0, after.running or 0.0)
+    if _is_absurd(batch, (first.count, token.count, prompts), token.sum / seconds):
         return None
+    queued = (after.waiting or 0.0) - (before.waiting or 0.0)
     return PodFlow(
         seconds=seconds,
-        arrivals=arrivals,
+        arrivals=max(0.0, first.count + queued) / seconds,
         prompts=prompts / seconds,
         decoding=token.sum / seconds,
         running=after.running or 0.0,
@@ -189,6 +188,12 @@ def _pod_flow(before: Sample, after: Sample, seconds: float) -> PodFlow | None:
         first_token=first,
         request_token=_spread(before.request_token, after.request_token) or Spread(),
     )
+
+
+def _is_absurd(batch: tuple[float, float], counted: tuple[float, ...], decoding: float) -> bool:
+    """Nothing counted while requests run, or more time spent on tokens than the sequences of the batch have."""
+    stands_still = min(batch) > 0 and not any(counted)
+    return stands_still or decoding > MOST_TURNOVER * (max(batch) + TURNOVER_FLOOR)
 
 
 def _grown(before: float | None, after: float | None) -> float | None:

@@ -11,10 +11,6 @@ TREND_WINDOWS = (60.0, 120.0, 300.0)
 """Seconds over which a trend may show."""
 SURE = 4.0
 """Standard errors that a slope must be away from none."""
-STRAIGHT = 0.8
-"""Share of the variance that a line must explain; a step in the middle is explained by less."""
-LEAST_STEP, LARGEST_STEP = 0.3, 1.8
-"""Bounds of the step between two quarters of a window, over the mean step."""
 REPLAYED_SECONDS = 300.0
 FARTHEST = 2.5
 """A trend is drawn out for at most so many windows."""
@@ -85,31 +81,37 @@ def _trend(flows: Sequence[Flow], now: float, horizon: float, clumping: float) -
 
 
 def _drawn_out(bins: Sequence[float], window: float, horizon: float, clumping: float) -> float:
-    """A straight line through the bins, continued; 0 unless it rises beyond doubt and still does."""
+    """A straight line through the bins, continued; 0 unless it rises beyond doubt, straight, and still."""
     count = len(bins)
-    if count < int(window / BIN_SECONDS) or not _climbs(bins):
+    if count < int(window / BIN_SECONDS) or not _still_climbs(bins):
         return 0.0
     middle, mean = (count - 1) / 2, sum(bins) / count
     spread = sum((at - middle) ** 2 for at in range(count))
     slope = sum((at - middle) * (each - mean) for at, each in enumerate(bins)) / spread
-    total = sum((each - mean) ** 2 for each in bins)
-    residual = total - slope * slope * spread
-    noise = clumping * mean / BIN_SECONDS
-    error = math.sqrt(max(residual / max(1, count - 2), noise) / spread)
-    if slope < SURE * error or residual - noise * count > (1 - STRAIGHT) * total:
+    explained, total = slope * slope * spread, sum((each - mean) ** 2 for each in bins)
+    error = math.sqrt(max((total - explained) / max(1, count - 2), clumping * mean / BIN_SECONDS) / spread)
+    if slope < SURE * error or _jump(bins, mean) > explained:
         return 0.0
     level = mean + slope * middle
     reach = min(horizon, FARTHEST * window) / BIN_SECONDS
     return min(level + (slope - error) * reach, MOST_GROWTH * level)
 
 
-def _climbs(bins: Sequence[float]) -> bool:
-    """Each quarter is above the one before, by no more than a ramp's steps differ; a jump is no ramp."""
+def _jump(bins: Sequence[float], mean: float) -> float:
+    """How much of the variation one jump between two levels explains at best: a ramp is better explained by a line."""
+    below, best, count = 0.0, 0.0, len(bins)
+    for size, each in enumerate(bins[:-1], start=1):
+        below += each - mean
+        best = max(best, below * below * (1 / size + 1 / (count - size)))
+    return best
+
+
+def _still_climbs(bins: Sequence[float]) -> bool:
+    """The last quarter has gone up, too, by no less than a third of what the quarters go up on average."""
     edges = [len(bins) * part // 4 for part in range(5)]
     means = [sum(bins[low:high]) / max(1, high - low) for low, high in pairwise(edges)]
-    steps = [after - before for before, after in pairwise(means)]
-    mean = sum(steps) / len(steps)
-    return mean > 0 and min(steps) >= LEAST_STEP * mean and max(steps) <= LARGEST_STEP * mean
+    rise = (means[-1] - means[0]) / 3
+    return rise > 0 and means[-1] - means[-2] >= rise / 3
 
 
 def late(flows: Sequence[Flow], now: float, carried: float, patience: float) -> float:
