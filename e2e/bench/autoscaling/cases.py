@@ -13,7 +13,7 @@ from llmfleet.core.simulation.outcome import Promise
 from llmfleet.core.simulation.profile import PROFILES
 from llmfleet.core.simulation.request import Arrival
 from llmfleet.core.simulation.run import Fault, Scene
-from llmfleet.core.simulation.synthetic import CHAT, CODE, Rate, Sizes
+from llmfleet.core.simulation.synthetic import CHAT, Rate, Sizes
 
 from . import faults
 

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from llmfleet.core.simulation.chance import Chance
 from llmfleet.core.simulation.request import Arrival
@@ -45,11 +45,9 @@ def _azure(lines: Sequence[tuple[int, str]]) -> Iterator[Arrival]:
 
 
 def _seconds(stamp: str) -> float:
-    """Azure writes seven decimals, which Python's parser does not read."""
-    whole, _, rest = stamp.partition(".")
-    zone = rest.find("+")
-    decimals, offset = (rest, "+00:00") if zone < 0 else (rest[:zone], rest[zone:])
-    return datetime.fromisoformat(whole + offset).timestamp() + (float(f"0.{decimals}") if decimals else 0.0)
+    """Unix time; a stamp without a zone is UTC."""
+    read = datetime.fromisoformat(stamp)
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
 def _mooncake(numbered: tuple[int, str]) -> Arrival:
