@@ -93,6 +93,7 @@ def wanted(
     coming = demand(memory.flows, now, memory.startup.horizon)
     needed, words = _needed(objectives, memory, coming, found, flow)
     memory = replace(memory, keep=memory.keep.look(needed, size, now, memory.startup.seconds))
+    words = (*_felt(objectives, memory, now), *words)
     floor = _replayed(objectives, memory, found, needed, now)
     if floor > needed:
         words = (*words, f"the last five minutes' bursts would have needed {floor}")
@@ -173,22 +174,35 @@ def _replayed(objectives: Objectives, memory: Memory, found: Capacity, least: in
     return most
 
 
+def _judged(objectives: Objectives, memory: Memory, now: float) -> tuple[tuple[Objective, str, Spread], ...]:
+    """Each promise with what it is about and what was measured of it lately."""
+    recent = [each for each in memory.flows if now - each.time < JUDGED_SECONDS]
+    found = (
+        (objectives.first_token, "to the first token", joined([each.first_token for each in recent])),
+        (objectives.output_token, "per token", joined([each.request_token for each in recent])),
+    )
+    return tuple((promised, about, seen) for promised, about, seen in found if promised)
+
+
+def _felt(objectives: Objectives, memory: Memory, now: float) -> tuple[str, ...]:
+    """What users feel, in words; nothing where too few requests told."""
+    found = [(each, about, seen.quantile(each.share)) for each, about, seen in _judged(objectives, memory, now)]
+    said = [f"p{each.share * 100:.0f} {value * 1000:.0f} ms {about}" for each, about, value in found if value]
+    return (f"measured {', '.join(said)}",) if said else ()
+
+
 def _corrected(objectives: Objectives, memory: Memory, now: float) -> Memory:
     """Capacity that did not keep its promise is believed less; only judged when nothing else explains it."""
     if now - memory.unsettled < JUDGED_SECONDS:
         return memory
-    recent = [each for each in memory.flows if now - each.time < JUDGED_SECONDS]
-    well = min(
-        _kept(objectives.first_token, joined([each.first_token for each in recent])),
-        _kept(objectives.output_token, joined([each.request_token for each in recent])),
-    )
+    well = min((_kept(promised, seen) for promised, _, seen in _judged(objectives, memory, now)), default=1.0)
     changed = memory.correction * (TRUST if well >= 1.0 else DISTRUST)
     return replace(memory, correction=min(1.0, max(LEAST_CORRECTION, changed)))
 
 
-def _kept(promised: Objective | None, seen: Spread) -> float:
+def _kept(promised: Objective, seen: Spread) -> float:
     """Share of the promise that was kept, 1 and more when it was or nothing can be told."""
-    if promised is None or not seen.bounds or seen.count < FEWEST_REQUESTS:
+    if not seen.bounds or seen.count < FEWEST_REQUESTS:
         return 1.0
     return seen.within(promised.seconds) / seen.count / promised.share
 
