@@ -6,10 +6,8 @@ from typing import Any
 
 from llmfleet.core.simulation.run import Fault, Page
 
-Begin, End = float, float
 
-
-def between(begin: Begin, end: End, change: Fault) -> Fault:
+def between(begin: float, end: float, change: Fault) -> Fault:
     """A fault for a time."""
     return lambda now, pages: change(now, pages) if begin <= now < end else pages
 

@@ -158,7 +158,7 @@ def _arrivals(path: Path | None, shape: str | None, options: dict[str, Any]) -> 
     with path.open(encoding="utf-8") as stream:
         recorded = trace.read(stream)
     copied = list(trace.scaled(recorded, options["copies"], chance)) if options["copies"] != 1.0 else list(recorded)
-    return copied, max(1.0, copied[-1].time if copied else 0.0)
+    return copied, copied[-1].time + 1.0 if copied else 1.0
 
 
 def _promise(policy: Policy, options: dict[str, Any]) -> Promise:

@@ -71,12 +71,12 @@ class Memory:
     lows: tuple[tuple[float, int], ...] = ()
     """(time, replicas the load called for) over the hold-down window."""
     watch: Watch = field(default_factory=Watch)
-    arrivals: offered.Memory = field(default_factory=offered.Memory)
+    arrivals: offered.History = field(default_factory=offered.History)
 
     @classmethod
     def fresh(cls, now: float) -> "Memory":
         """After a restart: nothing seen, so nothing may shrink before a whole stable window."""
-        return cls(started=now, arrivals=offered.Memory(started=now))
+        return cls(started=now, arrivals=offered.History(started=now))
 
 
 @dataclass(frozen=True)

@@ -84,11 +84,8 @@ class Capacity:
 def capacity(objectives: Objectives, time: StepTime, work: Work, tail: float) -> Capacity:
     """``tail`` is how much longer the requests that count take than the mean: 1 and more."""
     seconds = max(1e-9, work.prompt * time.prompt_token + work.output * time.sequence)
-    busy, limit, said = min(
-        (BUSIEST, Limit.BUSY, f"{BUSIEST:.0%} busy"),
-        *_by_output(objectives, time, tail),
-        *_by_first(objectives, time, work),
-    )
+    limits = [(BUSIEST, Limit.BUSY, f"{BUSIEST:.0%} busy")]
+    busy, limit, said = min([*limits, *_by_output(objectives, time, tail), *_by_first(objectives, time, work)])
     rate = max(LEAST_BUSY, busy) / seconds
     if busy < LEAST_BUSY:
         said += " cannot be kept by more replicas: "

@@ -45,10 +45,11 @@ ROUNDING = 0.02
 
 
 @dataclass(frozen=True)
-class Memory:
+class History:
     """What is remembered between two looks; a fresh one only releases later."""
 
-    started: float
+    started: float = 0.0
+    """When watching began, seconds."""
     flows: tuple[Flow, ...] = ()
     time: StepTime | None = None
     startup: Startup = field(default_factory=Startup)
@@ -76,8 +77,8 @@ class Wanted:
 
 
 def wanted(
-    objectives: Objectives, memory: Memory, sizes: tuple[int, int], flow: Flow | None, now: float
-) -> tuple[Wanted, Memory]:
+    objectives: Objectives, memory: History, sizes: tuple[int, int], flow: Flow | None, now: float
+) -> tuple[Wanted, History]:
     """The wanted size. ``sizes`` are the present wanted one and the ready pods; ``flow`` is since the last look."""
     size, ready = sizes
     memory = replace(memory, startup=memory.startup.look(size, ready, now))
@@ -104,7 +105,7 @@ def wanted(
     return _released(memory, (needed, floor, size), (words, found.limit), now)
 
 
-def _looked(objectives: Objectives, memory: Memory, flow: Flow, now: float) -> Memory:
+def _looked(objectives: Objectives, memory: History, flow: Flow, now: float) -> History:
     flows = (*(each for each in memory.flows if now - each.time < MEMORY_SECONDS), flow)
     is_blind = not flow.told or flow.told < COMPLETE * (flow.told + flow.silent)
     time = memory.time or StepTime.unknown(objectives.pace)
@@ -119,7 +120,7 @@ def _looked(objectives: Objectives, memory: Memory, flow: Flow, now: float) -> M
 
 
 def _needed(
-    objectives: Objectives, memory: Memory, coming: Demand, found: Capacity, flow: Flow
+    objectives: Objectives, memory: History, coming: Demand, found: Capacity, flow: Flow
 ) -> tuple[int, tuple[str, ...]]:
     spare = _spare(objectives, memory, coming)
     base = max((1 + spare) * coming.ahead, coming.now) / found.rate
@@ -138,7 +139,7 @@ def _needed(
     return needed, (*words, f"{needed}")
 
 
-def _spare(objectives: Objectives, memory: Memory, coming: Demand) -> float:
+def _spare(objectives: Objectives, memory: History, coming: Demand) -> float:
     """Room for chance: how far the work that comes within the life of a request strays from its mean.
 
     Arrivals stray by their clumping and by sizes that vary as much as they are long. The whole fleet shares it, so a
@@ -156,14 +157,14 @@ def _piled(found: Capacity, flow: Flow) -> list[float]:
     return piled if sum(piled) >= found.in_flight / 2 else []
 
 
-def _behind(memory: Memory, coming: Demand, found: Capacity, flow: Flow) -> float:
+def _behind(memory: History, coming: Demand, found: Capacity, flow: Flow) -> float:
     """Replicas that are lost to new requests because they work off what has piled up in them."""
     growing = max(0.0, coming.minute / flow.ready - found.rate) * memory.startup.next_ready(flow.time)
     piled = _piled(found, flow)
     return sum(min(1.0, (each + growing) / (found.rate * DRAIN_SECONDS)) for each in piled if each)
 
 
-def _replayed(objectives: Objectives, memory: Memory, found: Capacity, least: int, now: float) -> int:
+def _replayed(objectives: Objectives, memory: History, found: Capacity, least: int, now: float) -> int:
     """The fewest replicas with which what came lately would have been served in time."""
     patience = objectives.first_token.seconds / 2 if objectives.first_token else 1.0
     mean = rate(memory.flows, now, REPLAYED_SECONDS) / found.rate
@@ -174,7 +175,7 @@ def _replayed(objectives: Objectives, memory: Memory, found: Capacity, least: in
     return most
 
 
-def _judged(objectives: Objectives, memory: Memory, now: float) -> tuple[tuple[Objective, str, Spread], ...]:
+def _judged(objectives: Objectives, memory: History, now: float) -> tuple[tuple[Objective, str, Spread], ...]:
     """Each promise with what it is about and what was measured of it lately."""
     recent = [each for each in memory.flows if now - each.time < JUDGED_SECONDS]
     found = (
@@ -184,14 +185,14 @@ def _judged(objectives: Objectives, memory: Memory, now: float) -> tuple[tuple[O
     return tuple((promised, about, seen) for promised, about, seen in found if promised)
 
 
-def _felt(objectives: Objectives, memory: Memory, now: float) -> tuple[str, ...]:
+def _felt(objectives: Objectives, memory: History, now: float) -> tuple[str, ...]:
     """What users feel, in words; nothing where too few requests told."""
     found = [(each, about, seen.quantile(each.share)) for each, about, seen in _judged(objectives, memory, now)]
     said = [f"p{each.share * 100:.0f} {value * 1000:.0f} ms {about}" for each, about, value in found if value]
     return (f"measured {', '.join(said)}",) if said else ()
 
 
-def _corrected(objectives: Objectives, memory: Memory, now: float) -> Memory:
+def _corrected(objectives: Objectives, memory: History, now: float) -> History:
     """Capacity that did not keep its promise is believed less; only judged when nothing else explains it."""
     if now - memory.unsettled < JUDGED_SECONDS:
         return memory
@@ -208,8 +209,8 @@ def _kept(promised: Objective, seen: Spread) -> float:
 
 
 def _released(
-    memory: Memory, sizes: tuple[int, int, int], told: tuple[tuple[str, ...], Limit], now: float
-) -> tuple[Wanted, Memory]:
+    memory: History, sizes: tuple[int, int, int], told: tuple[tuple[str, ...], Limit], now: float
+) -> tuple[Wanted, History]:
     needed, floor, size = sizes
     words, limit = told
     shortest = 2 * memory.startup.seconds

@@ -10,14 +10,14 @@ class Chance(Protocol):
         """Uniform from 0 to 1."""
         ...
 
-    def gammavariate(self, alpha: float, beta: float) -> float:
+    def gammavariate(self, alpha: float, beta: float, /) -> float:
         """Gamma of shape ``alpha`` and scale ``beta``."""
         ...
 
-    def lognormvariate(self, mu: float, sigma: float) -> float:
+    def lognormvariate(self, mu: float, sigma: float, /) -> float:
         """Log-normal; ``mu`` and ``sigma`` are of the logarithm."""
         ...
 
-    def randrange(self, stop: int) -> int:
+    def randrange(self, stop: int, /) -> int:
         """A whole number from 0 to ``stop - 1``."""
         ...
