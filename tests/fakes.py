@@ -8,7 +8,7 @@ from typing import Any
 from llmfleet.core.capacity import Capacity
 from llmfleet.core.plan import Annotate, Apply, Delete, Ref
 from llmfleet.core.pods import PodView
-from llmfleet.core.scaling.load import Sample
+from llmfleet.core.scaling.sample import Sample
 from llmfleet.core.world import Raw, Report
 from llmfleet.settings import Settings
 from llmfleet.shell.autoscale import Autoscaler

@@ -1,4 +1,4 @@
-"""The command: run the operator, plan what a file would do, fit a model to GPUs, generate what models make."""
+"""The command: run the operator, plan a file, fit a model to GPUs, simulate a policy, generate what models make."""
 
 import importlib
 import sys
@@ -9,7 +9,11 @@ from pydantic import ValidationError
 
 from llmfleet import __version__
 
-MODULES = {"fit": ("llmfleet.commands.fit", "fit_command"), "plan": ("llmfleet.commands.plan", "plan")}
+MODULES = {
+    "fit": ("llmfleet.commands.fit", "fit_command"),
+    "plan": ("llmfleet.commands.plan", "plan"),
+    "simulate": ("llmfleet.commands.simulate", "simulate"),
+}
 
 
 class Commands(click.Group):

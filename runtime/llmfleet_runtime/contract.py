@@ -199,14 +199,16 @@ class RuntimeStatus(Document):
 
 
 class Totals(Document):
-    """A histogram's running sum (seconds) and count; both only grow while the engine lives."""
+    """A histogram's running sum (seconds), count and buckets; all only grow while the engine lives."""
 
     sum: float = 0.0
     count: float = 0.0
+    buckets: tuple[tuple[float, float], ...] | None = None
+    """(Upper bound in seconds, observations up to it), ascending, without the infinite one."""
 
 
 class LoadReport(Document):
-    """``GET /load``: the pod's traffic in about 300 bytes. A number the engine does not give is absent."""
+    """``GET /load``: the pod's traffic in about 1 kB. A number the engine does not give is absent."""
 
     version: Literal[1] = 1
     started: float
@@ -223,6 +225,9 @@ class LoadReport(Document):
     generation_tokens: float | None = None
     time_to_first_token: Totals | None = None
     time_per_output_token: Totals | None = None
+    """From token to token, one observation a token; its buckets are left out."""
+    request_time_per_output_token: Totals | None = None
+    """The mean of one request, one observation at its end."""
 
 
 class Farewell(Document):

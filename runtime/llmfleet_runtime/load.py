@@ -1,13 +1,14 @@
 """Pure: vLLM's metrics page -> the compact ``LoadReport``.
 
 A page is 50 kB with 600 lines, and 4,000 pods are asked every few seconds, so it is read once, line by
-line, and only the eight names below are looked at. A value that is not a finite number of zero or more
+line, and only the names below are looked at. A value that is not a finite number of zero or more
 is as absent as a missing one: no data is never read as no load.
 """
 
 import math
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from .contract import LoadReport, Totals
 
@@ -18,13 +19,17 @@ PROMPT_TOKENS = ("vllm:prompt_tokens_total", "vllm:prompt_tokens")
 GENERATION_TOKENS = ("vllm:generation_tokens_total", "vllm:generation_tokens")
 TIME_TO_FIRST_TOKEN = ("vllm:time_to_first_token_seconds",)
 TIME_PER_OUTPUT_TOKEN = ("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds")
+REQUEST_TIME_PER_OUTPUT_TOKEN = ("vllm:request_time_per_output_token_seconds",)
 """Newest name first; the first that the page has is taken."""
+BUCKETED = frozenset(f"{name}_bucket" for name in (*TIME_TO_FIRST_TOKEN, *REQUEST_TIME_PER_OUTPUT_TOKEN))
 
 CACHE_INFO = "vllm:cache_config_info"
 BLOCKS = re.compile(r'\bnum_gpu_blocks="(\d+)"')
 BLOCK_SIZE = re.compile(r'\bblock_size="(\d+)"')
+UPPER_BOUND = re.compile(r'[{,]le="([^"]*)"')
 
 Samples = dict[str, list[float]]
+"""Values by name; those of a bucket by the name, ``=`` and the upper bound."""
 
 
 def report(page: str, started: float, in_flight: int, idle_seconds: float | None = None) -> LoadReport:
@@ -41,6 +46,7 @@ def report(page: str, started: float, in_flight: int, idle_seconds: float | None
         generation_tokens=_sum(samples, GENERATION_TOKENS),
         time_to_first_token=_totals(samples, TIME_TO_FIRST_TOKEN),
         time_per_output_token=_totals(samples, TIME_PER_OUTPUT_TOKEN),
+        request_time_per_output_token=_totals(samples, REQUEST_TIME_PER_OUTPUT_TOKEN),
     )
 
 
@@ -55,7 +61,7 @@ def kv_cache_tokens(page: str) -> int | None:
 
 
 def _samples(page: str) -> Samples:
-    """Values of the plain samples by name; buckets are left out."""
+    """Values of the plain samples, and of the buckets that are reported, by name."""
     found: Samples = {}
     for name, value in _lines(page):
         found.setdefault(name, []).append(value)
@@ -70,8 +76,12 @@ def _lines(page: str) -> Iterator[tuple[str, float]]:
         head, brace, tail = line.rpartition("}")
         name = head.partition("{")[0] if brace else line.partition(" ")[0]
         words = (tail if brace else line[len(name) :]).split()
-        if words and not name.endswith(("_bucket", "_created")):
+        if not words or name.endswith("_created"):
+            continue
+        if not name.endswith("_bucket"):
             yield name, _number(words[0])
+        elif name in BUCKETED and (bound := UPPER_BOUND.search(head)):
+            yield f"{name}={bound[1]}", _number(words[0])
 
 
 def _number(text: str) -> float:
@@ -102,5 +112,15 @@ def _totals(samples: Samples, names: tuple[str, ...]) -> Totals | None:
     for name in names:
         total, count = _sum(samples, (f"{name}_sum",)), _sum(samples, (f"{name}_count",))
         if total is not None and count is not None:
-            return Totals(sum=total, count=count)
+            return Totals(sum=total, count=count, buckets=_buckets(samples, name, count))
     return None
+
+
+def _buckets(samples: Samples, name: str, count: float) -> tuple[tuple[float, float], ...] | None:
+    """The finite buckets in order; none at all unless each is a number and they only grow, up to the count."""
+    prefix = f"{name}_bucket="
+    found = [(_number(key.removeprefix(prefix)), _sum(samples, (key,))) for key in samples if key.startswith(prefix)]
+    pairs = sorted((bound, upto) for bound, upto in found if bound < math.inf and upto is not None)
+    whole = len(pairs) + 1 == len(found)
+    rising = all(low <= high for (_, low), (_, high) in pairwise([*pairs, (math.inf, count)]))
+    return tuple(pairs) if whole and rising and pairs else None

@@ -9,7 +9,6 @@ import pytest
 from aiohttp import web
 
 from llmfleet.core.pods import Health, PodView
-from llmfleet.core.scaling.load import Sample
 from llmfleet.core.world import Report
 from llmfleet.shell.pods import RuntimeClient
 from llmfleet_runtime.contract import Phase
@@ -25,6 +24,17 @@ def at(address: str) -> PodView:
     return PodView(
         name=address, uid=f"uid-{address}", revision="a", health=Health.READY, has_served=True, address=address
     )
+
+
+async def numbers(client: RuntimeClient, *addresses: str) -> list[tuple[float | None, float | None]]:
+    """Running and waiting of each pod; the samples must bear the pods' UIDs."""
+    pods = [at(address) for address in addresses]
+    found = await client.samples(pods)
+    assert [each.pod for each in found] == [each.uid for each in pods]
+    return [(each.running, each.waiting) for each in found]
+
+
+SILENT = (None, None)
 
 
 @pytest.fixture
@@ -78,7 +88,7 @@ async def test_a_pod_tells_its_status_and_load(client: RuntimeClient, pages: Pag
     report = (await client.reports([at(ADDRESS)]))[f"uid-{ADDRESS}"]
     assert report.status
     assert (report.status.phase, report.status.live_number, report.in_flight) == (Phase.READY, 4, 3)
-    assert await client.samples([at(ADDRESS)]) == (Sample(2.0, 1.0),)
+    assert await numbers(client, ADDRESS) == [(2.0, 1.0)]
 
 
 @pytest.mark.proves("R61", "R78", "F39")
@@ -86,32 +96,32 @@ async def test_a_pod_tells_its_status_and_load(client: RuntimeClient, pages: Pag
 async def test_a_page_that_makes_no_sense_is_an_absent_answer(client: RuntimeClient, pages: Pages, page: str) -> None:
     pages |= {"/status": page, "/load": page}
     assert await client.reports([at(ADDRESS)]) == {f"uid-{ADDRESS}": Report()}
-    assert await client.samples([at(ADDRESS)]) == (Sample(),)
+    assert await numbers(client, ADDRESS) == [SILENT]
 
 
 async def test_a_pod_that_is_gone_is_an_absent_answer(client: RuntimeClient) -> None:
-    assert await client.samples([at(GONE), at("")]) == (Sample(), Sample())
+    assert await numbers(client, GONE, "") == [SILENT, SILENT]
 
 
 @pytest.mark.proves("R61", "F39")
 async def test_a_hanging_pod_holds_up_neither_the_tick_nor_its_neighbours(client: RuntimeClient, pages: Pages) -> None:
     pages["/load"] = 30.0
     begun = time.monotonic()
-    assert await client.samples([at(ADDRESS)] * 20) == (Sample(),) * 20
+    assert await numbers(client, *[ADDRESS] * 20) == [SILENT] * 20
     assert time.monotonic() - begun < 4
 
 
 async def test_answers_stand_in_the_order_of_the_pods(client: RuntimeClient, pages: Pages) -> None:
-    found = await client.samples([at(GONE), at(ADDRESS), at(GONE)])
-    assert found == (Sample(), Sample(2.0, 1.0), Sample())
+    found = await numbers(client, GONE, ADDRESS, GONE)
+    assert found == [SILENT, (2.0, 1.0), SILENT]
 
 
 async def test_a_pod_sends_the_operator_nowhere_else(client: RuntimeClient, pages: Pages, port: int) -> None:
     """Else a pod could have the operator ask any address in its stead."""
     pages |= {"/load": f"http://{ADDRESS}:{port}/elsewhere", "/elsewhere": LOAD}
-    assert await client.samples([at(ADDRESS)]) == (Sample(),)
+    assert await numbers(client, ADDRESS) == [SILENT]
 
 
 async def test_a_page_that_arrives_in_segments_is_read_whole(client: RuntimeClient, pages: Pages) -> None:
     pages["segments"] = "/load"
-    assert await client.samples([at(ADDRESS)]) == (Sample(running=2, waiting=1),)
+    assert await numbers(client, ADDRESS) == [(2.0, 1.0)]

@@ -101,6 +101,7 @@ class Reason(StrEnum):
     ADAPTER_BASE_MISMATCH = "AdapterBaseMismatch"
     ADAPTER_REFUSED = "AdapterRefused"
     FOREIGN_AUTOSCALER = "ForeignAutoscaler"
+    OBSERVING = "Observing"
 
 
 MEANINGS: dict[Reason, str] = {
@@ -217,6 +218,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.FOREIGN_AUTOSCALER: "A HorizontalPodAutoscaler of somebody, KEDA's for instance, aims at this fleet. One "
     "that aims at its Deployment is left the size, so that nobody fights over pods; one that aims at this object is "
     "refused while spec.autoscaling is set. Delete it, or aim it at this object and take spec.autoscaling away.",
+    Reason.OBSERVING: "autoscaling.mode is Observe: status.autoscaling says what Enforce would do.",
 }
 
 

@@ -11,39 +11,13 @@ from pydantic import ConfigDict, Field
 from llmfleet import names
 from llmfleet.api import quantization, tuning
 from llmfleet.api.access import Access
+from llmfleet.api.autoscaling import Autoscaling
 from llmfleet.api.fields import Annotations, Resource, no_reserved_keys, rule, rules, well_formed_keys
 from llmfleet.api.lora import Lora
 from llmfleet.api.placement import Pod
 from llmfleet.api.quantization import Quantization
 from llmfleet.api.rollout import Disruption, Rollout
 from llmfleet.api.workload import Accelerator, Engine, Model, Resources
-
-
-class Targets(Resource):
-    """What a user of the model should feel; at least one."""
-
-    queue_depth: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        description="Waiting requests per ready replica that are still acceptable.", examples=[4]
-    )
-
-
-class Autoscaling(Resource):
-    """Size by load instead of by a number."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "!has(self.minReplicas) || self.minReplicas <= self.maxReplicas",
-                "minReplicas must not exceed maxReplicas",
-            )
-        )
-    )
-
-    min_replicas: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=1, description="Fewest replicas, 1 to 1000. Default: 1."
-    )
-    max_replicas: Annotated[int, Field(ge=1, le=1000)] = Field(description="Most replicas, 1 to 1000.")
-    targets: Targets = Field(description="The objectives that size the fleet.")
 
 
 class Lifecycle(Resource):
@@ -78,6 +52,7 @@ class Spec(Resource):
         json_schema_extra=rules(
             rule(
                 "!has(self.autoscaling) || !has(oldSelf.autoscaling) || !has(self.replicas) || "
+                "(has(self.autoscaling.mode) && self.autoscaling.mode == 'Observe') || "
                 "(has(oldSelf.replicas) && self.replicas == oldSelf.replicas)",
                 "replicas is ignored while autoscaling is set; change autoscaling.minReplicas and maxReplicas instead",
             ),
@@ -100,7 +75,7 @@ class Spec(Resource):
     pod: Pod = Field(default=Pod(), description="How pods are placed and marked.")
     replicas: Annotated[int, Field(ge=0, le=1000)] | None = Field(
         default=None,
-        description="Number of replicas, 0 to 1000; ignored, and said so, while autoscaling is set. "
+        description="Number of replicas, 0 to 1000; ignored, and said so, while autoscaling is enforced. "
         "Default: 1 at creation, then the current size.",
     )
     autoscaling: Autoscaling | None = Field(default=None, description="Size by load instead of by a number.")

@@ -6,7 +6,7 @@ from llmfleet.core.world import Observed
 
 
 def desired_size(observed: Observed, deployment: LLMDeployment) -> int:
-    """Replicas wanted: the autoscaler's recorded decision within bounds, else spec.replicas, else the present size.
+    """Replicas wanted: the autoscaler's enforced decision within bounds, else spec.replicas, else the present size.
 
     What somebody else's autoscaler made of our Deployment comes before all of them.
     """
@@ -14,7 +14,7 @@ def desired_size(observed: Observed, deployment: LLMDeployment) -> int:
     held = held_by(observed)
     if held:
         return _held_size(observed, held)
-    if spec.autoscaling:
+    if spec.autoscaling and spec.autoscaling.is_enforced:
         decision = observed.status.autoscaling
         wanted = decision.desired if decision else current if current is not None else spec.autoscaling.min_replicas
         return min(max(wanted, spec.autoscaling.min_replicas), spec.autoscaling.max_replicas)

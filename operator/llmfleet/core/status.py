@@ -143,6 +143,9 @@ def _scaled(observed: Observed) -> Told:
     if not decision.load_seen:
         words = "too few pods report their load; the size is held"
         return ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, words
+    if not spec.autoscaling.is_enforced:
+        words = "the load is watched; what it calls for is not carried out"
+        return ConditionStatus.FALSE, Reason.OBSERVING, words
     if spec.replicas is not None:
         words = "spec.replicas is ignored while autoscaling is set"
         return ConditionStatus.TRUE, Reason.REPLICAS_IGNORED, words

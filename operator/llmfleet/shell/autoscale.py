@@ -1,7 +1,7 @@
 """One autoscaling tick: sample, decide, record."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from llmfleet import names
 from llmfleet.api.status import AutoscalingStatus, Decision
@@ -9,6 +9,7 @@ from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.scaling import decide as scaling
 from llmfleet.core.scaling.decide import Memory, Policy
 from llmfleet.core.scaling.load import Tick, tick
+from llmfleet.core.scaling.targets import policy_of
 from llmfleet.core.size import desired_size, held_by
 from llmfleet.core.world import Observed, Raw, observe
 from llmfleet.settings import Settings
@@ -92,7 +93,7 @@ class Autoscaler:
         version = observed.raw["metadata"]["resourceVersion"]
         self.cache.put(await self.cluster.apply_status(key, version, members, names.AUTOSCALER_MANAGER))
         self._written[uid] = now
-        if decision.replicas != size:
+        if decision.replicas != size and _is_enforced(observed):
             self.metrics.decisions.labels(*key, decision.why).inc()
             text = f"{size} -> {decision.replicas}: {decision.message}"
             log.info("%s: %s: %s", key, decision.why, text)
@@ -104,16 +105,18 @@ class Autoscaler:
         self._written.pop(uid, None)
 
 
+def _is_enforced(observed: Observed) -> bool:
+    spec = observed.deployment.spec if observed.deployment else None
+    return spec is not None and spec.autoscaling is not None and spec.autoscaling.is_enforced
+
+
 def policy(deployment: LLMDeployment, settings: Settings) -> Policy:
     """What the spec and the settings ask of the decider; the spec must have autoscaling."""
     autoscaling = deployment.spec.autoscaling
     if autoscaling is None:
         raise ValueError(f"{deployment.name} has no spec.autoscaling")
-    return Policy(
-        min_replicas=autoscaling.min_replicas,
-        max_replicas=autoscaling.max_replicas,
-        queue_depth=autoscaling.targets.queue_depth,
-        max_concurrency=deployment.spec.engine.max_concurrency,
+    return replace(
+        policy_of(autoscaling, deployment.spec.engine.max_concurrency),
         stable_window_seconds=settings.stable_window_seconds,
         panic_window_seconds=settings.panic_window_seconds,
         hold_down_seconds=settings.scale_down_hold_seconds,

@@ -8,7 +8,7 @@ import aiohttp
 from pydantic import ValidationError
 
 from llmfleet.core.pods import PodView
-from llmfleet.core.scaling.load import Sample
+from llmfleet.core.scaling.sample import Sample, sample
 from llmfleet.core.world import Report
 from llmfleet_runtime.contract import LOAD_PATH, STATUS_PATH, STATUS_PORT, Document, LoadReport, RuntimeStatus
 
@@ -41,7 +41,7 @@ class RuntimeClient:
     async def samples(self, pods: Sequence[PodView]) -> tuple[Sample, ...]:
         """See ``ports.Pods``."""
         loads = await asyncio.gather(*(self._get(pod, LOAD_PATH, LoadReport) for pod in pods))
-        return tuple(sample(load) for load in loads)
+        return tuple(sample(load, pod.uid) for load, pod in zip(loads, pods, strict=True))
 
     async def _report(self, pod: PodView) -> Report:
         status, load = await asyncio.gather(
@@ -70,8 +70,3 @@ async def _page(response: aiohttp.ClientResponse) -> bytes:
 
 def _host(address: str) -> str:
     return f"[{address}]" if ":" in address else address
-
-
-def sample(load: LoadReport | None) -> Sample:
-    """One pod's page as a sample; numbers the page lacks stay absent."""
-    return Sample(running=load.running, waiting=load.waiting) if load else Sample()

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 from llmfleet.core.capacity import Capacity
 from llmfleet.core.plan import Ref
 from llmfleet.core.pods import PodView
-from llmfleet.core.scaling.load import Sample
+from llmfleet.core.scaling.sample import Sample
 from llmfleet.core.world import Raw, Report
 
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmfleet.core.scaling.decide import Decision, Memory, Policy, Why, decide
-from llmfleet.core.scaling.load import Sample, Tick, tick
+from llmfleet.core.scaling.load import Tick, tick
+from llmfleet.core.scaling.sample import Sample
 
 TICK_SECONDS = 2.0
 NUMBERS = st.floats(0, 500, allow_nan=False).map(lambda number: round(number, 1))

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from llmfleet.api.autoscaling import Autoscaling, Latency
 from llmfleet.api.lora import Lora
 from llmfleet.api.schema import fields
-from llmfleet.api.v1alpha1 import Autoscaling, Spec
+from llmfleet.api.v1alpha1 import Spec
 from llmfleet.reference import root_schema
 
 
@@ -25,7 +26,12 @@ def told(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, str, str
             yield here, str(field.default), str(field.description)
 
 
-DEFAULTS = [*told(Spec), *told(Autoscaling, "autoscaling."), *told(Lora, "lora.")]
+DEFAULTS = [
+    *told(Spec),
+    *told(Autoscaling, "autoscaling."),
+    *told(Latency, "autoscaling.targets."),
+    *told(Lora, "lora."),
+]
 
 
 @pytest.mark.proves("R36")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from llmfleet.core.scaling.load import Sample
+from llmfleet.core.scaling.objective import Objective, Objectives
+from llmfleet.core.scaling.sample import Sample, sample
 from llmfleet.settings import Settings
 from llmfleet.shell.autoscale import policy
 from llmfleet.shell.errors import Refused, Unavailable
-from llmfleet.shell.pods import sample
 from llmfleet_runtime.contract import LoadReport
 from tests.builders import deployment, parsed, with_autoscaling, with_spec
 from tests.fakes import FakeOperator
@@ -61,6 +61,16 @@ async def test_a_constant_load_is_silent() -> None:
     made.cluster.writes.clear()
     await look(made, 60, Sample(running=2.0, waiting=2.0))
     assert made.cluster.writes == []
+
+
+async def test_a_watched_fleet_is_told_what_would_be_done_and_keeps_its_size() -> None:
+    made = await settled()
+    made.world.edit(autoscaling={"mode": "Observe"}, replicas=2)
+    await look(made, 12, BUSY)
+    assert (recorded(made)["desired"], made.world.ready()) == (4, 2)
+    scaling = next(each for each in made.world.raw["status"]["conditions"] if each["type"] == "ScalingActive")
+    assert (scaling["status"], scaling["reason"]) == ("False", "Observing")
+    assert not [reason for _, reason, _ in made.cluster.events if reason.startswith("Scaled")]
 
 
 async def test_an_idle_fleet_goes_back_to_its_minimum() -> None:
@@ -150,12 +160,28 @@ def test_spec_and_settings_make_the_policy() -> None:
 
 
 @pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        ({"queueDepth": 4}, None),
+        ({"queueDepth": 4, "kvCacheUtilizationPercent": 85}, Objectives(kv_cache_usage=0.85)),
+        (
+            {"timeToFirstToken": {"milliseconds": 2000}, "timePerOutputToken": {"percentile": 99, "milliseconds": 50}},
+            Objectives(Objective(0.95, 2.0), Objective(0.99, 0.05)),
+        ),
+    ],
+)
+def test_latency_targets_are_objectives_in_seconds(targets: dict, expected: Objectives | None) -> None:
+    spec = {"autoscaling": {"maxReplicas": 4, "targets": targets}}
+    assert policy(parsed(deployment(with_spec(**spec))), Settings()).objectives == expected
+
+
+@pytest.mark.parametrize(
     ("page", "expected"),
     [
-        ('{"version": 1, "started": 1.0, "inFlight": 3, "running": 2, "waiting": 1}', Sample(2.0, 1.0)),
-        ('{"version": 1, "started": 1.0, "inFlight": 3}', Sample()),
-        ('{"version": 1, "started": 1.0, "inFlight": 3, "running": 2, "ofTomorrow": {}}', Sample(2.0, None)),
+        ('{"version": 1, "started": 1.0, "inFlight": 3, "running": 2, "waiting": 1}', Sample(2.0, 1.0, "a", 1.0)),
+        ('{"version": 1, "started": 1.0, "inFlight": 3}', Sample(pod="a", started=1.0)),
+        ('{"version": 1, "started": 1.0, "inFlight": 3, "running": 2, "x": {}}', Sample(2.0, None, "a", 1.0)),
     ],
 )
 def test_a_page_of_load_is_a_sample_whose_absent_numbers_stay_absent(page: str, expected: Sample) -> None:
-    assert sample(LoadReport.model_validate_json(page)) == expected
+    assert sample(LoadReport.model_validate_json(page), "a") == expected

@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from llmfleet.core.scaling.decide import Decision, Memory, Policy, Why, decide
-from llmfleet.core.scaling.load import Sample, Tick, tick
+from llmfleet.core.scaling.load import Tick, tick
+from llmfleet.core.scaling.sample import Sample
 
 POLICY = Policy(min_replicas=1, max_replicas=20, queue_depth=4, max_concurrency=4)
 SILENT = Sample()
@@ -189,8 +190,9 @@ def test_memory_stays_bounded() -> None:
 
 
 def test_a_tick_counts_only_pods_that_gave_both_numbers() -> None:
-    seen = tick(5.0, [Sample(running=2.0, waiting=1.0), Sample(running=9.0), SILENT])
-    assert seen == Tick(time=5.0, ready=3, heard=1, running=2.0, waiting=1.0, busiest=2.0)
+    samples = (Sample(running=2.0, waiting=1.0), Sample(running=9.0), SILENT)
+    seen = tick(5.0, samples)
+    assert seen == Tick(time=5.0, ready=3, heard=1, running=2.0, waiting=1.0, busiest=2.0, samples=samples)
     assert seen.demand == 3.0
 
 

@@ -35,7 +35,17 @@ SCHEMA = root_schema()
 SPEC = SCHEMA["properties"]["spec"]
 
 ELSEWHERE = {
-    "autoscaling.targets.queueDepth": "the autoscaler's decision",
+    **dict.fromkeys(
+        (
+            "autoscaling.targets.kvCacheUtilizationPercent",
+            "autoscaling.targets.queueDepth",
+            "autoscaling.targets.timePerOutputToken.milliseconds",
+            "autoscaling.targets.timePerOutputToken.percentile",
+            "autoscaling.targets.timeToFirstToken.milliseconds",
+            "autoscaling.targets.timeToFirstToken.percentile",
+        ),
+        "the autoscaler's decision",
+    ),
     "engine.type": "there is one engine as yet",
     "rollout.progressDeadlineSeconds": "when a revision is given up",
     "rollout.restartTime": "makes a revision of its own, in which nothing else differs",
@@ -46,6 +56,11 @@ ELSEWHERE = {
 
 GIVEN: dict[str, Raw] = {
     "autoscaling": {"autoscaling": {"maxReplicas": 9, "targets": {"queueDepth": 4}}},
+    "autoscaling.mode": {"replicas": 5},
+    "autoscaling.targets.timePerOutputToken": {
+        "autoscaling": {"targets": {"timePerOutputToken": {"milliseconds": 100}}}
+    },
+    "autoscaling.targets.timeToFirstToken": {"autoscaling": {"targets": {"timeToFirstToken": {"milliseconds": 2000}}}},
     "model.cache.persistentVolumeClaim": {"model": {"cache": {"type": "PersistentVolumeClaim"}}},
     "model.cache.ephemeral": {"model": {"cache": {"type": "Ephemeral", "ephemeral": {"size": "5Gi"}}}},
     "lora.maxAdapters": {"lora": {"maxPerBatch": 1}},

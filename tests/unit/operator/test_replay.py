@@ -5,8 +5,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from llmfleet.core.scaling.decide import Decision, Memory, Policy, Why, decide
-from llmfleet.core.scaling.load import Sample, tick
-from llmfleet.shell.pods import sample
+from llmfleet.core.scaling.load import tick
+from llmfleet.core.scaling.sample import Sample, sample
 from llmfleet_runtime.contract import LoadReport
 
 PAGES = Path(__file__).parent / "pages" / "burst.jsonl"
@@ -25,10 +25,10 @@ def rounds() -> list[tuple[float, list[Sample]]]:
     """Each round of the file: its second, and a sample for each pod, of which some were silent."""
     read = [json.loads(line) for line in PAGES.read_text(encoding="utf-8").splitlines()]
 
-    def parsed(page: str | None) -> Sample:
-        return sample(LoadReport.model_validate_json(page) if page else None)
+    def parsed(pod: int, page: str | None) -> Sample:
+        return sample(LoadReport.model_validate_json(page) if page else None, str(pod))
 
-    return [(each["seconds"], [parsed(page) for page in each["pages"]]) for each in read]
+    return [(each["seconds"], [parsed(*named) for named in enumerate(each["pages"])]) for each in read]
 
 
 def replayed(mute: int = 0) -> list[tuple[float, Decision]]:

@@ -1,5 +1,7 @@
 """load.py: metrics pages become load reports."""
 
+from pathlib import Path
+
 import pytest
 
 from llmfleet_runtime.contract import LoadReport, Totals
@@ -21,6 +23,12 @@ vllm:time_to_first_token_seconds_count{engine="0",model_name="tiny"} 4.0
 vllm:time_to_first_token_seconds_sum{engine="0",model_name="tiny"} 0.5
 vllm:inter_token_latency_seconds_count{engine="0",model_name="tiny"} 73.0
 vllm:inter_token_latency_seconds_sum{engine="0",model_name="tiny"} 0.365
+vllm:inter_token_latency_seconds_bucket{engine="0",le="0.01",model_name="tiny"} 73.0
+vllm:request_time_per_output_token_seconds_bucket{engine="0",le="0.01",model_name="tiny"} 1.0
+vllm:request_time_per_output_token_seconds_bucket{engine="0",le="0.025",model_name="tiny"} 2.0
+vllm:request_time_per_output_token_seconds_bucket{engine="0",le="+Inf",model_name="tiny"} 3.0
+vllm:request_time_per_output_token_seconds_count{engine="0",model_name="tiny"} 3.0
+vllm:request_time_per_output_token_seconds_sum{engine="0",model_name="tiny"} 0.06
 vllm:cache_config_info{block_size="128",engine="0",num_gpu_blocks="4096",swap_space="0"} 1.0
 process_resident_memory_bytes 1.0e+09
 """
@@ -33,8 +41,9 @@ WHOLE = LoadReport(
     kv_cache_usage=0.25,
     prompt_tokens=1024,
     generation_tokens=77,
-    time_to_first_token=Totals(sum=0.5, count=4),
+    time_to_first_token=Totals(sum=0.5, count=4, buckets=((0.001, 1),)),
     time_per_output_token=Totals(sum=0.365, count=73),
+    request_time_per_output_token=Totals(sum=0.06, count=3, buckets=((0.01, 1), (0.025, 2))),
 )
 
 
@@ -43,7 +52,30 @@ def test_a_page_of_this_version_is_read_whole():
 
 
 def test_the_report_is_small():
-    assert len(WHOLE.to_json()) < 400
+    page = (Path(__file__).parents[2] / "contract" / "v1" / "metrics-vllm-0.32.txt").read_text()
+    assert len(report(page, 10.0, 17).to_json()) < 1400
+
+
+BUCKET = 'vllm:time_to_first_token_seconds_bucket{engine="0",le="0.001",model_name="tiny"} 1.0\n'
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        pytest.param(BUCKET.replace("} 1.0", "} NaN"), id="no number"),
+        pytest.param(BUCKET.replace("} 1.0", "} 5.0"), id="more than the count"),
+        pytest.param(BUCKET.replace("0.001", "soon"), id="no bound"),
+        pytest.param(BUCKET + BUCKET.replace("0.001", "0.002").replace("} 1.0", "} 0.0"), id="falling"),
+    ],
+)
+def test_buckets_that_are_none_are_absent_and_leave_the_sum(bucket):
+    found = report(PAGE.replace(BUCKET, bucket), 10.0, 17).time_to_first_token
+    assert found == Totals(sum=0.5, count=4)
+
+
+def test_no_infinite_bucket_is_no_histogram():
+    page = PAGE.replace('vllm:time_to_first_token_seconds_bucket{engine="0",le="+Inf",model_name="tiny"} 4.0\n', "")
+    assert report(page, 10.0, 17).time_to_first_token == Totals(sum=0.5, count=4)
 
 
 def test_an_empty_page_gives_the_guards_count_and_nothing_else():
@@ -64,7 +96,10 @@ def test_engines_of_one_server_are_added_and_the_fullest_cache_counts():
     two = PAGE + PAGE.replace('engine="0"', 'engine="1"').replace("} 0.25", "} 0.75")
     found = report(two, 10.0, 17)
     assert (found.running, found.waiting, found.kv_cache_usage) == (6, 28, 0.75)
-    assert (found.generation_tokens, found.time_to_first_token) == (154, Totals(sum=1.0, count=8))
+    assert (found.generation_tokens, found.time_to_first_token) == (
+        154,
+        Totals(sum=1.0, count=8, buckets=((0.001, 2),)),
+    )
 
 
 @pytest.mark.parametrize("value", ["NaN", "-1", "+Inf", "-Inf", "nonsense", ""])

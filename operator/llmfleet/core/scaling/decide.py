@@ -1,22 +1,32 @@
-"""(Policy, Memory, size, ticks, now) -> (Decision, Memory): five named steps, each number to number with a reason.
+"""(Policy, Memory, size, tick, now) -> (Decision, Memory): named steps, each number to number with a reason.
 
-A replica with room for ``capacity`` requests and a tolerated queue of ``queue_depth`` carries both together, so
-``demand / (capacity + queue_depth)`` replicas keep the queue within its target. Going down asks for more: the
-smaller fleet must carry the peak with half the tolerated queue, which is what keeps a constant load silent.
+Two kinds of target, of which the one that asks for more decides. What users should feel is in ``offered.py``. Queue
+depth is here: a replica with room for ``capacity`` requests and a tolerated queue of ``queue_depth`` carries both
+together, so ``demand / (capacity + queue_depth)`` replicas keep the queue within its target. Going down asks for more:
+the smaller fleet must carry the peak with half the tolerated queue, which is what keeps a constant load silent.
 Stable and panic windows are Knative's (serving ``pkg/autoscaler/scaling/autoscaler.go``).
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from llmfleet.core.scaling import load as summing
+from llmfleet.core.scaling import offered
+from llmfleet.core.scaling.flow import Flow, Watch
 from llmfleet.core.scaling.load import Load, Tick, summarize
+from llmfleet.core.scaling.objective import Objectives
+from llmfleet.core.scaling.sample import Sample
 
 
 class Why(StrEnum):
     """The step that settled the number."""
 
     QUEUE_DEPTH = "QueueDepth"
+    TIME_TO_FIRST_TOKEN = "TimeToFirstToken"  # noqa: S105 because it is the name of a target
+    TIME_PER_OUTPUT_TOKEN = "TimePerOutputToken"  # noqa: S105 because of the same
+    KV_CACHE_UTILIZATION = "KVCacheUtilization"
+    THROUGHPUT = "Throughput"
     PANIC = "Panic"
     RATE_LIMITED = "RateLimited"
     HELD_DOWN = "HeldDown"
@@ -32,10 +42,12 @@ class Policy:
 
     min_replicas: int
     max_replicas: int
-    queue_depth: int
-    """Waiting requests per replica that are acceptable."""
+    queue_depth: int | None = None
+    """Waiting requests per replica that are acceptable; None when that is no target."""
     max_concurrency: int | None = None
     """Requests one replica runs at once; learned from the busiest pod when absent."""
+    objectives: Objectives | None = None
+    """What users should feel; None when only the queue is a target."""
     stable_window_seconds: float = 60.0
     panic_window_seconds: float = 6.0
     hold_down_seconds: float = 60.0
@@ -58,11 +70,13 @@ class Memory:
     panic_until: float = 0.0
     lows: tuple[tuple[float, int], ...] = ()
     """(time, replicas the load called for) over the hold-down window."""
+    watch: Watch = field(default_factory=Watch)
+    arrivals: offered.History = field(default_factory=offered.History)
 
     @classmethod
     def fresh(cls, now: float) -> "Memory":
         """After a restart: nothing seen, so nothing may shrink before a whole stable window."""
-        return cls(started=now)
+        return cls(started=now, arrivals=offered.History(started=now))
 
 
 @dataclass(frozen=True)
@@ -90,38 +104,72 @@ class Step:
 
 def decide(policy: Policy, memory: Memory, size: int, tick: Tick, now: float) -> tuple[Decision, Memory]:
     """The wanted size and what to remember. ``size`` is the present wanted size, ``now`` in seconds."""
-    memory = _remember(policy, memory, tick, now)
-    stable = summarize(memory.ticks, now, policy.stable_window_seconds)
+    flow, watch = memory.watch.look(tick.samples, now)
+    tick = _without_frozen(watch, tick, now)
+    memory = _remember(policy, replace(memory, watch=watch), tick, now)
     panic = summarize(memory.ticks, now, policy.panic_window_seconds)
+    steps = []
+    if policy.objectives:
+        step, memory = _offered(policy.objectives, memory, (size, tick.ready), flow, now)
+        steps.append(_rate_limited(policy, step, size))
     if panic.coverage < policy.least_coverage:
         seconds = f"{panic.coverage:.0%} within {policy.panic_window_seconds:.0f} s"
         heard = f"{tick.heard} of {tick.ready} ready pods report their load, {seconds}; holding {size}"
         step = _bounded(policy, Step(size, Why.NO_DATA, (heard,)))
         return Decision(step.replicas, step.why, "; ".join(step.said), load_seen=False), memory
-    capacity = float(policy.max_concurrency or memory.busiest)
-    step = _wanted(policy, size, stable, panic.coverage, capacity)
-    step, memory = _panicked(policy, memory, step, (size, panic, capacity), now)
-    step = _rate_limited(policy, step, size)
-    step, memory = _held_down(policy, memory, step, size, now)
-    step = _bounded(policy, step)
+    if policy.queue_depth is not None:
+        step, memory = _queued(policy, policy.queue_depth, memory, (size, panic), now)
+        steps.append(step)
+    step = _bounded(policy, max(steps, key=lambda each: each.replicas))
     return Decision(step.replicas, step.why, "; ".join(step.said)), memory
+
+
+def _without_frozen(watch: Watch, tick: Tick, now: float) -> Tick:
+    """A page that stands still is as silent as none."""
+    frozen = {each.pod for each in tick.samples if watch.is_frozen(each.pod, now)}
+    if not frozen:
+        return tick
+    return summing.tick(tick.time, [Sample() if each.pod in frozen else each for each in tick.samples])
+
+
+def _offered(
+    objectives: Objectives, memory: Memory, sizes: tuple[int, int], flow: Flow | None, now: float
+) -> tuple[Step, Memory]:
+    """What the arrivals call for under the objectives; the reason is what limits a replica."""
+    found, kept = offered.wanted(objectives, memory.arrivals, sizes, flow, now)
+    why = Why(found.limit) if found.limit and found.replicas != sizes[0] else Why.STEADY
+    return Step(found.replicas, why, found.said), replace(memory, arrivals=kept)
+
+
+def _queued(
+    policy: Policy, queue_depth: int, memory: Memory, seen: tuple[int, Load], now: float
+) -> tuple[Step, Memory]:
+    """What the queue calls for."""
+    size, panic = seen
+    stable = summarize(memory.ticks, now, policy.stable_window_seconds)
+    room = (float(policy.max_concurrency or memory.busiest), queue_depth)
+    step = _wanted(policy, size, stable, panic.coverage, room)
+    step, memory = _panicked(policy, memory, step, (size, panic, sum(room)), now)
+    step = _rate_limited(policy, step, size)
+    return _held_down(policy, memory, step, size, now)
 
 
 def _remember(policy: Policy, memory: Memory, tick: Tick, now: float) -> Memory:
     horizon = now - policy.stable_window_seconds
     kept = tuple(each for each in memory.ticks if each.time >= horizon)
-    return replace(memory, ticks=(*kept, tick), busiest=max(memory.busiest, tick.busiest))
+    return replace(memory, ticks=(*kept, replace(tick, samples=())), busiest=max(memory.busiest, tick.busiest))
 
 
-def _wanted(policy: Policy, size: int, load: Load, coverage: float, capacity: float) -> Step:
+def _wanted(policy: Policy, size: int, load: Load, coverage: float, room: tuple[float, int]) -> Step:
     """What the stable window calls for."""
-    per_replica = capacity + policy.queue_depth
+    capacity, queue_depth = room
+    per_replica = capacity + queue_depth
     up = math.ceil(load.demand / per_replica - 1e-9)
-    room = capacity + policy.queue_depth / 2
-    down = max(1, math.ceil(load.peak / room - 1e-9))
+    least = capacity + queue_depth / 2
+    down = max(1, math.ceil(load.peak / least - 1e-9))
     numbers = (
         f"{load.demand:.1f} requests ({load.waiting:.1f} waiting) over {policy.stable_window_seconds:.0f} s, "
-        f"{capacity:.0f} at once + {policy.queue_depth} queued per replica"
+        f"{capacity:.0f} at once + {queue_depth} queued per replica"
     )
     if up > size:
         return Step(up, Why.QUEUE_DEPTH, (f"{numbers}: {up}",))
@@ -134,8 +182,8 @@ def _panicked(
     policy: Policy, memory: Memory, step: Step, seen: tuple[int, Load, float], now: float
 ) -> tuple[Step, Memory]:
     """A burst in the short window takes over and forbids shrinking for a stable window."""
-    size, load, capacity = seen
-    burst = math.ceil(load.demand / (capacity + policy.queue_depth) - 1e-9)
+    size, load, per_replica = seen
+    burst = math.ceil(load.demand / per_replica - 1e-9)
     if burst >= policy.panic_ratio * max(1, size):
         memory = replace(memory, panic_until=now + policy.stable_window_seconds)
     if now >= memory.panic_until:

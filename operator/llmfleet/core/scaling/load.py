@@ -3,18 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Sample:
-    """What one ready pod reported at one tick; absent numbers are a silent pod's."""
-
-    running: float | None = None
-    waiting: float | None = None
-
-    @property
-    def is_heard(self) -> bool:
-        """Whether the pod gave both numbers."""
-        return self.running is not None and self.waiting is not None
+from llmfleet.core.scaling.sample import Sample
 
 
 @dataclass(frozen=True)
@@ -31,6 +20,8 @@ class Tick:
     """Requests queued, sum over the heard pods."""
     busiest: float
     """Most requests that one pod was running."""
+    samples: tuple[Sample, ...] = ()
+    """What each of them said."""
 
     @property
     def demand(self) -> float:
@@ -65,6 +56,7 @@ def tick(time: float, samples: Sequence[Sample]) -> Tick:
         running=sum(running),
         waiting=sum(each.waiting or 0.0 for each in heard),
         busiest=max(running, default=0.0),
+        samples=tuple(samples),
     )
 
 

@@ -1,0 +1,87 @@
+"""The part of the spec that sizes the fleet by its load."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from llmfleet.api.fields import Resource, rule, rules
+
+
+class Latency(Resource):
+    """A latency that most requests must not exceed."""
+
+    percentile: Annotated[int, Field(ge=50, le=99)] = Field(
+        default=95, description="Percentage of requests that must be at least this quick, 50 to 99. Default: 95."
+    )
+    milliseconds: Annotated[int, Field(ge=1, le=600_000)] = Field(
+        description="The longest that they may take, milliseconds.", examples=[2000]
+    )
+
+
+class Targets(Resource):
+    """What a user of the model should feel; at least one. The one that asks for most replicas decides."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.queueDepth) || has(self.timeToFirstToken) || has(self.timePerOutputToken) || "
+                "has(self.kvCacheUtilizationPercent)",
+                "at least one target is needed: timeToFirstToken, timePerOutputToken, queueDepth or "
+                "kvCacheUtilizationPercent",
+            )
+        )
+    )
+
+    time_to_first_token: Latency | None = Field(
+        default=None, description="From a request's arrival in the pod to its first token. Default: no target."
+    )
+    time_per_output_token: Latency | None = Field(
+        default=None, description="Mean time per token of a request after its first. Default: no target."
+    )
+    queue_depth: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        default=None,
+        description="Waiting requests per ready replica that are still acceptable. Default: no target.",
+        examples=[4],
+    )
+    kv_cache_utilization_percent: Annotated[int, Field(ge=10, le=100)] | None = Field(
+        default=None,
+        description="How full each replica's KV cache may be, percent. Default: no target of its own; with a latency "
+        "target 90.",
+        examples=[85],
+    )
+
+
+class Mode(StrEnum):
+    """Whether a decision is carried out."""
+
+    ENFORCE = "Enforce"
+    OBSERVE = "Observe"
+
+
+class Autoscaling(Resource):
+    """Size by load instead of by a number."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.minReplicas) || self.minReplicas <= self.maxReplicas",
+                "minReplicas must not exceed maxReplicas",
+            )
+        )
+    )
+
+    mode: Mode = Field(
+        default=Mode.ENFORCE,
+        description="Observe decides and reports in the status, while spec.replicas stays the size. Default: Enforce.",
+    )
+    min_replicas: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=1, description="Fewest replicas, 1 to 1000. Default: 1."
+    )
+    max_replicas: Annotated[int, Field(ge=1, le=1000)] = Field(description="Most replicas, 1 to 1000.")
+    targets: Targets = Field(description="The objectives that size the fleet.")
+
+    @property
+    def is_enforced(self) -> bool:
+        """Whether the decision is the size."""
+        return self.mode is Mode.ENFORCE

@@ -1,0 +1,201 @@
+"""``llmfleet simulate``: what a policy would do with a trace, before it meets users."""
+
+import json
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from pydantic import ValidationError
+
+from llmfleet import names
+from llmfleet.api.v1alpha1 import Spec
+from llmfleet.commands.usage import AnsweringCommand
+from llmfleet.core.scaling.decide import Policy
+from llmfleet.core.scaling.targets import policy_of
+from llmfleet.core.simulation import report, synthetic, trace
+from llmfleet.core.simulation.decider import Decider
+from llmfleet.core.simulation.fleet import World
+from llmfleet.core.simulation.outcome import Promise
+from llmfleet.core.simulation.profile import PROFILES
+from llmfleet.core.simulation.report import Told
+from llmfleet.core.simulation.request import Arrival
+from llmfleet.core.simulation.run import Scene
+from llmfleet.core.simulation.run import simulate as play
+
+BELOW = 2
+"""Exit code when a policy attains less than was asked for."""
+PROGRESS_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One policy file."""
+
+    name: str
+    policy: Policy
+
+
+@click.command(cls=AnsweringCommand)
+@click.argument("trace_file", metavar="[TRACE]", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--synthetic", "shape", type=click.Choice(sorted(synthetic.NAMED)), help="A made trace instead of TRACE.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.01, 10_000),
+    default=9.0,
+    show_default=True,
+    help="Base rate of a made trace, requests per second.",
+)
+@click.option(
+    "--copies",
+    type=click.FloatRange(0.01, 1000),
+    default=1.0,
+    show_default=True,
+    help="How many of a recorded trace come at once; each shifted by up to 15 s.",
+)
+@click.option(
+    "--policy",
+    "files",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    required=True,
+    help="An LLMDeployment with spec.autoscaling; several are compared.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(sorted(PROFILES)),
+    default="8b-a100",
+    show_default=True,
+    help="The model and GPU of a replica.",
+)
+@click.option(
+    "--startup-seconds",
+    type=click.FloatRange(0.1, 7200),
+    default=120.0,
+    show_default=True,
+    help="Mean time from a pod's creation until it serves.",
+)
+@click.option(
+    "--failing-starts",
+    type=click.FloatRange(0, 0.95),
+    default=0.0,
+    show_default=True,
+    help="Share of starts that fail and begin again.",
+)
+@click.option("--quota", type=click.IntRange(1), help="Most GPUs there are. Default: enough.")
+@click.option("--initial", type=click.IntRange(1, 1000), help="Replicas at the start. Default: each policy's minimum.")
+@click.option(
+    "--first-token-ms",
+    type=click.FloatRange(1),
+    help="What counts as attained. Default: the first policy's target, else 2000.",
+)
+@click.option(
+    "--output-token-ms",
+    type=click.FloatRange(1),
+    help="The same per token. Default: the first policy's target, else 100.",
+)
+@click.option(
+    "--tick",
+    type=click.FloatRange(0.5, 60),
+    default=5.0,
+    show_default=True,
+    help="Seconds between two looks at the load.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same numbers.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
+@click.option("--fail-below", type=click.FloatRange(0, 100), help="Exit with 2 when a policy attains less, percent.")
+def simulate(trace_file: Path | None, shape: str | None, files: Sequence[Path], **options: Any) -> None:
+    """Try autoscaling policies on a trace with simulated replicas.
+
+    TRACE is Azure's CSV (TIMESTAMP,ContextTokens,GeneratedTokens) or Mooncake's JSON lines (timestamp, input_length,
+    output_length). The decider is the operator's own and sees what simulated pods answer to GET /load. The model of a
+    replica is vLLM's continuous batching with chunked prefill, a bounded cache and preemption; its numbers are no
+    promise for your GPUs, but they rank policies.
+
+    Exit code 0: done; 1: error; 2: a policy attained less than --fail-below.
+    """  # fmt: skip
+    try:
+        candidates = [_candidate(each) for each in files]
+        arrivals, seconds = _arrivals(trace_file, shape, options)
+    except (ValueError, OSError, yaml.YAMLError) as error:  # UnreadableTrace and ValidationError among them
+        raise click.ClickException(str(error)) from error
+    promise = _promise(candidates[0].policy, options)
+    told = [_played(each, arrivals, _scene(each, promise, seconds, options), options) for each in candidates]
+    click.echo(json.dumps(report.document(told), indent=2) if options["output"] == "json" else report.text(told))
+    below = options["fail_below"]
+    sys.exit(BELOW if below is not None and any(each.outcome.attained * 100 < below for each in told) else 0)
+
+
+def _candidate(path: Path) -> Candidate:
+    with path.open(encoding="utf-8") as stream:
+        found = [each for each in yaml.safe_load_all(stream) if isinstance(each, dict)]
+    specs = [each.get("spec") or {} for each in found if each.get("kind") == names.KIND]
+    if len(specs) != 1:
+        raise ValueError(f"{path} must hold one {names.KIND}; it holds {len(specs)}")
+    try:
+        spec = Spec.model_validate(specs[0])
+    except ValidationError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if spec.autoscaling is None:
+        raise ValueError(f"{path} has no spec.autoscaling")
+    return Candidate(path.name, policy_of(spec.autoscaling, spec.engine.max_concurrency))
+
+
+def _arrivals(path: Path | None, shape: str | None, options: dict[str, Any]) -> tuple[list[Arrival], float]:
+    """The trace, and how long it is."""
+    chance = random.Random(options["seed"])  # noqa: S311 because nothing is kept secret by it
+    if (path is None) == (shape is None):
+        raise ValueError("give either a TRACE or --synthetic")
+    if path is None:
+        rate, seconds, variation = synthetic.NAMED[shape or ""]
+        found = synthetic.arrivals(rate(options["rate"]), seconds, synthetic.CHAT, chance, variation)
+        return list(found), seconds
+    with path.open(encoding="utf-8") as stream:
+        recorded = trace.read(stream)
+    copied = list(trace.scaled(recorded, options["copies"], chance)) if options["copies"] != 1.0 else list(recorded)
+    return copied, copied[-1].time + 1.0 if copied else 1.0
+
+
+def _promise(policy: Policy, options: dict[str, Any]) -> Promise:
+    promised = policy.objectives
+    first = promised.first_token.seconds if promised and promised.first_token else 2.0
+    output = promised.output_token.seconds if promised and promised.output_token else 0.1
+    given = options["first_token_ms"], options["output_token_ms"]
+    return Promise(*((each / 1000 if each else usual) for each, usual in zip(given, (first, output), strict=True)))
+
+
+def _scene(candidate: Candidate, promise: Promise, seconds: float, options: dict[str, Any]) -> Scene:
+    world = World(
+        PROFILES[options["profile"]],
+        startup_seconds=options["startup_seconds"],
+        failing_starts=options["failing_starts"],
+        quota=options["quota"],
+    )
+    return Scene(world, promise, seconds, options["initial"] or candidate.policy.min_replicas)
+
+
+def _played(candidate: Candidate, arrivals: Sequence[Arrival], scene: Scene, options: dict[str, Any]) -> Told:
+    chance = random.Random(options["seed"])  # noqa: S311 because nothing is kept secret by it
+    progress = _progress(candidate.name, scene.seconds)
+    outcome = play(arrivals, scene, Decider(candidate.policy, options["tick"]), chance, progress)
+    return Told(candidate.name, outcome, scene.promise)
+
+
+def _progress(name: str, seconds: float) -> Callable[[float], None]:
+    """Says on stderr how far it is, for what takes longer than two seconds."""
+    began = said = time.monotonic()
+
+    def tell(simulated: float) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= PROGRESS_SECONDS:
+            said = now
+            text = f"{name}: {simulated / seconds:.0%}, {simulated / (now - began):.0f} times as fast as the clock"
+            click.echo(text, err=True)
+
+    return tell

@@ -1,0 +1,84 @@
+"""How long a replica is kept that is not needed: learned for each level of the fleet, not one window for all.
+
+Level ``j`` is needed while ``j`` replicas are wanted. One that is needed again soon after it was last needed is kept
+longer from then on; one that was not missed for long is kept for the shortest time again.
+"""
+
+from dataclasses import dataclass, replace
+
+SHORTEST_SECONDS = 120.0
+STARTUPS = 2.0
+"""Shortest time, in start-ups: keeping costs as much as starting anew."""
+SOON_STARTUPS = 6.0
+LONGEST_STARTUPS = 7.5
+STRETCH = 1.25
+RELEASE_SECONDS = 30.0
+RELEASE_SHARE = 0.2
+MOST_TURNS = 6
+TURN_SECONDS = 3600.0
+"""After so many turns from shrinking to growing within an hour nothing is released."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One replica's place in the fleet."""
+
+    needed: float
+    """When it was last needed."""
+    hold: float
+    """How long it is kept, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What may go."""
+
+    size: int
+    said: str
+
+
+@dataclass(frozen=True)
+class Keep:
+    """All levels, the first replica's first."""
+
+    levels: tuple[Level, ...] = ()
+    released: float = float("-inf")
+    """When replicas were last released."""
+    turns: tuple[float, ...] = ()
+    """When the fleet grew after it had shrunk, within the last hour."""
+    was_shrinking: bool = False
+
+    def look(self, wanted: int, size: int, now: float, startup: float) -> "Keep":
+        """``wanted`` of ``size`` replicas are needed now; ``startup`` in seconds."""
+        shortest = max(SHORTEST_SECONDS, STARTUPS * startup)
+        known = (*self.levels, *[Level(now, shortest)] * (max(wanted, size) - len(self.levels)))
+        used = tuple(_used(each, now, startup, shortest) for each in known[:wanted])
+        turns = tuple(each for each in self.turns if now - each < TURN_SECONDS)
+        if wanted > size and self.was_shrinking:
+            turns = (*turns, now)
+        shrinking = self.was_shrinking and wanted <= size
+        return replace(self, levels=(*used, *known[wanted:]), turns=turns, was_shrinking=shrinking)
+
+    def release(self, wanted: int, floor: int, size: int, now: float) -> tuple[Release, "Keep"]:
+        """The size after what is due now is released, not below ``floor``, and what to remember."""
+        if len(self.turns) >= MOST_TURNS:
+            return Release(size, f"turned {len(self.turns)} times within an hour: {size}"), self
+        due = [each.needed + each.hold for each in self.levels[wanted:size]]
+        free = next((number for number, time in enumerate(reversed(due)) if time > now), len(due))
+        after = max(floor, size - min(free, max(1, int(size * RELEASE_SHARE))))
+        if after >= size:
+            why = f"kept {due[-1] - now:.0f} s longer" if not free else "needed lately"
+            return Release(size, f"{why}: {size}"), self
+        if now - self.released < RELEASE_SECONDS:
+            return Release(size, f"one step in {RELEASE_SECONDS:.0f} s: {size}"), self
+        return Release(after, f"not needed for long: {after}"), replace(self, released=now, was_shrinking=True)
+
+
+def _used(level: Level, now: float, startup: float, shortest: float) -> Level:
+    gap = now - level.needed
+    if gap <= RELEASE_SECONDS:
+        return Level(now, max(level.hold, shortest))
+    if gap <= SOON_STARTUPS * startup:
+        longest = LONGEST_STARTUPS * startup
+        return Level(now, max(shortest, min(longest, max(level.hold, STRETCH * gap))))
+    return Level(now, max(shortest, level.hold / 2))

@@ -1,0 +1,221 @@
+"""Replicas for what is offered: requests per second over what one replica carries, ahead by the time of a start.
+
+Each step turns one number into the next and says why; the words are the chain that a person reads. Replicas that are
+starting count as there: what is compared with the wanted size is what was asked for.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
+
+from llmfleet.core.scaling.flow import Flow, Spread, joined
+from llmfleet.core.scaling.forecast import REPLAYED_SECONDS, Demand, demand, late, rate
+from llmfleet.core.scaling.keep import Keep
+from llmfleet.core.scaling.latency import StepTime
+from llmfleet.core.scaling.objective import Capacity, Limit, Objective, Objectives, capacity
+from llmfleet.core.scaling.startup import Startup
+from llmfleet.core.scaling.work import FEWEST_REQUESTS, Work, work
+
+MEMORY_SECONDS = 300.0
+ENOUGH_REQUESTS = 200
+"""Until so many were seen a reserve is kept."""
+RESERVE = 1.25
+TAIL, UNKNOWN_TAIL = 1.15, 2.0
+"""The slowest requests over the mean at a constant load: prompts of others in between."""
+CARE = 0.6
+"""Standard deviations kept free for each that the share of well-served requests is away from the mean."""
+MOST_SPARE = 0.6
+SHORTEST_LIFE = 2.0
+"""Seconds."""
+SURGE, SURGE_RESERVE = 1.5, 1.4
+"""When so many times what is ready is needed, so much more is asked for: starts end one by one, and those that are
+ready first would otherwise be overrun."""
+PILED = 1.3
+"""Requests in a replica over what it should hold at which it is behind."""
+DRAIN_SECONDS = 90.0
+"""A replica that needs so long to work off what has piled up is no help meanwhile."""
+MOST_REPLAYED = 4.0
+"""Most replicas for what came lately, over those for its mean."""
+JUDGED_SECONDS = 90.0
+"""What was promised is compared with what was kept over this time."""
+LEAST_CORRECTION, DISTRUST, TRUST = 0.6, 0.99, 1.003
+COMPLETE = 0.7
+"""With a smaller share of the pods telling, nothing is released."""
+ROUNDING = 0.02
+
+
+@dataclass(frozen=True)
+class History:
+    """What is remembered between two looks; a fresh one only releases later."""
+
+    started: float = 0.0
+    """When watching began, seconds."""
+    flows: tuple[Flow, ...] = ()
+    time: StepTime | None = None
+    startup: Startup = field(default_factory=Startup)
+    keep: Keep = field(default_factory=Keep)
+    correction: float = 1.0
+    """Measured over reckoned capacity, at most 1."""
+    work: Work | None = None
+    """The last sizes that enough requests showed."""
+    requests: float = 0.0
+    """First tokens seen, all in all."""
+    blind: float = -math.inf
+    """When too few pods last told."""
+    unsettled: float = -math.inf
+    """When replicas were last starting or behind."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the load calls for."""
+
+    replicas: int
+    said: tuple[str, ...]
+    limit: Limit | None = None
+    """What the number comes from; None when nothing could be told."""
+
+
+def wanted(
+    objectives: Objectives, memory: History, sizes: tuple[int, int], flow: Flow | None, now: float
+) -> tuple[Wanted, History]:
+    """The wanted size. ``sizes`` are the present wanted one and the ready pods; ``flow`` is since the last look."""
+    size, ready = sizes
+    memory = replace(memory, startup=memory.startup.look(size, ready, now))
+    if flow is not None:
+        memory = _looked(objectives, memory, flow, now)
+    if flow is None or not flow.told or memory.work is None or memory.time is None:
+        return Wanted(size, ("too little seen yet to tell what a replica carries",)), memory
+    is_known = memory.time.is_known and memory.requests >= ENOUGH_REQUESTS
+    reckoned = capacity(objectives, memory.time, memory.work, TAIL if is_known else UNKNOWN_TAIL)
+    found = replace(reckoned, rate=reckoned.rate * memory.correction / (1.0 if is_known else RESERVE))
+    piled = _piled(found, flow)
+    memory = _corrected(objectives, replace(memory, unsettled=now) if piled or size > flow.ready else memory, now)
+    coming = demand(memory.flows, now, memory.startup.horizon)
+    needed, words = _needed(objectives, memory, coming, found, flow)
+    memory = replace(memory, keep=memory.keep.look(needed, size, now, memory.startup.seconds))
+    words = (*_felt(objectives, memory, now), *words)
+    floor = _replayed(objectives, memory, found, needed, now)
+    if floor > needed:
+        words = (*words, f"the last five minutes' bursts would have needed {floor}")
+    if floor > size and (stuck := memory.startup.stuck(now)):
+        return Wanted(size, (*words, f"{stuck} replicas do not start, more would not: {size}"), found.limit), memory
+    if floor >= size:
+        return Wanted(floor, words, found.limit), memory
+    return _released(memory, (needed, floor, size), (words, found.limit), now)
+
+
+def _looked(objectives: Objectives, memory: History, flow: Flow, now: float) -> History:
+    flows = (*(each for each in memory.flows if now - each.time < MEMORY_SECONDS), flow)
+    is_blind = not flow.told or flow.told < COMPLETE * (flow.told + flow.silent)
+    time = memory.time or StepTime.unknown(objectives.pace)
+    return replace(
+        memory,
+        flows=flows,
+        time=time.learn(flow.pods),
+        work=work(flows, now) or memory.work,
+        requests=memory.requests + flow.requests,
+        blind=now if is_blind else memory.blind,
+    )
+
+
+def _needed(
+    objectives: Objectives, memory: History, coming: Demand, found: Capacity, flow: Flow
+) -> tuple[int, tuple[str, ...]]:
+    spare = _spare(objectives, memory, coming)
+    base = max((1 + spare) * coming.ahead, coming.now) / found.rate
+    behind = min(_behind(memory, coming, found, flow), base + 1)
+    words = [
+        f"{coming.now:.1f} requests/s now, {coming.ahead:.1f} in {memory.startup.horizon:.0f} s",
+        f"{found.rate:.2f} per replica at {found.said}",
+        f"{spare:.0%} spare: {base:.1f}",
+    ]
+    if base > SURGE * flow.ready:
+        base *= SURGE_RESERVE
+        words.append(f"more than is ready, starts end one by one: {base:.1f}")
+    if behind:
+        words.append(f"{behind:.1f} work off what has piled up")
+    needed = max(1, math.ceil(base + behind - ROUNDING))
+    return needed, (*words, f"{needed}")
+
+
+def _spare(objectives: Objectives, memory: History, coming: Demand) -> float:
+    """Room for chance: how far the work that comes within the life of a request strays from its mean.
+
+    Arrivals stray by their clumping and by sizes that vary as much as they are long. The whole fleet shares it, so a
+    large one needs less.
+    """
+    output = memory.work.output if memory.work else 1.0
+    life = max(SHORTEST_LIFE, output * objectives.pace / 2)
+    stray = math.sqrt((coming.clumping + 1.0) / max(1.0, coming.ahead * life))
+    return min(MOST_SPARE, CARE * NormalDist().inv_cdf(objectives.share) * stray)
+
+
+def _piled(found: Capacity, flow: Flow) -> list[float]:
+    """Requests in each replica beyond what it should hold; nothing when that is not much."""
+    piled = [max(0.0, each.in_flight - PILED * found.in_flight) for each in flow.pods]
+    return piled if sum(piled) >= found.in_flight / 2 else []
+
+
+def _behind(memory: History, coming: Demand, found: Capacity, flow: Flow) -> float:
+    """Replicas that are lost to new requests because they work off what has piled up in them."""
+    growing = max(0.0, coming.minute / flow.ready - found.rate) * memory.startup.next_ready(flow.time)
+    piled = _piled(found, flow)
+    return sum(min(1.0, (each + growing) / (found.rate * DRAIN_SECONDS)) for each in piled if each)
+
+
+def _replayed(objectives: Objectives, memory: History, found: Capacity, least: int, now: float) -> int:
+    """The fewest replicas with which what came lately would have been served in time."""
+    patience = objectives.first_token.seconds / 2 if objectives.first_token else 1.0
+    mean = rate(memory.flows, now, REPLAYED_SECONDS) / found.rate
+    most = max(least, math.ceil(MOST_REPLAYED * mean))
+    for replicas in range(least, most):
+        if late(memory.flows, now, replicas * found.rate, patience) <= 1 - objectives.share:
+            return replicas
+    return most
+
+
+def _judged(objectives: Objectives, memory: History, now: float) -> tuple[tuple[Objective, str, Spread], ...]:
+    """Each promise with what it is about and what was measured of it lately."""
+    recent = [each for each in memory.flows if now - each.time < JUDGED_SECONDS]
+    found = (
+        (objectives.first_token, "to the first token", joined([each.first_token for each in recent])),
+        (objectives.output_token, "per token", joined([each.request_token for each in recent])),
+    )
+    return tuple((promised, about, seen) for promised, about, seen in found if promised)
+
+
+def _felt(objectives: Objectives, memory: History, now: float) -> tuple[str, ...]:
+    """What users feel, in words; nothing where too few requests told."""
+    found = [(each, about, seen.quantile(each.share)) for each, about, seen in _judged(objectives, memory, now)]
+    said = [f"p{each.share * 100:.0f} {value * 1000:.0f} ms {about}" for each, about, value in found if value]
+    return (f"measured {', '.join(said)}",) if said else ()
+
+
+def _corrected(objectives: Objectives, memory: History, now: float) -> History:
+    """Capacity that did not keep its promise is believed less; only judged when nothing else explains it."""
+    if now - memory.unsettled < JUDGED_SECONDS:
+        return memory
+    well = min((_kept(promised, seen) for promised, _, seen in _judged(objectives, memory, now)), default=1.0)
+    changed = memory.correction * (TRUST if well >= 1.0 else DISTRUST)
+    return replace(memory, correction=min(1.0, max(LEAST_CORRECTION, changed)))
+
+
+def _kept(promised: Objective, seen: Spread) -> float:
+    """Share of the promise that was kept, 1 and more when it was or nothing can be told."""
+    if not seen.bounds or seen.count < FEWEST_REQUESTS:
+        return 1.0
+    return seen.within(promised.seconds) / seen.count / promised.share
+
+
+def _released(
+    memory: History, sizes: tuple[int, int, int], told: tuple[tuple[str, ...], Limit], now: float
+) -> tuple[Wanted, History]:
+    needed, floor, size = sizes
+    words, limit = told
+    shortest = 2 * memory.startup.seconds
+    if now - max(memory.blind, memory.started) < shortest:
+        said = f"all pods told their load for less than {shortest:.0f} s: {size}"
+        return Wanted(size, (*words, said), limit), memory
+    found, keep = memory.keep.release(needed, floor, size, now)
+    return Wanted(found.size, (*words, found.said), limit), replace(memory, keep=keep)

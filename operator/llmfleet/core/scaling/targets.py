@@ -1,0 +1,31 @@
+"""``spec.autoscaling`` -> what the decider is asked for."""
+
+from llmfleet.api.autoscaling import Autoscaling, Latency, Targets
+from llmfleet.core.scaling.decide import Policy
+from llmfleet.core.scaling.objective import Objective, Objectives
+
+
+def policy_of(autoscaling: Autoscaling, max_concurrency: int | None) -> Policy:
+    """The policy, with the usual windows; ``max_concurrency`` is the engine's, None when it chooses."""
+    return Policy(
+        min_replicas=autoscaling.min_replicas,
+        max_replicas=autoscaling.max_replicas,
+        queue_depth=autoscaling.targets.queue_depth,
+        max_concurrency=max_concurrency,
+        objectives=_objectives(autoscaling.targets),
+    )
+
+
+def _objectives(targets: Targets) -> Objectives | None:
+    """None when only the queue is a target."""
+    percent = targets.kv_cache_utilization_percent
+    found = Objectives(
+        first_token=_objective(targets.time_to_first_token),
+        output_token=_objective(targets.time_per_output_token),
+        kv_cache_usage=percent / 100 if percent else None,
+    )
+    return None if found == Objectives() else found
+
+
+def _objective(latency: Latency | None) -> Objective | None:
+    return Objective(latency.percentile / 100, latency.milliseconds / 1000) if latency else None

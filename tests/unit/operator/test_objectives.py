@@ -1,0 +1,281 @@
+"""From what is promised and what is measured to the requests that a replica carries, and to what comes."""
+
+import random
+
+import pytest
+
+from llmfleet.core.scaling.flow import Flow, PodFlow, Spread
+from llmfleet.core.scaling.forecast import demand, late
+from llmfleet.core.scaling.keep import MOST_TURNS, Keep
+from llmfleet.core.scaling.latency import ENOUGH, MOST_OUTLIERS, StepTime
+from llmfleet.core.scaling.objective import Limit, Objective, Objectives, capacity
+from llmfleet.core.scaling.startup import ASSUMED_SECONDS, Startup
+from llmfleet.core.scaling.work import Work, work
+
+TRUE = (0.012, 0.0002, 0.0001)
+"""Seconds of a step, of a sequence and of a prompt token."""
+CHAT = Work(1000, 200)
+
+
+def pod(sequences: float, prompts: float, seconds: float | None = None) -> PodFlow:
+    """A pod in which so many sequences decode beside so many prompt tokens per second."""
+    step, each, token = TRUE
+    pace = seconds or (step + each * sequences) / (1 - token * prompts)
+    return PodFlow(5.0, 1.0, prompts, sequences, sequences, sequences, None, pace, 10.0, Spread(), Spread())
+
+
+def learned(count: int = 200, seed: int = 1) -> StepTime:
+    chance, time = random.Random(seed), StepTime.unknown(0.1)
+    for _ in range(count):
+        time = time.learn([pod(chance.uniform(1, 80), chance.uniform(0, 7000))])
+    return time
+
+
+def known(*coefficients: float) -> StepTime:
+    unknown = StepTime.unknown(0.1)
+    return StepTime(coefficients or TRUE, unknown.covariance, unknown.first, accepted=ENOUGH)  # type: ignore[arg-type] # because three are given
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_step_time_is_learned_from_what_pods_report(seed: int) -> None:
+    assert learned(seed=seed).coefficients == pytest.approx(TRUE, rel=0.1)
+
+
+def test_few_observations_are_not_believed() -> None:
+    assert not learned(ENOUGH - 1).is_known
+    assert learned(ENOUGH).is_known
+
+
+def test_an_outlier_changes_nothing() -> None:
+    before = learned()
+    after = before.learn([pod(40, 3000, seconds=9.0)])
+    assert (after.coefficients, after.outliers) == (before.coefficients, 1)
+
+
+def test_an_engine_that_has_changed_is_learned_anew() -> None:
+    time = learned()
+    for _ in range(MOST_OUTLIERS):
+        time = time.learn([pod(40, 3000, seconds=0.5)])
+    assert not time.is_known
+    for _ in range(100):
+        time = time.learn([pod(40, 3000, seconds=0.5)])
+    predicted = time.step + 40 * time.sequence + 3000 * 0.5 * time.prompt_token
+    assert predicted == pytest.approx(0.5, rel=0.05)
+
+
+def test_an_idle_pod_teaches_nothing() -> None:
+    time = StepTime.unknown(0.1)
+    assert time.learn([pod(0.1, 0, seconds=0.02)]) == time
+
+
+def only(output: float | None = None, first: float | None = None, cache: float | None = None) -> Objectives:
+    return Objectives(
+        Objective(0.95, first) if first else None, Objective(0.95, output) if output else None, kv_cache_usage=cache
+    )
+
+
+def test_a_slower_promise_carries_more() -> None:
+    rates = [capacity(only(output=seconds), known(), CHAT, 1.0).rate for seconds in (0.02, 0.05, 0.1)]
+    assert rates == sorted(rates)
+    busy = 1 - 0.012 / 0.05
+    assert rates[1] == pytest.approx(busy / (1000 * 0.0001 + 200 * 0.0002))
+
+
+def test_at_its_capacity_a_replica_keeps_the_pace_that_is_promised() -> None:
+    found = capacity(only(output=0.05), known(), CHAT, 1.0)
+    assert found.limit is Limit.OUTPUT_TOKEN
+    assert found.in_flight == pytest.approx(found.rate * 200 * 0.05)
+
+
+def test_longer_prompts_and_answers_carry_less() -> None:
+    promised = only(output=0.1, first=2.0)
+    rates = [capacity(promised, known(), each, 1.0).rate for each in (CHAT, Work(3000, 200), Work(3000, 600))]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_the_first_token_limits_when_prompts_are_long() -> None:
+    found = capacity(only(output=0.1, first=1.0), known(), Work(4000, 20), 1.0)
+    assert found.limit is Limit.FIRST_TOKEN
+    assert "p95 <= 1000 ms to the first token" in found.said
+
+
+def test_a_full_cache_limits_when_answers_hold_much_of_it() -> None:
+    promised = only(output=0.1, cache=0.5)
+    found = capacity(promised, known(), Work(1000, 200, cache=0.1), 1.0)
+    assert found.limit is Limit.CACHE
+    assert found.in_flight == pytest.approx(5.0)
+    assert capacity(promised, known(), Work(1000, 200, cache=0.0001), 1.0).limit is not Limit.CACHE
+
+
+def test_the_cache_alone_is_an_objective() -> None:
+    assert capacity(only(cache=0.5), known(), Work(1000, 200, cache=0.1), 1.0).limit is Limit.CACHE
+    assert capacity(only(cache=0.5), known(), Work(1000, 200, cache=1e-5), 1.0).limit is Limit.BUSY
+
+
+@pytest.mark.parametrize("promised", [only(output=0.010), only(output=0.1, first=0.05)])
+def test_what_cannot_be_met_is_said_with_the_floor_and_does_not_ask_for_the_world(promised: Objectives) -> None:
+    found = capacity(promised, known(), CHAT, 1.0)
+    assert "alone a token takes 12 ms, a prompt 132 ms" in found.said
+    assert found.rate > 1.0
+
+
+def flows(*rates: float, every: float = 5.0, **members: object) -> list[Flow]:
+    base: dict[str, object] = {
+        "ready": 1, "told": 1, "silent": 0, "requests": 0.0, "prompted": 0.0, "tokens": 0.0, "in_flight": 0.0,
+        "kv_per_request": None, "first_token": Spread(), "request_token": Spread(),
+    }  # fmt: skip
+    return [Flow(time=number * every, seconds=every, arrivals=each, **(base | members))
+            for number, each in enumerate(rates)]  # fmt: skip
+
+
+def now(rates: list[float]) -> float:
+    return (len(rates) - 1) * 5.0
+
+
+def test_a_constant_rate_needs_what_it_is() -> None:
+    rates = [10.0] * 60
+    found = demand(flows(*rates), now(rates), 120.0)
+    assert (found.now, found.minute, found.ahead, found.clumping) == (10.0, 10.0, 10.0, 1.0)
+
+
+def test_a_ramp_is_drawn_out_to_when_a_replica_is_ready() -> None:
+    rates = [10 + 0.5 * number for number in range(60)]
+    found = demand(flows(*rates), now(rates), 100.0)
+    assert found.ahead == pytest.approx(rates[-1] + 10, rel=0.06)
+
+
+def test_a_ramp_is_never_drawn_out_beyond_twice_its_level() -> None:
+    rates = [5.0 * number for number in range(60)]
+    assert demand(flows(*rates), now(rates), 3600.0).ahead <= 2 * rates[-1]
+
+
+@pytest.mark.parametrize("high", range(2, 40))
+def test_a_jump_is_no_ramp(high: int) -> None:
+    chance = random.Random(high)
+    rates = [each * chance.uniform(0.9, 1.1) for each in [10.0] * 40 + [40.0] * high]
+    found = demand(flows(*rates), now(rates), 150.0)
+    assert found.ahead <= 1.2 * max(found.minute, found.now)
+
+
+def test_a_ramp_that_has_ended_is_no_ramp() -> None:
+    rates = [10.0 + number for number in range(30)] + [40.0] * 20
+    assert demand(flows(*rates), now(rates), 150.0).ahead == pytest.approx(40.0, rel=0.01)
+
+
+def test_noise_is_no_trend() -> None:
+    for seed in range(30):
+        chance = random.Random(seed)
+        rates = [chance.gauss(10, 1.4) for _ in range(60)]
+        assert demand(flows(*rates), now(rates), 150.0).ahead < 13
+
+
+def test_a_sudden_surge_counts_at_once_and_a_short_excess_of_clumped_traffic_does_not() -> None:
+    calm = [10.0] * 50
+    assert demand(flows(*calm, 40.0, 40.0), now(calm) + 10, 100.0).now == pytest.approx(40.0)
+    clumped = [2.0, 2.0, 2.0, 2.0, 40.0] * 10
+    assert demand(flows(*clumped, 40.0, 2.0), now(clumped) + 10, 100.0).now < 15
+
+
+def test_clumped_traffic_is_told_from_even_traffic() -> None:
+    rates = [0.0, 20.0] * 30
+    assert demand(flows(*rates), now(rates), 100.0).clumping > 20
+
+
+def test_what_would_have_waited_too_long_is_counted_by_a_fluid_queue() -> None:
+    rates = [10.0] * 20 + [50.0] * 2 + [10.0] * 20
+    assert late(flows(*rates), now(rates), 60.0, 1.0) == 0.0
+    assert late(flows(*rates), now(rates), 30.0, 1.0) == pytest.approx(600 / 2500)
+    assert late(flows(*rates), now(rates), 30.0, 100.0) == 0.0
+    assert late([], 0.0, 1.0, 1.0) == 0.0
+
+
+def requests(count: float, prompt: float, output: float, ended: float | None = None) -> dict[str, object]:
+    seen = Spread(1.0, count if ended is None else ended)
+    return {"requests": count, "prompted": count * prompt, "tokens": count * output, "request_token": seen}
+
+
+def test_sizes_are_means_over_five_minutes() -> None:
+    assert work(flows(*[1.0] * 60, **requests(10, 100, 20)), 295.0) == Work(100, 20)
+
+
+def test_too_few_requests_say_nothing() -> None:
+    assert work(flows(1.0, **requests(19, 100, 20)), 0.0) is None
+
+
+def test_sizes_that_have_clearly_changed_are_taken_from_the_last_minute() -> None:
+    before, after = flows(*[1.0] * 50, **requests(10, 100, 20)), flows(*[1.0] * 60, **requests(10, 300, 20))[50:]
+    found = work([*before, *after], 295.0)
+    assert found is not None
+    assert found.prompt > 250
+
+
+def test_while_requests_pile_up_answers_are_not_taken_for_short() -> None:
+    found = work(flows(*[1.0] * 60, **requests(10, 100, 15, ended=7)), 295.0)
+    assert found is not None
+    assert found.output == pytest.approx(15 * (10 / 7) ** 0.5)
+
+
+def test_starts_are_measured_oldest_first() -> None:
+    startup = Startup().look(2, 2, 0.0).look(4, 2, 10.0).look(5, 2, 40.0)
+    assert startup.seconds == ASSUMED_SECONDS
+    startup = startup.look(5, 3, 110.0).look(5, 5, 130.0)
+    assert startup.measured == (100.0, 120.0, 90.0)
+    assert (startup.seconds, startup.wanted) == (120.0, ())
+
+
+def test_what_was_starting_before_the_first_look_is_not_measured() -> None:
+    assert Startup().look(4, 2, 0.0).look(4, 2, 5.0).look(4, 4, 7.0).measured == (2.0, 2.0)
+    assert Startup().look(4, 2, 0.0).look(4, 4, 7.0).measured == ()
+
+
+def test_a_start_that_is_taken_back_is_forgotten() -> None:
+    startup = Startup().look(1, 1, 0.0).look(3, 1, 10.0).look(2, 1, 20.0).look(2, 2, 100.0)
+    assert startup.measured == (90.0,)
+
+
+def test_starts_that_take_too_long_are_stuck() -> None:
+    startup = Startup().look(1, 1, 0.0).look(3, 1, 10.0)
+    assert (startup.stuck(600.0), startup.stuck(611.0)) == (0, 2)
+
+
+def held(*looks: tuple[float, int], size: int = 4, startup: float = 60.0) -> Keep:
+    keep = Keep()
+    for time, wanted in looks:
+        keep = keep.look(wanted, max(size, wanted), time, startup)
+    return keep
+
+
+def test_a_level_is_kept_for_two_startups_and_at_least_two_minutes() -> None:
+    keep = held((0.0, 4), (10.0, 1))
+    assert keep.release(1, 1, 4, 119.0)[0].size == 4
+    assert keep.release(1, 1, 4, 120.0)[0].size == 3
+    assert held((0.0, 4), (10.0, 1), startup=100.0).release(1, 1, 4, 199.0)[0].size == 4
+
+
+def test_no_more_than_a_fifth_goes_at_once_and_no_sooner_than_after_half_a_minute() -> None:
+    keep = held((0.0, 20), (10.0, 1), size=20)
+    found, keep = keep.release(1, 1, 20, 300.0)
+    assert found.size == 16
+    assert keep.release(1, 1, 16, 310.0)[0].size == 16
+    assert keep.release(1, 1, 16, 330.0)[0].size == 13
+
+
+def test_a_level_that_comes_back_soon_is_kept_longer_the_next_time() -> None:
+    keep = held((0.0, 4), (10.0, 1), (250.0, 4), (260.0, 1))
+    assert [round(each.hold) for each in keep.levels[1:]] == [312, 312, 312]
+
+
+def test_a_level_that_was_long_not_missed_is_kept_shorter_again() -> None:
+    keep = held((0.0, 4), (10.0, 1), (250.0, 4), (260.0, 1), (2000.0, 4))
+    assert [round(each.hold) for each in keep.levels[1:]] == [156, 156, 156]
+
+
+def test_a_fleet_that_turns_too_often_within_an_hour_keeps_its_size() -> None:
+    keep, time = Keep(), 0.0
+    for _ in range(MOST_TURNS):
+        keep = keep.look(1, 2, time, 1.0)
+        _, keep = keep.release(1, 1, 2, time + 1000)
+        keep = keep.look(2, 1, time + 1001, 1.0)
+        time += 400
+    found, _ = keep.release(1, 1, 2, time + 5000)
+    assert (found.size, found.said) == (2, f"turned {MOST_TURNS} times within an hour: 2")
