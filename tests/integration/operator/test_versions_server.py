@@ -34,7 +34,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The operator's code as it was."""
     folder = tmp_path_factory.mktemp("earlier")
     with tarfile.open(EARLIER) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     return folder
 
 
