@@ -11,12 +11,7 @@ CRD = Path(__file__).parents[1] / "crds" / "llmdeployments.yaml"
 def with_crd(profile: Profile) -> Cluster:
     """Bring the profile up and install the committed CRD, so that kubectl knows it."""
     cluster = up(profile)
-    install_crd(cluster)
-    return cluster
-
-
-def install_crd(cluster: Cluster) -> None:
-    """Install the committed CRD, so that kubectl knows it."""
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
     cluster.kubectl("wait", "--for=condition=Established", f"crd/{names.PLURAL}.{names.GROUP}", "--timeout=30s")
     cluster.kubectl("api-resources", f"--api-group={names.GROUP}", "--cached=false")
+    return cluster

@@ -8,7 +8,6 @@ import pytest
 
 from e2e.cluster import Cluster, Profile, certificates
 from tests.clusters import with_crd
-from tests.faults.dead import a_dead_node
 from tests.faults.flows import SIDE_BY_SIDE, Flow, Run, run
 from tests.faults.prepared import Prepared
 from tests.faults.stage import Stage, stage
@@ -66,19 +65,8 @@ def tell(made: Stage) -> None:
 
 
 @pytest.fixture(scope="session")
-def dead_node(cluster: Cluster) -> Iterator[None]:
-    """A node that takes pods and starts none."""
-    with a_dead_node(cluster):
-        yield
-
-
-@pytest.fixture(scope="session")
 def undisturbed(
-    cluster: Cluster,
-    pki: Path,
-    dead_node: None,
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
+    cluster: Cluster, pki: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[Flow], Run]]:
     """What a flow comes to when nothing goes wrong. Those that are asked for are run once a session, side by side."""
     folder = tmp_path_factory.mktemp("undisturbed")

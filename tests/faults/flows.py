@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.faults import oracles
-from tests.faults.dead import DEAD_NODE
 from tests.faults.rules import WRITES, Call, Fault
 from tests.faults.stage import KILLED, Stage, is_ready
 from tests.integration.operator.fleet import Fleet
@@ -49,28 +48,14 @@ class Run:
     """What was written by the flow, in order."""
 
 
-def is_rolled_back(stage: Stage) -> bool:
-    """Whether the last status says that the revision was given up and the one before it serves."""
-    return stage.condition("Stalled").get("reason") == "RolledBack"
-
-
-NEVER_STARTING = {"nodeSelector": DEAD_NODE, "tolerations": [{"operator": "Exists"}]}
-"""Pods that find their place, where nobody starts them."""
-
 FLOWS = (
     Flow("create", lambda fleet: fleet.create()),
     Flow("edit", lambda fleet: fleet.edit(engine={"maxModelLen": 512}), lambda fleet: fleet.create()),
     Flow("shrink", lambda fleet: fleet.edit(replicas=1), lambda fleet: fleet.create(replicas=3)),
-    Flow(
-        "rollback",
-        lambda fleet: fleet.edit(pod=NEVER_STARTING),
-        lambda fleet: fleet.create(rollout={"progressDeadlineSeconds": 10}),
-        is_rolled_back,
-    ),
     Flow("grow", lambda fleet: fleet.edit(replicas=3), lambda fleet: fleet.create(replicas=1)),
     Flow("drain time", lambda fleet: fleet.edit(lifecycle={"drainTimeoutSeconds": 5}), lambda fleet: fleet.create()),
 )
-"""The first four stand for the others where time is short."""
+"""The first three stand for the others where time is short."""
 
 
 def run(stage: Stage, flow: Flow, kill: Kill | None = None) -> Run:

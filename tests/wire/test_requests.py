@@ -173,7 +173,6 @@ async def test_when_to_come_again_is_kept(api: ApiServer, wire: Wire, said: str,
     assert caught.value.retry_after == seconds
 
 
-@pytest.mark.proves("F9")
 @pytest.mark.parametrize(("status", "expected"), [(200, 0), (404, 0), (409, 0), (429, 1), (500, 1), (503, 1)])
 async def test_what_the_server_could_not_answer_is_counted(
     client: ApiClient, wire: Wire, status: int, expected: int
