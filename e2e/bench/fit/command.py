@@ -31,7 +31,7 @@ def command(only: str | None, json_file: Path | None) -> None:
     """Run every shape, one after the other; about a quarter of a minute each."""
     python = install() / "bin" / "python3"
     shapes = [each for each in SHAPES if only is None or only in each.name]
-    rows = []
+    rows: list[Row] = []
     for number, shape in enumerate(shapes, start=1):
         click.echo(f"{number} of {len(shapes)}: {shape.name}", err=True)
         rows += measured(python, shape)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from .errors import BadModel
 from .section import Section
@@ -63,5 +63,5 @@ def _tensor(file: str, name: str, part: Section, body_bytes: int | None) -> Tens
     return found
 
 
-def _are_sizes(value: object) -> bool:
+def _are_sizes(value: object) -> TypeGuard[list[int]]:
     return isinstance(value, list) and len(value) <= 16 and all(type(each) is int and each >= 0 for each in value)
