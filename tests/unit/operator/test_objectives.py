@@ -1,11 +1,12 @@
 """From what is promised and what is measured to the requests that a replica carries, and to what comes."""
 
+import math
 import random
 
 import pytest
 
 from llmfleet.core.scaling.flow import Flow, PodFlow, Spread
-from llmfleet.core.scaling.forecast import demand, late
+from llmfleet.core.scaling.forecast import Demand, Surges, demand, late
 from llmfleet.core.scaling.keep import MOST_TURNS, Keep
 from llmfleet.core.scaling.latency import ENOUGH, MOST_OUTLIERS, StepTime
 from llmfleet.core.scaling.objective import Limit, Objective, Objectives, capacity
@@ -20,7 +21,8 @@ CHAT = Work(1000, 200)
 def pod(sequences: float, prompts: float, seconds: float | None = None) -> PodFlow:
     """A pod in which so many sequences decode beside so many prompt tokens per second."""
     step, each, token = TRUE
-    pace = seconds or (step + each * sequences) / (1 - token * prompts)
+    busy = 1 - math.exp(-sequences)
+    pace = seconds or (step * busy + each * sequences) / (busy - token * prompts)
     return PodFlow(5.0, 1.0, prompts, sequences, sequences, sequences, None, pace, 10.0, Spread(), Spread())
 
 
@@ -31,9 +33,9 @@ def learned(count: int = 200, seed: int = 1) -> StepTime:
     return time
 
 
-def known(*coefficients: float) -> StepTime:
+def known() -> StepTime:
     unknown = StepTime.unknown(0.1)
-    return StepTime(coefficients or TRUE, unknown.covariance, unknown.first, accepted=ENOUGH)  # type: ignore[arg-type] # because three are given
+    return StepTime(TRUE, unknown.covariance, unknown.guess, accepted=ENOUGH)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -59,8 +61,8 @@ def test_an_engine_that_has_changed_is_learned_anew() -> None:
     assert not time.is_known
     for _ in range(100):
         time = time.learn([pod(40, 3000, seconds=0.5)])
-    predicted = time.step + 40 * time.sequence + 3000 * 0.5 * time.prompt_token
-    assert predicted == pytest.approx(0.5, rel=0.05)
+    spent = time.step / 0.5 + 40 / 0.5 * time.sequence + 3000 * time.prompt_token
+    assert spent == pytest.approx(1.0, rel=0.05)
 
 
 def test_an_idle_pod_teaches_nothing() -> None:
@@ -169,6 +171,29 @@ def test_noise_is_no_trend() -> None:
         assert demand(flows(*rates), now(rates), 150.0).ahead < 13
 
 
+def surged(*looks: tuple[float, float]) -> Surges:
+    surges = Surges()
+    for number, (now, minute) in enumerate(looks):
+        surges = surges.look(Demand(now, minute, minute, 1.0), 60.0 * number)
+    return surges
+
+
+def test_surges_that_do_not_last_are_believed_less_and_less() -> None:
+    short = surged((40, 10), (10, 12), (40, 10), (10, 12))
+    assert short.lasting == 0.25
+    assert short.believed(Demand(40.0, 10.0, 10.0, 1.0)).now == 10 + 30 / 4
+
+
+def test_a_surge_that_lasts_is_believed_again() -> None:
+    assert surged((40, 10), (10, 12), (40, 10), (40, 39)).lasting == 0.75
+    assert Surges().believed(Demand(40.0, 10.0, 10.0, 1.0)).now == 40.0
+
+
+def test_a_single_spike_is_no_surge() -> None:
+    calm = [10.0] * 50
+    assert demand(flows(*calm, 90.0), now(calm) + 5, 100.0).now < 20
+
+
 def test_a_sudden_surge_counts_at_once_and_a_short_excess_of_clumped_traffic_does_not() -> None:
     calm = [10.0] * 50
     assert demand(flows(*calm, 40.0, 40.0), now(calm) + 10, 100.0).now == pytest.approx(40.0)
@@ -241,7 +266,7 @@ def test_starts_that_take_too_long_are_stuck() -> None:
 def held(*looks: tuple[float, int], size: int = 4, startup: float = 60.0) -> Keep:
     keep = Keep()
     for time, wanted in looks:
-        keep = keep.look(wanted, max(size, wanted), time, startup)
+        keep = keep.look((wanted, wanted), max(size, wanted), time, startup)
     return keep
 
 
@@ -273,9 +298,9 @@ def test_a_level_that_was_long_not_missed_is_kept_shorter_again() -> None:
 def test_a_fleet_that_turns_too_often_within_an_hour_keeps_its_size() -> None:
     keep, time = Keep(), 0.0
     for _ in range(MOST_TURNS):
-        keep = keep.look(1, 2, time, 1.0)
+        keep = keep.look((1, 1), 2, time, 1.0)
         _, keep = keep.release(1, 1, 2, time + 1000)
-        keep = keep.look(2, 1, time + 1001, 1.0)
+        keep = keep.look((2, 2), 1, time + 1001, 1.0)
         time += 400
     found, _ = keep.release(1, 1, 2, time + 5000)
     assert (found.size, found.said) == (2, f"turned {MOST_TURNS} times within an hour: 2")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from llmfleet.core.scaling.flow import Flow
@@ -11,13 +11,17 @@ TREND_WINDOWS = (60.0, 120.0, 300.0)
 """Seconds over which a trend may show."""
 SURE = 4.0
 """Standard errors that a slope must be away from none."""
-REPLAYED_SECONDS = 300.0
+REPLAYED_SECONDS = 600.0
 FARTHEST = 2.5
 """A trend is drawn out for at most so many windows."""
 MOST_GROWTH = 2.0
+SURGING = 1.5
+"""A surge is so many times the minute's mean."""
+LASTED = 0.6
+"""It has lasted when a minute later so much of it is the minute's mean."""
 BIN_SECONDS = 5.0
 SURGES = ((30.0, 2.5), (20.0, 4.0), (10.0, 6.0))
-"""Shorter windows that count when they are so many standard deviations above the minute's mean."""
+"""Shorter windows that count when both halves are so many standard deviations above the minute's mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +38,45 @@ class Demand:
     """Variance over mean of the arrivals in five seconds: 1 is Poisson."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surges:
+    """Whether surges last: what comes for ten seconds only is over before a replica is ready."""
+
+    lasting: float = 1.0
+    """Share of the last surges that lasted, weighted by how late they came."""
+    began: float | None = None
+    """When the one under way began; None without one."""
+    level: float = 0.0
+    """Its requests per second."""
+
+    def look(self, coming: Demand, now: float) -> "Surges":
+        """With what is coming now."""
+        if self.began is None:
+            return Surges(self.lasting, now, coming.now) if coming.now > SURGING * coming.minute else self
+        if now - self.began < 60.0:
+            return self
+        return Surges((self.lasting + (coming.minute >= LASTED * self.level)) / 2)
+
+    def believed(self, coming: Demand) -> Demand:
+        """With as much of a surge as surges use to last."""
+        return replace(coming, now=coming.minute + self.lasting * (coming.now - coming.minute))
+
+
 def demand(flows: Sequence[Flow], now: float, horizon: float) -> Demand:
     """``flows`` ascending in time; ``horizon`` in seconds."""
     minute = rate(flows, now, 60.0)
     clumping = _clumping(flows, now, minute)
     needed = minute
     for window, surge in SURGES:
-        recent = rate(flows, now, window)
+        recent = min(rate(flows, now, window / 2), rate(flows, now - window / 2, window / 2))
         if recent > minute + surge * math.sqrt(clumping * max(minute, 0.05) / window):
             needed = max(needed, recent)
     return Demand(needed, minute, max(minute, _trend(flows, now, horizon, clumping)), clumping)
 
 
 def rate(flows: Sequence[Flow], now: float, window: float) -> float:
-    """Mean requests per second over the window, or over as much of it as was seen."""
-    within = [each for each in flows if now - each.time < window]
+    """Mean requests per second over the window before ``now``, or over as much of it as was seen."""
+    within = [each for each in flows if 0 <= now - each.time < window]
     seconds = sum(each.seconds for each in within)
     return sum(each.arrivals * each.seconds for each in within) / seconds if seconds else 0.0
 
@@ -115,7 +143,7 @@ def _still_climbs(bins: Sequence[float]) -> bool:
 
 
 def late(flows: Sequence[Flow], now: float, carried: float, patience: float) -> float:
-    """Share of the requests of the last five minutes that would have waited longer than ``patience`` seconds.
+    """Share of the requests of the last ten minutes that would have waited longer than ``patience`` seconds.
 
     A fluid queue is played over what came: ``carried`` requests per second leave it.
     """

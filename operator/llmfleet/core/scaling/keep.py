@@ -14,7 +14,7 @@ LONGEST_STARTUPS = 7.5
 STRETCH = 1.25
 RELEASE_SECONDS = 30.0
 RELEASE_SHARE = 0.2
-MOST_TURNS = 6
+MOST_TURNS = 4
 TURN_SECONDS = 3600.0
 """After so many turns from shrinking to growing within an hour nothing is released."""
 
@@ -48,16 +48,17 @@ class Keep:
     """When the fleet grew after it had shrunk, within the last hour."""
     was_shrinking: bool = False
 
-    def look(self, wanted: int, size: int, now: float, startup: float) -> "Keep":
-        """``wanted`` of ``size`` replicas are needed now; ``startup`` in seconds."""
+    def look(self, sizes: tuple[int, int], size: int, now: float, startup: float) -> "Keep":
+        """Of ``sizes`` the first is needed now and the second wanted; ``size`` is the present one, times in seconds."""
+        needed, wanted = sizes
         shortest = max(SHORTEST_SECONDS, STARTUPS * startup)
         known = (*self.levels, *[Level(now, shortest)] * (max(wanted, size) - len(self.levels)))
-        used = tuple(_used(each, now, startup, shortest) for each in known[:wanted])
+        used = tuple(_used(each, now, startup, shortest) for each in known[:needed])
         turns = tuple(each for each in self.turns if now - each < TURN_SECONDS)
         if wanted > size and self.was_shrinking:
             turns = (*turns, now)
         shrinking = self.was_shrinking and wanted <= size
-        return replace(self, levels=(*used, *known[wanted:]), turns=turns, was_shrinking=shrinking)
+        return replace(self, levels=(*used, *known[needed:]), turns=turns, was_shrinking=shrinking)
 
     def release(self, wanted: int, floor: int, size: int, now: float) -> tuple[Release, "Keep"]:
         """The size after what is due now is released, not below ``floor``, and what to remember."""

@@ -5,6 +5,7 @@ coefficients are those of llm-d's workload-variant-autoscaler and of BLIS; they 
 gate drops what does not fit (normalized innovation squared, as in WVA), and which starts anew when nothing fits.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,13 +18,17 @@ GATE = 12.0
 """Squared innovation over its variance; beyond it an observation is an outlier (one in 2,000 by chance)."""
 MOST_OUTLIERS = 24
 """So many in a row are no outliers: the engine has changed."""
+FREE = 8
+"""So many are taken without a gate."""
+UNSURE = 4.0
+"""Standard deviation of the first guess as a multiple of it."""
 ENOUGH = 40
 """Observations after which the coefficients are believed."""
 NOISE = 0.06
-"""Standard deviation of an observation as a share of it."""
+"""Standard deviation of an observation, as a share of its time."""
 FEW = 16.0
 """With so many sequences in the batch the noise is twice as strong as with very many: single prompts weigh more."""
-DRIFT = 1.003
+DRIFT = 1.001
 """How fast the past is forgotten: the covariance grows by this with each observation."""
 FEWEST_SEQUENCES = 0.5
 FLOOR: Vector = (1e-5, 1e-8, 1e-9)
@@ -35,18 +40,17 @@ class StepTime:
 
     coefficients: Vector
     covariance: Matrix
-    first: Matrix
-    """The covariance at the start."""
+    guess: Vector
+    """The coefficients at the start."""
     accepted: int = 0
     outliers: int = 0
     """In a row."""
 
     @classmethod
     def unknown(cls, time_per_output_token: float) -> "StepTime":
-        """Before any observation: an engine that just meets the objective, in seconds, with 32 sequences."""
-        guess = (0.4 * time_per_output_token, 0.6 * time_per_output_token / 32, 1e-4)
-        rows = tuple(tuple(guess[i] ** 2 * 4 if i == j else 0.0 for j in range(3)) for i in range(3))
-        return cls(guess, rows, rows)  # type: ignore[arg-type] # because the ranges are of length three
+        """Before any observation: an engine that is well within the objective, in seconds; it may be much slower."""
+        guess = (0.15 * time_per_output_token, 0.001 * time_per_output_token, 5e-5)
+        return cls(guess, _covariance(guess), guess)
 
     @property
     def is_known(self) -> bool:
@@ -73,32 +77,30 @@ class StepTime:
         known = self
         for pod in pods:
             if pod.token_seconds is not None and pod.decoding >= FEWEST_SEQUENCES:
-                tokens = min(pod.prompts * pod.token_seconds, 65_536.0)
-                known = known.observe((1.0, max(1.0, pod.decoding), tokens), pod.token_seconds)
+                known = known.observe(pod.decoding, pod.prompts, pod.token_seconds)
         return known
 
-    def observe(self, features: Vector, seconds: float) -> "StepTime":
-        """With one more observation: sequences, prompt tokens a step, and the step's time."""
-        gain = tuple(sum(row[i] * features[i] for i in range(3)) for row in self.covariance)
-        noise = (NOISE * seconds) ** 2 * (1 + FEW / features[1])
-        variance = sum(gain[i] * features[i] for i in range(3)) + noise
-        innovation = seconds - sum(self.coefficients[i] * features[i] for i in range(3))
-        if innovation * innovation > GATE * variance:
+    def observe(self, sequences: float, prompts: float, seconds: float) -> "StepTime":
+        """With one more observation: mean sequences, prompt tokens per second, and the time from token to token.
+
+        Where each second goes: ``busy = step * steps + sequence * tokens + prompt_token * prompts``, the last three per
+        second. Tokens and prompts are counted, not measured; the batch is empty for a share of ``exp(-sequences)``.
+        """
+        busy = 1 - math.exp(-sequences)
+        spent = (busy / seconds, sequences / seconds, prompts)
+        gain = tuple(sum(row[i] * spent[i] for i in range(3)) for row in self.covariance)
+        variance = sum(gain[i] * spent[i] for i in range(3)) + NOISE**2 * (1 + FEW / sequences)
+        innovation = busy - sum(self.coefficients[i] * spent[i] for i in range(3))
+        if self.accepted >= FREE and innovation * innovation > GATE * variance:
             return self._astray()
         coefficients = tuple(max(FLOOR[i], self.coefficients[i] + gain[i] * innovation / variance) for i in range(3))
-        covariance = tuple(
-            tuple(
-                min(DRIFT * (self.covariance[i][j] - gain[i] * gain[j] / variance), self.first[i][i])
-                if i == j
-                else self.covariance[i][j] - gain[i] * gain[j] / variance
-                for j in range(3)
-            )
-            for i in range(3)
-        )
+        shrunk = [[self.covariance[i][j] - gain[i] * gain[j] / variance for j in range(3)] for i in range(3)]
+        for i in range(3):
+            shrunk[i][i] = min(DRIFT * shrunk[i][i], (UNSURE * self.guess[i]) ** 2)
         return replace(
             self,
             coefficients=coefficients,  # type: ignore[arg-type] # because the ranges are of length three
-            covariance=covariance,  # type: ignore[arg-type] # because of the same
+            covariance=tuple(map(tuple, shrunk)),  # type: ignore[arg-type] # because of the same
             accepted=self.accepted + 1,
             outliers=0,
         )
@@ -106,4 +108,9 @@ class StepTime:
     def _astray(self) -> "StepTime":
         if self.outliers + 1 < MOST_OUTLIERS:
             return replace(self, outliers=self.outliers + 1)
-        return replace(self, covariance=self.first, accepted=0, outliers=0)
+        return StepTime(self.guess, _covariance(self.guess), self.guess)
+
+
+def _covariance(guess: Vector) -> Matrix:
+    first, second, third = ((UNSURE * each) ** 2 for each in guess)
+    return ((first, 0.0, 0.0), (0.0, second, 0.0), (0.0, 0.0, third))

@@ -5,18 +5,19 @@ starting count as there: what is compared with the wanted size is what was asked
 """
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 from llmfleet.core.scaling.flow import Flow, Spread, joined
-from llmfleet.core.scaling.forecast import REPLAYED_SECONDS, Demand, demand, late, rate
+from llmfleet.core.scaling.forecast import REPLAYED_SECONDS, Demand, Surges, demand, late, rate
 from llmfleet.core.scaling.keep import Keep
 from llmfleet.core.scaling.latency import StepTime
 from llmfleet.core.scaling.objective import Capacity, Limit, Objective, Objectives, capacity
 from llmfleet.core.scaling.startup import Startup
 from llmfleet.core.scaling.work import FEWEST_REQUESTS, Work, work
 
-MEMORY_SECONDS = 300.0
+MEMORY_SECONDS = 600.0
 ENOUGH_REQUESTS = 200
 """Until so many were seen a reserve is kept."""
 RESERVE = 1.25
@@ -27,9 +28,11 @@ CARE = 0.6
 MOST_SPARE = 0.6
 SHORTEST_LIFE = 2.0
 """Seconds."""
-SURGE, SURGE_RESERVE = 1.5, 1.4
+SURGE, SURGE_RESERVE = 1.5, 0.8
 """When so many times what is ready is needed, so much more is asked for: starts end one by one, and those that are
 ready first would otherwise be overrun."""
+UNPROVEN = 0.95
+"""Of what has been carried well is relied on; and of what was not, is left."""
 PILED = 1.3
 """Requests in a replica over what it should hold at which it is behind."""
 DRAIN_SECONDS = 90.0
@@ -54,10 +57,13 @@ class History:
     time: StepTime | None = None
     startup: Startup = field(default_factory=Startup)
     keep: Keep = field(default_factory=Keep)
+    surges: Surges = field(default_factory=Surges)
     correction: float = 1.0
     """Measured over reckoned capacity, at most 1."""
     work: Work | None = None
     """The last sizes that enough requests showed."""
+    proven: float = 0.0
+    """Seconds of the engine that each second's requests of one replica took while what is promised was kept."""
     requests: float = 0.0
     """First tokens seen, all in all."""
     blind: float = -math.inf
@@ -84,20 +90,26 @@ def wanted(
     memory = replace(memory, startup=memory.startup.look(size, ready, now))
     if flow is not None:
         memory = _looked(objectives, memory, flow, now)
-    if flow is None or not flow.told or memory.work is None or memory.time is None:
+    if flow is None or not flow.told:
+        return Wanted(size, ("no pod's counters can be compared with a look before",)), memory
+    if memory.work is None or memory.time is None:
         return Wanted(size, ("too little seen yet to tell what a replica carries",)), memory
     is_known = memory.time.is_known and memory.requests >= ENOUGH_REQUESTS
     reckoned = capacity(objectives, memory.time, memory.work, TAIL if is_known else UNKNOWN_TAIL)
     found = replace(reckoned, rate=reckoned.rate * memory.correction / (1.0 if is_known else RESERVE))
     piled = _piled(found, flow)
+    if not is_known and not piled:
+        return Wanted(size, ("too little seen yet to tell what a replica carries, and nothing piles up",)), memory
     memory = _corrected(objectives, replace(memory, unsettled=now) if piled or size > flow.ready else memory, now)
     coming = demand(memory.flows, now, memory.startup.horizon)
+    memory = replace(memory, surges=memory.surges.look(coming, now))
+    coming = memory.surges.believed(coming)
     needed, words = _needed(objectives, memory, coming, found, flow)
-    memory = replace(memory, keep=memory.keep.look(needed, size, now, memory.startup.seconds))
     words = (*_felt(objectives, memory, now), *words)
     floor = _replayed(objectives, memory, found, needed, now)
     if floor > needed:
-        words = (*words, f"the last five minutes' bursts would have needed {floor}")
+        words = (*words, f"the last ten minutes' bursts would have needed {floor}")
+    memory = replace(memory, keep=memory.keep.look((needed, floor), size, now, memory.startup.seconds))
     if floor > size and (stuck := memory.startup.stuck(now)):
         return Wanted(size, (*words, f"{stuck} replicas do not start, more would not: {size}"), found.limit), memory
     if floor >= size:
@@ -124,6 +136,8 @@ def _needed(
 ) -> tuple[int, tuple[str, ...]]:
     spare = _spare(objectives, memory, coming)
     base = max((1 + spare) * coming.ahead, coming.now) / found.rate
+    if (shown := _shown(memory)) * base > coming.ahead:
+        base = max(coming.ahead, coming.now) / shown
     behind = min(_behind(memory, coming, found, flow), base + 1)
     words = [
         f"{coming.now:.1f} requests/s now, {coming.ahead:.1f} in {memory.startup.horizon:.0f} s",
@@ -131,7 +145,7 @@ def _needed(
         f"{spare:.0%} spare: {base:.1f}",
     ]
     if base > SURGE * flow.ready:
-        base *= SURGE_RESERVE
+        base *= 1 + SURGE_RESERVE * memory.surges.lasting
         words.append(f"more than is ready, starts end one by one: {base:.1f}")
     if behind:
         words.append(f"{behind:.1f} work off what has piled up")
@@ -169,10 +183,11 @@ def _replayed(objectives: Objectives, memory: History, found: Capacity, least: i
     patience = objectives.first_token.seconds / 2 if objectives.first_token else 1.0
     mean = rate(memory.flows, now, REPLAYED_SECONDS) / found.rate
     most = max(least, math.ceil(MOST_REPLAYED * mean))
-    for replicas in range(least, most):
-        if late(memory.flows, now, replicas * found.rate, patience) <= 1 - objectives.share:
-            return replicas
-    return most
+
+    def serves(replicas: int) -> bool:
+        return late(memory.flows, now, replicas * found.rate, patience) <= 1 - objectives.share
+
+    return least + bisect_left(range(least, most), x=True, key=serves)
 
 
 def _judged(objectives: Objectives, memory: History, now: float) -> tuple[tuple[Objective, str, Spread], ...]:
@@ -198,7 +213,23 @@ def _corrected(objectives: Objectives, memory: History, now: float) -> History:
         return memory
     well = min((_kept(promised, seen) for promised, _, seen in _judged(objectives, memory, now)), default=1.0)
     changed = memory.correction * (TRUST if well >= 1.0 else DISTRUST)
-    return replace(memory, correction=min(1.0, max(LEAST_CORRECTION, changed)))
+    memory = replace(memory, correction=min(1.0, max(LEAST_CORRECTION, changed)))
+    carried = rate(memory.flows, now, JUDGED_SECONDS) / max(each.ready for each in memory.flows) * _seconds(memory)
+    proven = max(memory.proven, carried) if well >= 1.0 else min(memory.proven, UNPROVEN * carried)
+    return replace(memory, proven=proven)
+
+
+def _seconds(memory: History) -> float:
+    """What one request takes of the engine; 0 while that is not known."""
+    if memory.time is None or memory.work is None:
+        return 0.0
+    return memory.work.prompt * memory.time.prompt_token + memory.work.output * memory.time.sequence
+
+
+def _shown(memory: History) -> float:
+    """Requests per second that a replica has been seen to carry well, a little less; 0 before any was."""
+    seconds = _seconds(memory)
+    return UNPROVEN * memory.proven / seconds if seconds else 0.0
 
 
 def _kept(promised: Objective, seen: Spread) -> float:

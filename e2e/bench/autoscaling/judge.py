@@ -1,0 +1,111 @@
+"""The rows of the bench: each case, each policy over all cases, and what is promised."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from e2e.bench.row import Row
+
+from .suite import OURS, Played
+
+STARTUP_SECONDS = 120.0
+WITHOUT = " without its fault"
+Sums = Mapping[str, Sequence[Played]]
+
+
+def judge(played: Sequence[Played]) -> tuple[Row, ...]:
+    """All rows; those that need rivals only when some were run."""
+    faulty = [each for each in played if not each.case.endswith(WITHOUT)]
+    by_policy: dict[str, list[Played]] = defaultdict(list)
+    for each in faulty:
+        by_policy[each.policy].append(each)
+    mine = by_policy[OURS]
+    rows = [*_told(by_policy), *_own(mine), *_faults(mine, played)]
+    return tuple(rows + (_beside(by_policy) if len(by_policy) > 1 else []))
+
+
+def attained(played: Sequence[Played]) -> float:
+    """Mean over cases and seeds, percent."""
+    return 100 * fmean(each.outcome.attained for each in played)
+
+
+def hours(played: Sequence[Played]) -> float:
+    """GPU-hours over all cases, mean over seeds."""
+    return sum(each.outcome.gpu_hours for each in played) / len({each.seed for each in played})
+
+
+def flips(played: Sequence[Played]) -> float:
+    """Direction flips over all cases, mean over seeds."""
+    return sum(each.outcome.flips for each in played) / len({each.seed for each in played})
+
+
+def _told(by_policy: Sums) -> list[Row]:
+    rows = [
+        Row(
+            f"{each.case}, seed {each.seed}: attained",
+            100 * each.outcome.attained,
+            f"% at {each.outcome.gpu_hours:.2f} GPU-h, {each.outcome.flips} flips",
+        )
+        for each in by_policy[OURS]
+    ]
+    for policy, played in by_policy.items():
+        unit = f"% at {hours(played):.1f} GPU-h, {flips(played):.0f} flips"
+        rows.append(Row(f"{policy}: attained, all cases", attained(played), unit))
+    return rows
+
+
+def _own(mine: Sequence[Played]) -> list[Row]:
+    worst = min(mine, key=lambda each: each.outcome.attained)
+    rows = [
+        Row.at_least("attained, mean", attained(mine), "%", 95.0),
+        Row.at_least(f"attained, worst ({worst.case})", 100 * worst.outcome.attained, "%", 87.0),
+        Row.at_least("simulated seconds per second, slowest case", min(each.speed for each in mine), "", 500.0),
+        Row.at_most(
+            "one decision, pages parsed, mean", 1000 * fmean(each.decision_seconds for each in mine), "ms", 3.0
+        ),
+    ]
+    stepped = [each for each in mine if each.case == "C5"]
+    if stepped:
+        slowest = max(each.recovery or float("inf") for each in stepped)
+        rows.append(Row.at_most("recovery from the step, start-ups", slowest / STARTUP_SECONDS, "", 1.3))
+    return rows
+
+
+def _faults(mine: Sequence[Played], played: Sequence[Played]) -> list[Row]:
+    """What a fault costs, in points of attainment."""
+    sound = {(each.case.removesuffix(WITHOUT), each.seed): each for each in played if each.case.endswith(WITHOUT)}
+    lost = [
+        100 * (sound[each.case, each.seed].outcome.attained - each.outcome.attained)
+        for each in mine
+        if (each.case, each.seed) in sound
+    ]
+    return [Row.at_most("attainment that lost or wrong data cost, worst", max(lost), "points", 1.0)] if lost else []
+
+
+def _beside(by_policy: Sums) -> list[Row]:
+    mine = by_policy[OURS]
+    rivals = {name: played for name, played in by_policy.items() if name != OURS}
+    rows = []
+    for least, limit in ((89.0, 0.55), (94.0, 0.40)):
+        able = [hours(played) for played in rivals.values() if attained(played) >= least]
+        if able:
+            what = f"GPU-hours over the cheapest rival with {least:.0f} % and more"
+            rows.append(Row.at_most(what, hours(mine) / min(able), "", limit))
+    calm = [flips(played) for played in rivals.values() if attained(played) >= 85.0]
+    if calm and min(calm):
+        rows.append(Row.at_most("flips over the calmest rival with 85 % and more", flips(mine) / min(calm), "", 0.65))
+    beaten = [f"{case} by {name}" for case, name in _beaten(mine, rivals)]
+    what = f"cases in which a rival is as good and 5 % cheaper{': ' * bool(beaten)}{', '.join(beaten)}"
+    return [*rows, Row.at_most(what, len({each.partition(" ")[0] for each in beaten}), "", 0)]
+
+
+def _beaten(mine: Sequence[Played], rivals: Sums) -> list[tuple[str, str]]:
+    """(Case, rival) where no more than half a point is lost at 0.95 of our GPU-hours."""
+    found = []
+    for case in sorted({each.case for each in mine}):
+        own = [each for each in mine if each.case == case]
+        for name, played in rivals.items():
+            other = [each for each in played if each.case == case]
+            if other and attained(other) >= attained(own) - 0.5 and hours(other) <= 0.95 * hours(own):
+                found.append((case, name))
+    return found

@@ -1,0 +1,122 @@
+"""Every policy on every case: what is run, side by side on the machine's cores."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from random import Random
+
+from llmfleet.core.scaling.decide import Policy
+from llmfleet.core.scaling.objective import Objective, Objectives
+from llmfleet.core.simulation.decider import Decider
+from llmfleet.core.simulation.outcome import Outcome, Promise
+from llmfleet.core.simulation.run import Scaler, simulate
+
+from .cases import Case, cases
+from .kept_apart import kept_apart
+from .rivals import HPA, KEDA, MOST, WVA, AIBrix, Knative, KubeAI, RayServe
+
+OURS = "llmfleet"
+SHARE = 0.95
+"""The percentile that our policy is given in all cases."""
+TICK_SECONDS = 5.0
+
+RIVALS: Mapping[str, tuple[Callable[[float], Scaler], tuple[float, ...]]] = {
+    "HPA": (HPA, (8, 15, 30)),
+    "KEDA": (KEDA, (1, 2, 5)),
+    "Knative": (Knative, (10, 20, 40)),
+    "KubeAI": (KubeAI, (12, 25, 40)),
+    "AIBrix": (AIBrix, (10, 20, 40)),
+    "AIBrix mended": (partial(AIBrix, is_mended=True), (10, 20, 40)),
+    "Ray Serve": (RayServe, (10, 20, 40)),
+    "WVA": (WVA, (0.2, 0.4, 0.8)),
+}
+"""Each with three targets: requests in flight for each replica; waiting ones for KEDA; share of the cache for WVA."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """One policy on one case."""
+
+    policy: str
+    case: str
+    seed: int
+    outcome: Outcome
+    recovery: float | None
+    speed: float
+    """Simulated seconds per second of one core."""
+    decision_seconds: float
+    """Mean time of one decision, pages parsed."""
+
+
+@dataclass
+class Timed:
+    """A scaler that is timed."""
+
+    scaler: Scaler
+    spent: float = 0.0
+    count: int = 0
+
+    @property
+    def every_seconds(self) -> float:
+        """See ``run.Scaler``."""
+        return self.scaler.every_seconds
+
+    def size(self, *seen: object) -> tuple[int, str]:
+        """See ``run.Scaler``."""
+        began = time.process_time()
+        found = self.scaler.size(*seen)  # type: ignore[arg-type] # because it is handed on as it came
+        self.spent += time.process_time() - began
+        self.count += 1
+        return found
+
+
+def ours(promise: Promise) -> Decider:
+    """Our decider with the case's promise and nothing else of it."""
+    first, output = promise.time_to_first_token, promise.time_per_output_token
+    objectives = Objectives(Objective(SHARE, first), Objective(SHARE, output))
+    return Decider(Policy(1, MOST, objectives=objectives), TICK_SECONDS)
+
+
+def policies(with_rivals: bool) -> tuple[str, ...]:  # noqa: FBT001 because it is the only choice there is
+    """Their names: a rival's is its family and target."""
+    rivals = [f"{family} {target:g}" for family, (_, targets) in RIVALS.items() for target in targets]
+    return (OURS, *(rivals if with_rivals else ()))
+
+
+def scaler(policy: str, promise: Promise) -> Scaler:
+    """By its name."""
+    if policy == OURS:
+        return ours(promise)
+    family, _, target = policy.rpartition(" ")
+    return RIVALS[family][0](float(target))
+
+
+def chosen(names: Sequence[str]) -> tuple[Case, ...]:
+    """Cases by name; all but those kept apart when none is named. Raises KeyError."""
+    known = {each.name: each for each in (*cases(), *kept_apart())}
+    return tuple(known[name] for name in names) if names else cases()
+
+
+def play(policy: str, name: str, seed: int, with_fault: bool = True) -> Played:  # noqa: FBT001, FBT002 because workers are called by position
+    """One policy on one case, in this process."""
+    (case,) = chosen([name])
+    scene = case.scene if with_fault else replace(case.scene, fault=None)
+    timed = Timed(scaler(policy, scene.promise))
+    began = time.process_time()
+    outcome = simulate(case.trace(Random(seed)), scene, timed, Random(seed + 1))  # noqa: S311 because nothing is secret
+    took = max(1e-9, time.process_time() - began)
+    recovery = outcome.recovery(case.disturbed) if case.disturbed is not None else None
+    label = name if with_fault else f"{name} without its fault"
+    return Played(policy, label, seed, outcome, recovery, scene.seconds / took, timed.spent / max(1, timed.count))
+
+
+def play_all(names: Sequence[str], of: Iterable[str], seeds: Sequence[int], workers: int) -> Iterator[Played]:
+    """All of them, as they end."""
+    found = chosen(names)
+    jobs = [(policy, case.name, seed) for policy in of for case in found for seed in seeds]
+    faults = [(OURS, case.name, seed, False) for case in found if case.scene.fault for seed in seeds]
+    with ProcessPoolExecutor(workers) as pool:
+        for future in [pool.submit(play, *job) for job in (*jobs, *faults)]:
+            yield future.result()

@@ -1,0 +1,221 @@
+"""The rivals' rules on series worked out by hand, the cases, and the verdict."""
+
+import json
+import random
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from e2e.bench.autoscaling import faults, suite
+from e2e.bench.autoscaling.cases import Case, cases
+from e2e.bench.autoscaling.command import command
+from e2e.bench.autoscaling.judge import judge
+from e2e.bench.autoscaling.kept_apart import kept_apart
+from e2e.bench.autoscaling.rivals import HPA, KEDA, WVA, AIBrix, Knative, KubeAI, RayServe, Rival
+from e2e.bench.autoscaling.suite import OURS, Played
+from llmfleet.core.simulation.decider import read
+from llmfleet.core.simulation.outcome import Change, Outcome
+from llmfleet.core.simulation.run import Page
+from llmfleet_runtime.contract import LoadReport, Totals
+
+
+def page(pod: int, running: float, waiting: float = 0.0, usage: float = 0.0) -> Page:
+    report = LoadReport(
+        started=1.0, in_flight=0, running=running, waiting=waiting, kv_cache_usage=usage, prompt_tokens=100,
+        generation_tokens=50, time_to_first_token=Totals(sum=1, count=2, buckets=((1.0, 2.0),)),
+        time_per_output_token=Totals(sum=1, count=20), request_time_per_output_token=Totals(sum=1, count=2),
+    )  # fmt: skip
+    return Page(str(pod), report.to_json())
+
+
+def sizes(rival: Rival, loads: Iterable[float], start: int = 1, lag: int = 0, waiting: float = 0.0) -> list[int]:
+    """Sizes under these requests in flight, look by look; replicas are ready ``lag`` looks after they were wanted."""
+    size, found, ready = start, [], [start] * lag
+    for number, load in enumerate(loads):
+        ready.append(size)
+        pods = max(1, min(ready.pop(0), size))
+        pages = [page(pod, load / pods, waiting / pods) for pod in range(pods)]
+        size, _ = rival.size(pages, size, number * rival.every_seconds)
+        found.append(size)
+    return found
+
+
+def test_hpa_follows_the_sum_and_doubles_at_most() -> None:
+    assert sizes(HPA(10), [200] * 5) == [5, 10, 20, 20, 20]
+
+
+def test_hpa_tolerates_ten_percent() -> None:
+    assert sizes(HPA(10), [21.9] * 30, start=2)[-1] == 2
+    assert sizes(HPA(10), [23] * 30, start=2)[-1] == 3
+
+
+def test_hpa_goes_down_to_the_highest_of_five_minutes() -> None:
+    found = sizes(HPA(10), [100] * 3 + [10] * 25, start=10)
+    assert (found[20], found[24]) == (10, 1)
+
+
+def test_hpa_holds_while_a_pod_is_silent() -> None:
+    rival = HPA(10)
+    assert rival.size([page(0, 500), Page("1", None)], 2, 0.0)[0] == 2
+
+
+def test_keda_takes_silence_for_nothing_waiting() -> None:
+    rival = KEDA(5)
+    assert sizes(rival, [50] * 5, waiting=40)[-1] == 8
+    for number in range(5, 40):
+        size, _ = rival.size([Page("0", None)] * 8, 8, number * 15.0)
+    assert size == 1
+
+
+def test_knative_panics_at_twice_its_size_and_never_shrinks_in_panic() -> None:
+    found = sizes(Knative(10), [10] * 60 + [50] * 10 + [10] * 40)
+    assert found[59] == 1
+    assert max(found[60:66]) == 5
+    assert min(found[66:85]) == 5
+
+
+def test_knative_without_data_holds() -> None:
+    assert Knative(10).size([Page("0", None)], 7, 0.0)[0] == 7
+
+
+def test_kubeai_averages_ten_minutes_and_waits_for_three_lower_decisions() -> None:
+    assert sizes(KubeAI(10), [100] * 60)[29] == 6
+    found = sizes(KubeAI(10), [50] * 60 + [0] * 14, start=5)
+    assert (found[59], found[-1]) == (5, 4)
+
+
+def test_kubeai_skips_a_tick_in_which_a_pod_is_silent() -> None:
+    assert KubeAI(10).size([page(0, 500), Page("1", None)], 2, 0.0)[0] == 2
+
+
+def test_aibrix_counts_pods_that_have_not_started_as_working() -> None:
+    """Load for four; the replicas come after a minute, and until then the mean of the ready ones does not fall."""
+    assert max(sizes(AIBrix(10), [40] * 12, lag=6)) > 30
+
+
+def test_aibrix_shrinks_to_the_lowest_of_five_minutes_where_the_mended_one_takes_the_highest() -> None:
+    loads = [10] * 20 + [80] * 20 + [15] * 22
+    assert min(sizes(AIBrix(10), loads)[41:]) < min(sizes(AIBrix(10, is_mended=True), loads)[41:])
+
+
+def test_ray_serve_goes_up_after_half_a_minute_and_down_after_ten() -> None:
+    found = sizes(RayServe(10), [50] * 120 + [10] * 700)
+    assert (found[29], found[60]) == (1, 5)
+    assert (found[600], found[-1]) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("pods", "size", "expected"),
+    [
+        ([(0.1, 0), (0.1, 0)], 2, 1),
+        ([(0.75, 0), (0.75, 0)], 2, 3),
+        ([(0.2, 4), (0.2, 4)], 2, 3),
+        ([(0.4, 0), (0.4, 0)], 2, 2),
+        ([(0.9, 0), (0.9, 9)], 2, 3),
+        ([(0.1, 0), (0.1, 0)], 3, 3),
+        ([(0.1, 0)], 1, 1),
+    ],
+)
+def test_wva_moves_by_one_and_only_while_nothing_starts(pods: list, size: int, expected: int) -> None:
+    pages = [page(number, 3, queue, usage) for number, (usage, queue) in enumerate(pods)]
+    assert WVA(0.8).size(pages, size, 0.0)[0] == expected
+
+
+def test_each_rival_has_three_targets_and_a_name_that_makes_it() -> None:
+    names = suite.policies(with_rivals=True)
+    assert len(names) == 1 + 3 * len(suite.RIVALS)
+    promise = cases()[0].scene.promise
+    assert all(suite.scaler(name, promise).every_seconds > 0 for name in names)
+
+
+@pytest.mark.parametrize("case", [*cases(), *kept_apart()], ids=lambda case: case.name)
+def test_a_case_has_a_trace_within_its_time(case: Case) -> None:
+    arrivals = iter(case.trace(random.Random(1)))
+    first = next(arrivals)
+    assert 0 <= first.time < 120
+    assert first.prompt >= 1
+    assert case.scene.seconds >= 1800
+
+
+FAULTS = {each.name: each for each in cases() if each.scene.fault}
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_a_fault_changes_pages_within_its_time_only(name: str) -> None:
+    fault = FAULTS[name].scene.fault
+    assert fault is not None
+    before, during = [page(0, 1), page(1, 2)], [page(0, 3), page(1, 4)]
+    assert list(fault(899, before)) == before
+    fault(900, before)
+    assert list(fault(1000, during)) != during
+    assert list(fault(1260, during)) == during
+    read(fault(1100, during))
+
+
+def test_counters_that_begin_anew_start_at_zero_and_grow() -> None:
+    fault = faults.counted_anew()
+    assert json.loads(fault(0, [page(0, 1)])[0].text or "")["promptTokens"] == 0
+    assert json.loads(fault(5, [page(0, 1)])[0].text or "")["timeToFirstToken"]["buckets"] == [[1.0, 0.0]]
+
+
+def played(
+    policy: str, case: str, attained: float, hours: float, flips: int = 0, recovery: float | None = 100
+) -> Played:
+    changes = tuple(Change(0.0, 1 + number % 2, 2 - number % 2, "") for number in range(flips + 1))
+    outcome = Outcome(100, 0, attained, 1.0, 1.0, 0.1, attained, hours, changes, 3, 0, ())
+    return Played(policy, case, 1, outcome, recovery, 900.0, 0.001)
+
+
+GOOD = [
+    played(OURS, "C5", 0.97, 2.0, flips=2),
+    played(OURS, "C10a", 0.96, 2.0),
+    played(OURS, "C10a without its fault", 0.965, 2.0),
+    played("HPA 8", "C5", 0.95, 6.0, flips=8),
+    played("HPA 8", "C10a", 0.95, 6.0),
+]
+
+
+def missed(rows: Iterable) -> set[str]:
+    return {row.what for row in rows if row.met is False}
+
+
+def test_what_is_within_all_limits_is_met() -> None:
+    assert missed(judge(GOOD)) == set()
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (played(OURS, "C5", 0.92, 2.0), "attained, mean"),
+        (played(OURS, "C5", 0.86, 2.0), "attained, worst (C5)"),
+        (played(OURS, "C5", 0.97, 8.0), "GPU-hours over the cheapest rival with 89 % and more"),
+        (played(OURS, "C5", 0.97, 2.0, flips=9), "flips over the calmest rival with 85 % and more"),
+        (played(OURS, "C5", 0.97, 2.0, recovery=None), "recovery from the step, start-ups"),
+        (played(OURS, "C10a without its fault", 0.99, 2.0), "attainment that lost or wrong data cost, worst"),
+        (played("HPA 8", "C5", 0.97, 1.0), "cases in which a rival is as good and 5 % cheaper: C5 by HPA 8"),
+        (replace(played(OURS, "C5", 0.97, 2.0), speed=400.0), "simulated seconds per second, slowest case"),
+    ],
+)
+def test_what_is_beyond_a_limit_is_missed(changed: Played, says: str) -> None:
+    others = [each for each in GOOD if (each.policy, each.case) != (changed.policy, changed.case)]
+    assert says in missed(judge([*others, changed]))
+
+
+def test_ours_alone_is_judged_by_itself() -> None:
+    rows = judge([each for each in GOOD if each.policy == OURS])
+    assert not any("rival" in row.what for row in rows)
+
+
+def test_a_case_that_is_not_there_is_said() -> None:
+    found = CliRunner().invoke(command, ["--cases", "C99"])
+    assert found.exit_code == 2
+    assert "there is no case 'C99'" in found.output
+
+
+def test_one_case_is_run_and_judged_from_the_command_line(tmp_path) -> None:
+    path = tmp_path / "numbers.json"
+    found = CliRunner().invoke(command, ["--cases", "C11", "--alone", "--workers", "1", "--json", str(path)])
+    assert "reach:" in found.output, found.output
+    assert json.loads(path.read_text())["bench"] == "autoscaling"
