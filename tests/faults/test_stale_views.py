@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmfleet.shell.kinds import WATCHED
+from llmfleet.shell.kinds import SCALER, WATCHED
 from tests.faults import oracles
 from tests.faults.rules import WRITES, WRITING, Call, Error, Fault, Hold, Replay, on
 from tests.faults.stage import KILLED, Stage
@@ -25,7 +25,7 @@ def snapshot(stage: Stage) -> dict[str, Any]:
         selector = "" if kind.kind == "LLMDeployment" else f"?labelSelector={MANAGED.replace('=', '%3D')}"
         return json.loads(stage.fleet.kubectl("get", "--raw", f"{kind.path(namespace)}{selector}"))
 
-    return {kind.plural: listed(kind) for kind in WATCHED}
+    return {kind.plural: listed(kind) for kind in (*WATCHED, SCALER)}
 
 
 def versions(stage: Stage) -> dict[str, str]:
