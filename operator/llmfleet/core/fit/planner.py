@@ -129,7 +129,9 @@ def layout(facts: ModelFacts, settings: Settings, accelerator: Accelerator) -> L
         model_bytes=model_bytes,
         block_size=128 if is_cpu and not is_latent else 16,
         in_flight=steps * batched_tokens(settings, accelerator),
-        state_blocks=2 if settings.prefix_caching else 1,
+        prefix_caching=settings.prefix_caching,
+        # On CPUs with AVX-512 for bfloat16. (vLLM, platforms/cpu.py)
+        recurrent_bytes=4 if is_cpu else None,
     )
 
 
