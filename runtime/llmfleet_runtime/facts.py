@@ -41,6 +41,8 @@ class LayerGroup(Document):
     recurrent_elements: int = Field(default=0, ge=0)
     recurrent_dtype: str | None = None
     """Of the recurrent state, such as ``float32``; absent: the model's."""
+    checkpoints: int = Field(default=0, ge=0)
+    """States that prefix caching keeps within a prompt, beside those at the borders of blocks."""
 
 
 class WeightRole(StrEnum):

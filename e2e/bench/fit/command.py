@@ -19,7 +19,7 @@ from llmfleet.core.fit.settings import Settings
 from llmfleet.shell.inspection import inspected
 from llmfleet_runtime.machine import memory_bytes
 
-REACH = 0.02
+REACH_PERCENT = 2
 NODE_MEMORY = Path("/sys/devices/system/node/node0/meminfo")
 ALL_MEMORY = Path("/proc/meminfo")
 
@@ -75,13 +75,11 @@ def predict(folder: Path, shape: Shape) -> Fit:
 
 def judge(shape: Shape, predicted: Fit, found: Reported) -> tuple[Row, ...]:
     """The rows of one shape."""
-    tokens = predicted.tokens or 0
-    worker = () if found.worker_gib is None else (Row(f"{shape.name}: beside the cache", found.worker_gib, "GiB"),)
-    return (
-        Row(f"{shape.name}: reported", found.tokens, "tokens"),
-        *worker,
-        Row.at_most(f"{shape.name}: off by", abs(tokens / found.tokens - 1), "", REACH),
-    )
+    off = 100 * abs((predicted.tokens or 0) / found.tokens - 1)
+    judged = Row(shape.name, off, f"% off {found.tokens:,} tokens", f"at most {REACH_PERCENT}", off <= REACH_PERCENT)
+    if found.worker_gib is None:
+        return (judged,)
+    return judged, Row(f"{shape.name}: beside the cache", found.worker_gib, "GiB")
 
 
 def machine_bytes() -> int:

@@ -117,7 +117,10 @@ def _granite(config: Section) -> LayerGroup:
 
 
 def _mamba(config: Section, names: tuple[str, ...], dtype: str | None) -> LayerGroup:
-    """vLLM, mamba_utils.py: mamba2_state_shape; the groups that tensor parallelism repeats are below 1 % of it."""
+    """vLLM, mamba_utils.py: mamba2_state_shape; the groups that tensor parallelism repeats are below 1 % of it.
+
+    The checkpoint is of mamba_mixer2.py: get_kv_cache_spec.
+    """
     heads, width, groups, state, kernel = (config.number(name) for name in names)
     return LayerGroup(
         kind=LayerKind.STATE,
@@ -125,4 +128,5 @@ def _mamba(config: Section, names: tuple[str, ...], dtype: str | None) -> LayerG
         conv_elements=(heads * width + 2 * groups * state) * (kernel - 1),
         recurrent_elements=heads * width * state,
         recurrent_dtype=dtype,
+        checkpoints=1,
     )

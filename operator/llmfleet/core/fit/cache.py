@@ -25,8 +25,9 @@ class Layout:
     """Tokens."""
     in_flight: int
     """Tokens scheduled and not settled: a batch for each step that runs at the same time."""
-    state_blocks: int = 1
-    """Blocks of a state that a request holds: 2 with prefix caching (``mamba_cache_mode`` align)."""
+    prefix_caching: bool = False
+    recurrent_bytes: int | None = None
+    """Of an element of a recurrent state; None: as the layers say."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Group:
     tables: int
     block_size: int
     window: int | None = None
+    states: int = 1
+    """Blocks of a request in a ``STATE`` group."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,6 @@ class Pool:
     bytes_per_block: int
     groups: tuple[Group, ...]
     in_flight: int
-    state_blocks: int
 
     def blocks_per_request(self, length: int) -> int:
         """Blocks of a request of so many tokens."""
@@ -81,7 +83,7 @@ class Pool:
 
     def _blocks(self, group: Group, length: int) -> int:
         if group.kind is LayerKind.STATE:
-            return self.state_blocks
+            return group.states
         if group.kind is LayerKind.SLIDING and group.window is not None:
             # A window may begin within a block, hence one more.
             return ceil(min(group.window - 1 + self.in_flight, length) / group.block_size) + 1
@@ -95,14 +97,20 @@ def pool(layers: Sequence[LayerGroup], layout: Layout) -> Pool:
     if len({each.kind for each in layers}) == 1 and len({each.window for each in layers}) == 1:
         # One kind throughout: one block table, whatever the sizes.
         size = sum(each.layers * page for each, page in zip(layers, pages, strict=True))
-        only = Group(layers[0].kind, 1, block_size, layers[0].window)
-        return Pool(size, (only,), layout.in_flight, layout.state_blocks)
+        only = Group(layers[0].kind, 1, block_size, layers[0].window, _states(layers[0], layout))
+        return Pool(size, (only,), layout.in_flight)
     largest, each_group = max(pages), _layers_of_a_group([each.layers for each in layers])
     groups = tuple(
-        Group(each.kind, ceil(each.layers / each_group), _stretched(each, block_size, largest, page), each.window)
+        Group(
+            each.kind,
+            ceil(each.layers / each_group),
+            _stretched(each, block_size, largest, page),
+            each.window,
+            _states(each, layout),
+        )
         for each, page in zip(layers, pages, strict=True)
     )
-    return Pool(each_group * largest, groups, layout.in_flight, layout.state_blocks)
+    return Pool(each_group * largest, groups, layout.in_flight)
 
 
 def token_bytes(layer: LayerGroup, layout: Layout) -> int:
@@ -120,8 +128,13 @@ def _page(layer: LayerGroup, layout: Layout, block_size: int) -> int:
 
 
 def _state_bytes(layer: LayerGroup, layout: Layout) -> int:
-    recurrent = STATE_BYTES.get(layer.recurrent_dtype or "", layout.model_bytes)
+    recurrent = layout.recurrent_bytes or STATE_BYTES.get(layer.recurrent_dtype or "", layout.model_bytes)
     return (layer.conv_elements * layout.model_bytes + layer.recurrent_elements * recurrent) // layout.tensor
+
+
+def _states(layer: LayerGroup, layout: Layout) -> int:
+    """MambaSpec.max_memory_usage_bytes, whose ``mamba_cache_mode`` is align with prefix caching."""
+    return 2 + layer.checkpoints if layout.prefix_caching else 1
 
 
 def _block_size(layers: Sequence[LayerGroup], layout: Layout) -> int:

@@ -14,6 +14,8 @@ DRIVER_BYTES = 256 * 2**20
 COLLECTIVES_BYTES = 768 * 2**20
 """NCCL's buffers, and those of the all-reduce over NVLink."""
 LOGIT_BYTES = 4
+CPU_WORKER_BYTES = int(0.63 * 2**30)
+"""vLLM 0.32's process on a CPU, started as the launcher starts it, without weights: 0.61 to 0.68 GiB were measured."""
 
 
 def activation_bytes(facts: ModelFacts, tokens: int, requests: int, tensor: int) -> int | None:
@@ -37,6 +39,15 @@ def graph_bytes(facts: ModelFacts) -> int:
 def driver_bytes(tensor: int) -> int:
     """Libraries and, with several devices, their collectives."""
     return DRIVER_BYTES + (COLLECTIVES_BYTES if tensor > 1 else 0)
+
+
+def cpu_worker_bytes(facts: ModelFacts, tensor: int) -> int:
+    """The process, and copies of the input and output matrices in the order that oneDNN multiplies in.
+
+    Those of other layers replace what they were made from. (vLLM, layers/vocab_parallel_embedding.py, layers/utils.py)
+    """
+    matrix = (facts.vocab_size or 0) * (facts.hidden_size or 0) * DTYPE_BYTES[model_dtype(facts, "auto")]
+    return CPU_WORKER_BYTES + 2 * matrix // tensor
 
 
 def lora_bytes(facts: ModelFacts, lora: Lora, tensor: int) -> int | None:

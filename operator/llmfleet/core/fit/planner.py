@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from llmfleet.core.fit.accelerators import GIB, Accelerator
 from llmfleet.core.fit.cache import Layout, Pool, pool
-from llmfleet.core.fit.overhead import activation_bytes, driver_bytes, graph_bytes, lora_bytes
+from llmfleet.core.fit.overhead import activation_bytes, cpu_worker_bytes, driver_bytes, graph_bytes, lora_bytes
 from llmfleet.core.fit.settings import DTYPE_BYTES, KV_BYTES, Settings, batched_tokens, sequences
 from llmfleet.core.fit.weights import model_dtype, weight_bytes
 from llmfleet_runtime.contract import LayerKind, ModelFacts
@@ -16,8 +16,6 @@ LEAST_CONTEXT = 1024
 """Tokens: a shorter context is neither chosen nor proposed."""
 DEFAULT_POSITIONS = 2048
 """vLLM's context for a model that names none. (config/model.py)"""
-CPU_WORKER_BYTES = int(0.45 * GIB)
-"""What a CPU worker takes beside weights: measured with vLLM 0.32."""
 
 
 class Verdict(StrEnum):
@@ -129,7 +127,9 @@ def layout(facts: ModelFacts, settings: Settings, accelerator: Accelerator) -> L
         model_bytes=model_bytes,
         block_size=128 if is_cpu and not is_latent else 16,
         in_flight=steps * batched_tokens(settings, accelerator),
-        state_blocks=2 if settings.prefix_caching else 1,
+        prefix_caching=settings.prefix_caching,
+        # On CPUs with AVX-512 for bfloat16. (vLLM, platforms/cpu.py)
+        recurrent_bytes=4 if is_cpu else None,
     )
 
 
@@ -181,7 +181,8 @@ def _shares(
         else:
             shares.append(Share("adapters", size, f"{settings.lora.slots} slots of rank {settings.lora.rank}"))
     if accelerator.vendor == "CPU":
-        return (*shares, Share("worker", CPU_WORKER_BYTES, "libraries of the process", is_estimate=True)), tuple(notes)
+        why = "libraries, and the matrices of tokens packed once more"
+        return (*shares, Share("worker", cpu_worker_bytes(facts, tensor), why, is_estimate=True)), tuple(notes)
     tokens, requests = batched_tokens(settings, accelerator), sequences(settings, accelerator)
     activations = activation_bytes(facts, tokens, requests, tensor)
     if activations is None:

@@ -74,9 +74,23 @@ def test_a_hybrid_of_states_is_what_an_engine_logged_on_gpus() -> None:
         recurrent_dtype="float32",
     )
     layers = (layer(layers=16, kv_heads=4, head_dim=256), state)
-    found = pool(layers, on_gpu(tensor=2, element_bytes=1, state_blocks=2))
+    found = pool(layers, on_gpu(tensor=2, element_bytes=1, prefix_caching=True))
     assert found.groups[0].block_size == 1568
     assert found.tokens(int(4.99 * GIB), 131072) == 302921
+
+
+def test_states_take_three_blocks_when_a_prompt_is_checkpointed_and_one_without_prefix_caching() -> None:
+    """A tiny Granite 4 on the CPU with 64 MiB, where vLLM 0.32 logged 90,112 tokens at 8,192."""
+    state = LayerGroup(
+        kind=STATE,
+        layers=3,
+        conv_elements=(16 * 32 + 2 * 64) * 3,
+        recurrent_elements=16 * 32 * 64,
+        checkpoints=1,
+    )
+    layers = (layer(layers=1), state)
+    assert pool(layers, on_cpu(prefix_caching=True, recurrent_bytes=4)).tokens(64 * MIB, 8192) == 90112
+    assert pool(layers, on_cpu(recurrent_bytes=4)).groups[1].states == 1
 
 
 @pytest.mark.parametrize(

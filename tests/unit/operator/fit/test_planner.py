@@ -159,6 +159,12 @@ def test_an_explicit_cache_is_taken_as_it_is() -> None:
     assert (found.cache_bytes, found.tokens) == (64 * MIB, 32768)
 
 
+def test_on_a_cpu_the_matrices_of_tokens_are_held_once_more() -> None:
+    """2,048 tokens of 256 numbers, going in and coming out."""
+    small, large = (shares(fit(tiny(vocab_size=each), Settings(), cpu(GIB)))["worker"] for each in (1024, 2048))
+    assert large - small == 2 * 1024 * 256 * 2
+
+
 def test_an_explicit_cache_that_has_no_room_does_not_fit() -> None:
     found = fit(tiny(), Settings(kv_cache_bytes=2 * GIB), cpu(2 * GIB))
     assert found.verdict is Verdict.DOES_NOT_FIT

@@ -118,7 +118,9 @@ def test_states_of_granite_and_nemotron() -> None:
         "mamba_d_state": 128,
         "mamba_d_conv": 4,
     }
-    expected = LayerGroup(kind=K, layers=3, conv_elements=(48 * 64 + 2 * 128) * 3, recurrent_elements=48 * 64 * 128)
+    expected = LayerGroup(
+        kind=K, layers=3, conv_elements=(48 * 64 + 2 * 128) * 3, recurrent_elements=48 * 64 * 128, checkpoints=1
+    )
     assert facts(granite).layers[1] == expected
     assert public("nvidia/NVIDIA-Nemotron-Nano-9B-v2").layers[1].recurrent_dtype == "float32"
 
