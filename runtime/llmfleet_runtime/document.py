@@ -1,4 +1,4 @@
-"""What every document between operator and pod has in common."""
+"""What every document of the contract is: frozen, camel-case JSON, open to members it does not know."""
 
 import json
 
