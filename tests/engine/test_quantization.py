@@ -148,7 +148,7 @@ def test_what_is_not_offered_changes_nothing_of_a_dense_model(answers, name):
 def test_a_value_that_the_engine_takes_and_answers_nonsense_from_cannot_be_asked_for(answers):
     assert "deepseek_v4_fp8" not in ON_THE_FLY_CPU.values()
     wrong = answers["online deepseek_v4_fp8"]
-    assert "error" in wrong or distance(answers, "online deepseek_v4_fp8") > NEAR
+    assert "error" in wrong or not distance(answers, "online deepseek_v4_fp8") < NEAR  # it is no number
 
 
 @pytest.mark.parametrize("name", CACHES)
