@@ -1,7 +1,7 @@
 """Runs in the engine's environment: what vLLM makes of checkpoints, each in a process of its own.
 
-Reads [{"name", "model", options of vllm.LLM …}] from standard input and writes {name: {"error": text} or {"logprobs":
-[how likely each token of a fixed text is]}}. vLLM is imported once and forked, which takes a second a checkpoint.
+Reads [{"name", "model", "plugins", options of vllm.LLM …}] from standard input and writes {name: {"error": text} or
+{"logprobs": [how likely each token of a fixed text is], "said": [tokens]}}. vLLM is imported once and then forked.
 """
 
 import gc
@@ -33,6 +33,7 @@ os.environ |= {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_PLUGINS": "",
     "HF_HUB_OFFLINE": "1",
     "OMP_NUM_THREADS": "1",
 }
@@ -43,6 +44,7 @@ def judged(llm, options):
     from vllm import SamplingParams  # noqa: PLC0415 because only the engine's environment has it
 
     del options["name"]
+    os.environ["VLLM_PLUGINS"] = options.pop("plugins", "")
     engine = llm(**OPTIONS, **options)
     asked = SamplingParams(max_tokens=8, temperature=0, prompt_logprobs=0)
     (found,) = engine.generate({"prompt_token_ids": TEXT}, asked, use_tqdm=False)
