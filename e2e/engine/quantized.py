@@ -32,7 +32,8 @@ Tensors = dict[str, tuple[str, Array]]
 
 GROUP = 32
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-BLOCK = 128
+BLOCK = (64, 128)
+"""Outputs and inputs; the smallest matrix has 64 outputs."""
 AWQ_ORDER = (0, 2, 4, 6, 1, 3, 5, 7)
 
 
@@ -104,11 +105,12 @@ def _fp8_channel(weight: Array) -> Tensors:
 
 def _fp8_blocks(scale_name: str) -> Callable[[Array], Tensors]:
     def quantize(weight: Array) -> Tensors:
-        rows, columns = (-(-size // BLOCK) for size in weight.shape)
+        rows, columns = (size // part for size, part in zip(weight.shape, BLOCK, strict=True))
         scales, codes = np.zeros((rows, columns), np.float32), np.zeros_like(weight)
         for row in range(rows):
             for column in range(columns):
-                part = np.s_[row * BLOCK : (row + 1) * BLOCK, column * BLOCK : (column + 1) * BLOCK]
+                outputs = slice(row * BLOCK[0], (row + 1) * BLOCK[0])
+                part = outputs, slice(column * BLOCK[1], (column + 1) * BLOCK[1])
                 scales[row, column] = np.abs(weight[part]).max() / FP8_MOST
                 codes[part] = weight[part] / scales[row, column]
         return {"weight": ("F8_E4M3", fp8(codes)), scale_name: ("F32", scales)}
@@ -191,8 +193,8 @@ FORMATS: dict[str, Format] = {
     "ct_fp8_block": Format(
         _group(
             "float-quantized",
-            _kind(8, "float", "block", block_structure=[BLOCK, BLOCK]),
-            _kind(8, "float", "group", group_size=BLOCK, dynamic=True),
+            _kind(8, "float", "block", block_structure=list(BLOCK)),
+            _kind(8, "float", "group", group_size=BLOCK[1], dynamic=True),
         ),
         _fp8_blocks("weight_scale"),
     ),
@@ -200,7 +202,7 @@ FORMATS: dict[str, Format] = {
     "ct_mxfp4": Format(_group("mxfp4-pack-quantized", _kind(4, "float", "group", group_size=32)), _microscaled(6.0)),
     "fp8": Format(_FP8, _fp8_tensor),
     "fp8_static": Format({**_FP8, "activation_scheme": "static"}, _fp8_static),
-    "fp8_block": Format({**_FP8, "weight_block_size": [BLOCK, BLOCK]}, _fp8_blocks("weight_scale_inv")),
+    "fp8_block": Format({**_FP8, "weight_block_size": list(BLOCK)}, _fp8_blocks("weight_scale_inv")),
     "modelopt_fp8": Format({**_MODELOPT, "producer": {"name": "modelopt", "version": "0.30"}}, _fp8_static),
     "mxfp8": Format({"quant_method": "mxfp8", "quant_algo": "MXFP8", "ignore": ["lm_head"]}, _microscaled(FP8_MOST)),
     "bnb4": Format({**_BITS, "bnb_4bit_compute_dtype": "bfloat16"}, None),

@@ -58,7 +58,10 @@ def _read(opened: Opened, model: str) -> Precision:
     config = _document(opened("config.json"))
     if config is None:
         raise BadConfig(f"{model} does not appear to have a file named config.json; quantization cannot be told")
-    separate = None if config.get("quantization_config") else _document(opened("hf_quant_config.json"))
+    separate = None
+    if not config.get("quantization_config"):
+        with contextlib.suppress(BadConfig):  # a cache without network cannot tell that there is none
+            separate = _document(opened("hf_quant_config.json"))
     return precision(config, separate)
 
 

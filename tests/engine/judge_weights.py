@@ -1,9 +1,11 @@
 """Runs in the engine's environment: what vLLM makes of checkpoints, each in a process of its own.
 
-Reads [{"name", "model", options of vllm.LLM …}] from standard input and writes {name: {"error": text} or {"logprobs":
-[how likely each token of a fixed text is]}}. vLLM is imported once and forked, which takes a second a checkpoint.
+Reads [{"name", "model", "plugins", options of vllm.LLM …}] from standard input and writes {name: {"error": text} or
+{"logprobs": [how likely each token of a fixed text is], "said": [tokens]}}. vLLM is imported once and then forked.
 """
 
+import gc
+import importlib
 import json
 import os
 import sys
@@ -17,11 +19,21 @@ OPTIONS = {
     "distributed_executor_backend": "uni",
     "disable_log_stats": True,
 }
+PRELOADED = (
+    "vllm.entrypoints.llm",
+    "vllm.model_executor.models.llama",
+    "vllm.v1.attention.backends.cpu_attn",
+    "vllm.v1.engine.core",
+    "vllm.v1.executor.uniproc_executor",
+    "vllm.v1.worker.cpu_model_runner",
+    "vllm.v1.worker.cpu_worker",
+)
 TEXT = list(range(300, 364))
 os.environ |= {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_PLUGINS": "",
     "HF_HUB_OFFLINE": "1",
     "OMP_NUM_THREADS": "1",
 }
@@ -31,19 +43,19 @@ def judged(llm, options):
     """Start an engine and ask how likely it finds the text, and what it says next."""
     from vllm import SamplingParams  # noqa: PLC0415 because only the engine's environment has it
 
-    name = options.pop("name")
+    del options["name"]
+    os.environ["VLLM_PLUGINS"] = options.pop("plugins", "")
     engine = llm(**OPTIONS, **options)
     asked = SamplingParams(max_tokens=8, temperature=0, prompt_logprobs=0)
     (found,) = engine.generate({"prompt_token_ids": TEXT}, asked, use_tqdm=False)
     pairs = zip(TEXT[1:], found.prompt_logprobs[1:], strict=True)
-    sys.stderr.write(f"{name} runs\n")
     return {"logprobs": [each[token].logprob for token, each in pairs], "said": list(found.outputs[0].token_ids)}
 
 
 def apart(llm, options):
     """The same in a forked process."""
     reader, writer = os.pipe()
-    if os.fork() == 0:
+    if (child := os.fork()) == 0:
         os.close(reader)
         try:
             answer = judged(llm, options)
@@ -54,11 +66,22 @@ def apart(llm, options):
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as pipe:
-        return json.load(pipe)
+        answer = json.load(pipe)
+    os.waitpid(child, 0)
+    return answer
+
+
+def preload():
+    """Import what every engine needs, before there is a thread; no operator may run here."""
+    for name in PRELOADED:
+        importlib.import_module(name)
+    importlib.import_module("vllm.model_executor.layers.quantization").get_quantization_config("awq")
+    gc.freeze()
 
 
 if __name__ == "__main__":
     from vllm import LLM
 
+    preload()
     asked = json.load(sys.stdin)
     sys.stdout.write("\nANSWER " + json.dumps({each["name"]: apart(LLM, each) for each in asked}) + "\n")

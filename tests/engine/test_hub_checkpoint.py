@@ -29,7 +29,7 @@ except BadConfig as error:
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
-    """One repository, one gated one, and no other."""
+    """Two repositories, a gated one, and no other."""
 
     def do_GET(self):
         repository = "/".join(self.path.split("/")[1:3])
@@ -38,7 +38,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
         elif repository == "org/none":
             self.answer(404, b"", {"X-Error-Code": "RepoNotFound"})
         elif self.path.endswith("/config.json"):
-            self.answer(200, CONFIG, {"ETag": '"1"', "X-Repo-Commit": COMMIT})
+            body = b"{}" if repository == "org/plain" else CONFIG
+            self.answer(200, body, {"ETag": f'"{len(body)}"', "X-Repo-Commit": COMMIT})
         else:
             self.answer(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
 
@@ -81,9 +82,10 @@ def reason(words):
     return of_crash({"exitCode": 64, "reason": "Error", "message": words}, restarts=2).reason
 
 
-def test_a_repository_says_what_its_weights_are_and_again_from_the_cache(ask):
-    assert ask("org/model") == "awq, 4 bits"
-    assert ask("org/model", endpoint="http://127.0.0.1:9") == "awq, 4 bits"
+@pytest.mark.parametrize(("repository", "weights"), [("org/model", "awq, 4 bits"), ("org/plain", "not quantized")])
+def test_a_repository_says_what_its_weights_are_and_again_from_the_cache(ask, repository, weights):
+    assert ask(repository) == weights
+    assert ask(repository, endpoint="http://127.0.0.1:9") == weights
 
 
 def test_a_gated_repository_wants_a_token(ask):

@@ -54,18 +54,14 @@ def answers(python, model, folder):
     online = ("fp8_per_channel", *ONLINE_FAILS, *ONLINE_NEEDS_AMX, *NO_EFFECT, "deepseek_v4_fp8")
     asked += [{"name": f"online {each}", "model": base, "quantization": each} for each in online]
     asked += [{"name": f"cache {each}", "model": base, "kv_cache_dtype": each} for each in (*CACHES, *WRONG_CACHES)]
-    return judge(python, asked)
-
-
-def judge(python, asked, packages=ROOT / "runtime"):
-    """Ask the engine, with one more folder of packages."""
+    asked += [{"name": "plugin", "model": base, "quantization": "bitsandbytes", "plugins": "bitsandbytes"}]
     done = subprocess.run(
         [python, str(Path(__file__).with_name("judge_weights.py"))],
         input=json.dumps(asked),
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(packages)},
+        env={**os.environ, "PYTHONPATH": str(plugins())},
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.rpartition("ANSWER ")[2])
@@ -124,10 +120,9 @@ def test_what_is_made_on_the_fly_serves_nearly_as_the_unquantized_model(answers)
     assert 0 < distance(answers, f"online {ON_THE_FLY_CPU['FP8']}") < NEAR
 
 
-def test_the_plugin_of_the_image_makes_its_weights_on_the_fly(python, model, answers):
-    asked = {"name": "plugin", "model": str(model), "quantization": ON_THE_FLY_CPU["BitsAndBytes"]}
-    found = judge(python, [asked], plugins())
-    assert 0 < distance({**found, "base": answers["base"]}, "plugin") < NEAR
+def test_the_plugin_of_the_image_makes_its_weights_on_the_fly(answers):
+    assert ON_THE_FLY_CPU["BitsAndBytes"] == "bitsandbytes"
+    assert 0 < distance(answers, "plugin") < NEAR
 
 
 def test_the_image_has_the_plugins_that_are_tested():
@@ -148,7 +143,7 @@ def test_what_is_not_offered_changes_nothing_of_a_dense_model(answers, name):
 def test_a_value_that_the_engine_takes_and_answers_nonsense_from_cannot_be_asked_for(answers):
     assert "deepseek_v4_fp8" not in ON_THE_FLY_CPU.values()
     wrong = answers["online deepseek_v4_fp8"]
-    assert "error" in wrong or distance(answers, "online deepseek_v4_fp8") > NEAR
+    assert "error" in wrong or not distance(answers, "online deepseek_v4_fp8") < NEAR  # it is no number
 
 
 @pytest.mark.parametrize("name", CACHES)

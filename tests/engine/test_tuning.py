@@ -43,9 +43,7 @@ def test_weights_are_made_and_the_cache_and_the_template_are_the_users(start, mo
     assert CHAT_TEMPLATE.encode() not in Path(f"/proc/{pod.engine_pid()}/environ").read_bytes()
 
 
-def test_a_prefix_is_used_again_where_that_is_on(start):
-    pod = start(prefixCaching=True)
-    pod.until_ready(READY_SECONDS)
+def test_by_default_a_prefix_is_used_again_and_the_weights_are_told(pod):
     for _ in range(2):
         post(pod, "/v1/completions", {"model": "tiny", "prompt": [300] * 600, "max_tokens": 1})
     assert counted(pod, "vllm:prefix_cache_hits_total") > 0

@@ -91,6 +91,11 @@ def test_a_repository_may_have_the_file_beside(hub):
     assert [call[1] for call in calls] == ["config.json", "hf_quant_config.json"]
 
 
+def test_a_cache_without_network_need_not_know_of_the_file_beside(hub):
+    hub[0].update({"config.json": "{}", "hf_quant_config.json": LocalEntryNotFoundError("offline")})
+    assert checkpoint(config("org/model", "FP8"), None) == Precision("")
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
