@@ -144,7 +144,7 @@ def _needed(
         f"{found.rate:.2f} per replica at {found.said}",
         f"{spare:.0%} spare: {base:.1f}",
     ]
-    if base > SURGE * flow.ready:
+    if coming.now > SURGE * flow.ready * found.rate:
         base *= 1 + SURGE_RESERVE * memory.surges.lasting
         words.append(f"more than is ready, starts end one by one: {base:.1f}")
     if behind:
