@@ -160,7 +160,8 @@ def _spare(objectives: Objectives, memory: History, coming: Demand) -> float:
     large one needs less.
     """
     output = memory.work.output if memory.work else 1.0
-    life = max(SHORTEST_LIFE, output * objectives.pace / 2)
+    patience = objectives.first_token.seconds if objectives.first_token else 0.0
+    life = max(SHORTEST_LIFE, output * objectives.pace / 2 + patience)
     stray = math.sqrt((coming.clumping + 1.0) / max(1.0, coming.ahead * life))
     return min(MOST_SPARE, CARE * NormalDist().inv_cdf(objectives.share) * stray)
 
