@@ -151,6 +151,16 @@ def test_starting_replicas_count_as_there() -> None:
     assert max(decision.replicas for _, decision in watched.between(600, 900)) <= 12
 
 
+def test_what_is_remembered_stays_small() -> None:
+    watched = Watched()
+    run(lambda _: 9.0, 1500, watched)
+    flows = watched.memory.arrivals.flows
+    assert len(flows) <= 121
+    assert not any(each.pods for each in flows)
+    assert sum(bool(each.first_token.bounds) for each in flows) <= 19
+    assert len(watched.memory.watch.pods) <= 4
+
+
 def test_the_same_pages_give_the_same_decisions() -> None:
     first, second = Watched(), Watched()
     run(RISING, 900, first)

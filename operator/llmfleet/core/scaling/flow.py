@@ -43,6 +43,10 @@ class Spread:
             low, below = bound, upto
         return below
 
+    def aged(self) -> "Spread":
+        """The same without buckets."""
+        return Spread(self.sum, self.count)
+
     def quantile(self, share: float) -> float | None:
         """The value that this share of the observations does not exceed; None without buckets or observations."""
         if not self.bounds or self.count <= 0:
@@ -107,6 +111,12 @@ class Flow:
     first_token: Spread
     request_token: Spread
     pods: tuple[PodFlow, ...] = ()
+
+    def aged(self) -> "Flow":
+        """The same without buckets: a thousand fleets are remembered."""
+        if not self.first_token.bounds and not self.request_token.bounds:
+            return self
+        return replace(self, first_token=self.first_token.aged(), request_token=self.request_token.aged())
 
 
 @dataclass(frozen=True, slots=True)

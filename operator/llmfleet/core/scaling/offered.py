@@ -118,7 +118,8 @@ def wanted(
 
 
 def _looked(objectives: Objectives, memory: History, flow: Flow, now: float) -> History:
-    flows = (*(each for each in memory.flows if now - each.time < MEMORY_SECONDS), flow)
+    kept = [each for each in memory.flows if now - each.time < MEMORY_SECONDS]
+    flows = (*(each if now - each.time < JUDGED_SECONDS else each.aged() for each in kept), replace(flow, pods=()))
     is_blind = not flow.told or flow.told < COMPLETE * (flow.told + flow.silent)
     time = memory.time or StepTime.unknown(objectives.pace)
     return replace(
