@@ -203,17 +203,17 @@ def test_an_objective_that_cannot_be_met_is_said_with_the_floor() -> None:
 @pytest.mark.parametrize("change", [silent, without_numbers, empty, frozen()], ids=["silent", "NaN", "empty", "frozen"])
 def test_metrics_gone_freeze_the_size_however_long(change: Callable[[Page], Page]) -> None:
     watched = Watched()
-    run(FALLING, 1500, watched, during(590, 1500, change), initial=6)
-    assert watched.released(605, 1500) == 0
-    held = watched.between(630, 1500)
+    run(FALLING, 1100, watched, during(590, 1100, change), initial=6)
+    assert watched.released(605, 1100) == 0
+    held = watched.between(630, 1100)
     assert {decision.why for _, decision in held} == {Why.NO_DATA}
     assert not any(decision.load_seen for _, decision in held)
 
 
 def test_with_too_many_stale_pods_nothing_is_released_and_growth_is_still_allowed() -> None:
     falling, rising = Watched(), Watched(replace(POLICY, min_replicas=4))
-    run(FALLING, 1500, falling, during(590, 1500, every_other_silent), initial=6)
-    assert falling.released(590, 1500) == 0
+    run(FALLING, 1100, falling, during(590, 1100, every_other_silent), initial=6)
+    assert falling.released(590, 1100) == 0
     run(RISING, 900, rising, during(590, 900, every_other_silent), initial=4)
     assert rising.grown(600, 660)
 
