@@ -1,6 +1,5 @@
 """The command: run the operator, plan what a file would do, simulate a policy, or generate what our models make."""
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -39,7 +38,9 @@ def main() -> None:
 @main.command()
 def run() -> None:
     """Run the operator; settings come from LLMFLEET_* variables."""
-    from llmfleet.settings import Settings  # noqa: PLC0415 because other commands need no cluster libraries
+    import uvloop  # noqa: PLC0415 because other commands need no cluster libraries
+
+    from llmfleet.settings import Settings  # noqa: PLC0415 because of the same
     from llmfleet.shell import log  # noqa: PLC0415 because of the same
     from llmfleet.shell.errors import FleetError  # noqa: PLC0415 because of the same
     from llmfleet.shell.run import run as run_operator  # noqa: PLC0415 because of the same
@@ -50,7 +51,7 @@ def run() -> None:
         raise click.ClickException("\n".join(_explained(error))) from error
     log.configure(settings.log_level)
     try:
-        sys.exit(asyncio.run(run_operator(settings)))
+        sys.exit(uvloop.run(run_operator(settings)))
     except FleetError as error:
         raise click.ClickException(str(error)) from error
 

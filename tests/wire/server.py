@@ -1,5 +1,6 @@
 """An HTTP server that speaks for the API server: records every request, answers as told or out of a simulator."""
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -89,10 +90,13 @@ class Simulated:
         return answers[request.method](request, ref)
 
     def _get(self, request: Request, ref: Ref) -> Answer:
+        if "watch" in request.query:
+            return 200, ""
         if not ref.name:
+            everything = [self.world.raw, *self.world.objects.values()]
             return 200, {
-                "metadata": {},
-                "items": [raw for of, raw in self.world.objects.items() if of.kind == ref.kind],
+                "metadata": {"resourceVersion": "1"},
+                "items": [copy.deepcopy(raw) for raw in everything if raw["kind"] == ref.kind],
             }
         found = self.world.objects.get(ref)
         return (200, found) if found else (404, {"message": "not found"})

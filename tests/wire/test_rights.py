@@ -10,9 +10,10 @@ from kubernetes.aio.client import ApiClient
 from llmfleet.shell import watch
 from llmfleet.shell.capacity import NodeCapacity
 from llmfleet.shell.cluster import ApiServer
-from llmfleet.shell.kinds import WATCHED
+from llmfleet.shell.kinds import CHILDREN, OWN, POD
 from llmfleet.shell.lease import Lease
 from llmfleet.shell.reconcile import Reconciler
+from llmfleet.shell.reflector import Reflector
 from llmfleet.shell.telemetry import Events
 from tests.builders import deployment, with_spec
 from tests.fakes import FakeOperator
@@ -46,7 +47,7 @@ def asked(wire: Wire) -> set[Right]:
             makes = request.content_type.startswith("application/apply") and "/" not in request.resource
             found |= {(request.resource, verb) for verb in ("patch", "create")[: 1 + makes]}
         elif request.method == "GET" and not request.name:
-            found.add((request.resource, "list"))
+            found.add((request.resource, "watch" if "watch" in request.query else "list"))
         else:
             found.add((request.resource, VERBS[request.method]))
     return found
@@ -55,7 +56,7 @@ def asked(wire: Wire) -> set[Right]:
 def watched() -> set[Right]:
     """What kopf lists and watches for us."""
     registry = kopf.OperatorRegistry()
-    watch.register(registry, lambda *_: None, lambda: None)
+    watch.register(registry, lambda *_: None, lambda _: None)
     selectors = [handler.selector for handler in registry._watching.get_all_handlers()]
     plurals = {selector.any_name or selector.plural for selector in selectors}
     return {(str(plural), verb) for plural in plurals for verb in ("list", "watch")}
@@ -91,9 +92,9 @@ async def a_whole_life(client: ApiClient, world: Simulator) -> None:
             fake.see()
             await reconciler.reconcile(fake.key)
             world.step()
-    for kind in WATCHED:
-        async for raw in api.list(kind, None):
-            assert raw["kind"] == kind.kind
+    for kind in (*CHILDREN, POD):
+        await Reflector(api, fake.cache, kind, None, 1.0, lambda _: None)._once()
+    assert [raw["kind"] async for raw in api.list(OWN, None)] == [OWN.kind]
     await lease.release()
 
 

@@ -1,12 +1,13 @@
 """The API server; the only module that imports kubernetes."""
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
+import orjson
 from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client.rest import RESTResponse
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from llmfleet import names
@@ -19,6 +20,8 @@ from llmfleet.shell.ports import Key
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 REQUEST_TIMEOUT_SECONDS = 30
+CONNECT_SECONDS = 5
+WATCH_SECONDS = 300
 PAGE_SIZE = 500
 
 
@@ -53,35 +56,70 @@ class ApiServer:
         """One request; the answer's JSON. Raises FleetError."""
         if method != "GET":
             self._check_leadership()
-        prepared = await self._client.param_serialize(
-            method,
-            path,
-            query_params=list(query.items()),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
         try:
-            response = await self._client.call_api(*prepared, _request_timeout=REQUEST_TIMEOUT_SECONDS)
+            response = await self._send(method, path, query, body, content_type, REQUEST_TIMEOUT_SECONDS)
             text = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"{method} {path}: {error!r}") from error
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise _refusal(response.status, text, response.headers)
-        answer: dict[str, Any] = json.loads(text)
+        answer: dict[str, Any] = orjson.loads(text)
         return answer
 
-    async def list(self, kind: Kind, namespace: str | None, selector: str = "") -> AsyncIterator[dict[str, Any]]:
-        """All objects of a kind, in pages."""
+    async def _send(
+        self, method: str, path: str, query: Mapping[str, str], body: Any, content_type: str, limits: Any
+    ) -> RESTResponse:
+        method, url, headers, _, _ = await self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            auth_settings=["BearerToken"],
+        )
+        # The body is plain JSON already; the client would copy it member by member.
+        return await self._client.call_api(method, url, headers, body, _request_timeout=limits)
+
+    async def pages(self, kind: Kind, namespace: str | None, selector: str = "") -> AsyncIterator[dict[str, Any]]:
+        """A listing's pages; the last one's resourceVersion is where a watch goes on."""
         query = {"limit": str(PAGE_SIZE)} | ({"labelSelector": selector} if selector else {})
         while True:
             page = await self.request("GET", kind.path(namespace), **query)
-            for item in page.get("items") or ():
-                yield {"apiVersion": kind.api_version, "kind": kind.kind, **item}
+            for item in page["items"] or ():
+                item.update(apiVersion=kind.api_version, kind=kind.kind)
+            yield page
             token = page["metadata"].get("continue")
             if not token:
                 return
             query["continue"] = token
+
+    async def list(self, kind: Kind, namespace: str | None, selector: str = "") -> AsyncIterator[dict[str, Any]]:
+        """All objects of a kind."""
+        async for page in self.pages(kind, namespace, selector):
+            for item in page["items"] or ():
+                yield item
+
+    async def watch(
+        self, kind: Kind, namespace: str | None, selector: str, version: str, silence_seconds: float
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Events since ``version`` as the server writes them, until it ends the stream or is silent for so long."""
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "labelSelector": selector,
+            "resourceVersion": version,
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
+        path = kind.path(namespace)
+        limits = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=silence_seconds)
+        try:
+            answer = await self._send("GET", path, query, None, "application/json", limits)
+            async with answer.response:
+                if answer.status >= HTTPStatus.BAD_REQUEST:
+                    raise _refusal(answer.status, await answer.read(), answer.headers)
+                while line := await answer.response.content.readline():
+                    yield orjson.loads(line)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unavailable(f"watch {path}: {error!r}") from error
 
     async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
         """One object, or None."""
@@ -95,7 +133,10 @@ class ApiServer:
     async def apply(self, namespace: str, manifest: Mapping[str, Any], resource_version: str) -> Raw:
         """See ``ports.Cluster``."""
         kind, name = BY_KIND[manifest["kind"]], manifest["metadata"]["name"]
-        version = resource_version or await self._version_of_ours(kind, namespace, name, owner_uid(manifest))
+        version = resource_version
+        # A name that ends in a revision is made of the owner's UID: nobody else has it.
+        if not version and names.REVISION_LABEL not in manifest["metadata"]["labels"]:
+            version = await self._version_of_ours(kind, namespace, name, owner_uid(manifest))
         body = dict(manifest)
         if version:
             body["metadata"] = {**manifest["metadata"], "resourceVersion": version}
@@ -168,7 +209,7 @@ class NameTaken(Refused):
 
 def _refusal(status: int, text: bytes, headers: Mapping[str, str]) -> FleetError:
     try:
-        message = json.loads(text).get("message", "")
+        message = orjson.loads(text).get("message", "")
     except (ValueError, AttributeError):  # no JSON, or JSON that is no object: a proxy's words
         message = text[:200].decode(errors="replace")
     if status == HTTPStatus.CONFLICT:

@@ -18,12 +18,13 @@ from llmfleet.shell.clock import SystemClock
 from llmfleet.shell.cluster import ApiServer, api_client
 from llmfleet.shell.defaults import defaults_of
 from llmfleet.shell.errors import FleetError, NotLeader
-from llmfleet.shell.kinds import OWN, WATCHED
+from llmfleet.shell.kinds import CHILDREN, OWN, POD
 from llmfleet.shell.lease import Lease
 from llmfleet.shell.pods import RuntimeClient
 from llmfleet.shell.ports import Key
 from llmfleet.shell.queue import WorkQueue
 from llmfleet.shell.reconcile import Reconciler
+from llmfleet.shell.reflector import Reflector
 from llmfleet.shell.telemetry import Events, Metrics
 
 WATCH_RESTART_SECONDS = 2.0
@@ -49,6 +50,11 @@ class Operator:
         room = NodeCapacity(api, self._clock, is_cluster_wide=not settings.watch_namespaces)
         self._reconciler = Reconciler(defaults=defaults_of(settings), room=room, **parts)
         self._autoscaler = Autoscaler(settings=settings, **parts)
+        self._reflectors = [
+            Reflector(api, self._cache, kind, namespace, settings.watch_silence_seconds, self._wake)
+            for namespace in settings.namespaces or (None,)
+            for kind in (*CHILDREN, POD)
+        ]
         self._reconciles = WorkQueue(self._reconciler.reconcile, settings.workers)
         self._ticks = WorkQueue(self._autoscaler.tick, settings.workers)
         self._beat = time.monotonic()
@@ -81,8 +87,10 @@ class Operator:
 
     async def _work(self, stop: asyncio.Event) -> None:
         """List everything, then watch."""
-        await self._list_first()
         async with asyncio.TaskGroup() as group:
+            for reflector in self._reflectors:
+                group.create_task(reflector.run())
+            await self._list_first()
             group.create_task(self._watch(stop))
             group.create_task(self._relist_regularly())
 
@@ -105,15 +113,23 @@ class Operator:
         if owner["spec"].get("autoscaling") or owner.get("status", {}).get("autoscaling"):
             self._ticks.wake(key)
 
-    def _seen(self, kind: str, raw: Raw, is_gone: bool) -> None:  # noqa: FBT001 because kopf's port says so
-        raw = {**raw, "kind": kind}
-        key = self._cache.drop(raw) if is_gone else self._cache.put(raw)
-        if is_gone and kind == OWN.kind:
+    def _seen(self, raw: Raw, is_gone: bool) -> None:  # noqa: FBT001 because kopf's port says so
+        raw = {**raw, "kind": OWN.kind}
+        if is_gone:
             self._autoscaler.forget(raw["metadata"]["uid"])
-        self._wake(key)
+        self._wake(self._cache.drop(raw) if is_gone else self._cache.put(raw))
+
+    def _listed(self, raw: Raw) -> None:
+        """Kopf lists at its start too, right after we have: what is known already wakes nobody."""
+        self._relist_due.set()
+        known = self._cache.owner(Key(raw["metadata"]["namespace"], raw["metadata"]["name"]))
+        if known is None or known["metadata"]["resourceVersion"] != raw["metadata"]["resourceVersion"]:
+            self._seen(raw, is_gone=False)
 
     async def _list_first(self) -> None:
         """Fill the cache before anything is decided; a server that cannot answer is asked again."""
+        for reflector in self._reflectors:
+            await reflector.listed.wait()
         while not self._is_listed:
             try:
                 await self._relist()
@@ -124,18 +140,16 @@ class Operator:
                 await asyncio.sleep(wait)
 
     async def _relist(self) -> None:
-        """Bring the cache level with the cluster: at the start, and for what a broken watch has missed."""
+        """Bring the LLMDeployments level with the cluster: at the start, and for what kopf never tells."""
         before = self._cache.versions()
         listed = []
         for namespace in self._settings.namespaces or (None,):
-            for kind in WATCHED:
-                selector = "" if kind is OWN else watch.MANAGED
-                listed += [raw async for raw in self._api.list(kind, namespace, selector)]
-        for key in self._cache.replace(listed, frozenset(kind.kind for kind in WATCHED), before):
+            listed += [raw async for raw in self._api.list(OWN, namespace)]
+        for key in self._cache.replace(listed, frozenset({OWN.kind}), before):
             self._wake(key)
 
     async def _relist_regularly(self) -> None:
-        """List everything from time to time, and soon after kopf has: it never tells of what vanished in between."""
+        """List LLMDeployments from time to time, and soon after kopf has: it never tells of what vanished meanwhile."""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._relist_due.wait(), self._settings.relist_seconds)
@@ -160,7 +174,7 @@ class Operator:
             reclaim = asyncio.create_task(self._watching(ready, stop))
             try:
                 namespaces, silence = self._settings.namespaces, self._settings.watch_silence_seconds
-                await watch.watch(self._seen, self._relist_due.set, namespaces, silence, ready)
+                await watch.watch(self._seen, self._listed, namespaces, silence, ready)
                 return stop.set()  # kopf returns without an error only when a signal told it to
             except FleetError as error:
                 self._broken_watches += 1

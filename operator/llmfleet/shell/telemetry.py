@@ -16,6 +16,7 @@ from llmfleet.shell.ports import Cluster
 REPEAT_SECONDS = 300
 """The same Event about the same object is posted again only after this time."""
 MOST_REMEMBERED = 4096
+_TOLD = (ConditionType.READY, ConditionType.RECONCILING)
 DRAIN_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
 
 
@@ -93,7 +94,10 @@ class Events:
             self._posted.pop(identity, None)
 
     async def changed(self, about: Raw, old: Status, new: Status) -> None:
-        """Events for conditions with a new status or reason, and for a rollout that costs capacity or waits."""
+        """Events for conditions with a new status or reason, and for a rollout that costs capacity or waits.
+
+        The usual way of a new fleet to its first Ready is told by its conditions alone.
+        """
         way = new.rollout
         past_way = old.rollout and (old.rollout.revision, old.rollout.path)
         if way and way.path is not RolloutPath.SURGE and past_way != (way.revision, way.path):
@@ -105,7 +109,7 @@ class Events:
                 continue
             if each.type == ConditionType.STALLED and each.status == ConditionStatus.TRUE:
                 await self.post(about, "Warning", each.reason, each.message)
-            elif each.type in (ConditionType.READY, ConditionType.RECONCILING) and each.status == ConditionStatus.TRUE:
+            elif old.served_revision and each.type in _TOLD and each.status == ConditionStatus.TRUE:
                 await self.post(about, "Normal", each.reason, each.message)
 
 

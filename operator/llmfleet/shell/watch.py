@@ -1,4 +1,4 @@
-"""Watching, by kopf; the only module that imports it. Events only: nothing is ever written onto an object."""
+"""LLMDeployments watched by kopf; the only module that imports it. Events only: it writes nothing onto an object."""
 
 import asyncio
 import random
@@ -10,12 +10,12 @@ from kopf._cogs.clients.watching import WatchingError
 
 from llmfleet import names
 from llmfleet.shell.errors import Unavailable
-from llmfleet.shell.kinds import CHILDREN, OWN, POD
+from llmfleet.shell.kinds import OWN
 
-Seen = Callable[[str, dict[str, Any], bool], None]
-"""(kind, object, is_gone)"""
-
-MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
+Seen = Callable[[dict[str, Any], bool], None]
+"""(LLMDeployment, is_gone)"""
+Listed = Callable[[dict[str, Any]], None]
+"""(LLMDeployment): kopf has listed it, and never tells of what vanished since its last listing."""
 
 
 class Backoffs:
@@ -58,8 +58,6 @@ def settings(silence_seconds: float = 70.0) -> kopf.OperatorSettings:
     chosen.watching.inactivity_timeout = silence_seconds
     chosen.watching.reconnect_backoff = 1.0
     chosen.watching.chunk_size = 500
-    for kind in (*CHILDREN, POD):
-        chosen.watching.label_selectors[kind.plural] = MANAGED
     chosen.networking.request_timeout = 30
     chosen.networking.connect_timeout = 5
     chosen.networking.error_backoffs = Backoffs()
@@ -72,28 +70,28 @@ def settings(silence_seconds: float = 70.0) -> kopf.OperatorSettings:
     return chosen
 
 
-def register(registry: kopf.OperatorRegistry, seen: Seen, listed: Callable[[], None]) -> None:
-    """Hand every event of a watched kind to ``seen``, and call ``listed`` for those that are a listing's."""
+def register(registry: kopf.OperatorRegistry, seen: Seen, listed: Listed) -> None:
+    """Hand every event to ``seen``, those that are a listing's to ``listed``."""
     kopf.on.login(registry=registry)(_login)
-    for kind in (OWN, *CHILDREN, POD):
-        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_handler(kind.kind, seen, listed))
+    kopf.on.event(OWN.group, OWN.version, OWN.plural, registry=registry)(_handler(seen, listed))
 
 
 def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
     return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
 
-def _handler(kind: str, seen: Seen, listed: Callable[[], None]) -> Callable[..., Any]:
+def _handler(seen: Seen, listed: Listed) -> Callable[..., Any]:
     async def on_event(event: Any, **_: Any) -> None:
-        seen(kind, dict(event["object"]), event["type"] == "DELETED")
         if event["type"] is None:
-            listed()
+            listed(dict(event["object"]))
+        else:
+            seen(dict(event["object"]), event["type"] == "DELETED")
 
     return on_event
 
 
 async def watch(
-    seen: Seen, listed: Callable[[], None], namespaces: tuple[str, ...], silence_seconds: float, ready: asyncio.Event
+    seen: Seen, listed: Listed, namespaces: tuple[str, ...], silence_seconds: float, ready: asyncio.Event
 ) -> None:
     """Watch until cancelled. Returns when a signal told kopf to stop; Unavailable when the server ended a watch."""
     registry = kopf.OperatorRegistry()

@@ -9,6 +9,7 @@ from tests.builders import merged
 from tests.integration.gitops.conftest import Operator
 from tests.integration.gitops.repository import SERVER_SIDE, TRACKING, Repository
 from tests.integration.operator.fleet import KINDS
+from tests.integration.operator.operator_process import eventually
 
 pytestmark = pytest.mark.cluster
 FULL = {
@@ -47,8 +48,11 @@ def test_a_manifest_that_was_changed_is_drift(fleet: Repository) -> None:
 def test_the_operator_owns_fields_of_the_status_only(fleet: Repository) -> None:
     fleet.apply(autoscaling={"minReplicas": 2, "maxReplicas": 4, "targets": {"queueDepth": 4}}, replicas=None)
     fleet.await_ready()
-    ours = [each for each in fleet.managed_fields() if each["manager"].startswith("llmfleet")]
-    assert {each["manager"] for each in ours} == {names.STATUS_MANAGER, names.AUTOSCALER_MANAGER}
+    managers = {names.STATUS_MANAGER, names.AUTOSCALER_MANAGER}
+    ours = eventually(
+        lambda: [each for each in fleet.managed_fields() if each["manager"].startswith("llmfleet")],
+        lambda found: {each["manager"] for each in found} == managers,
+    )
     assert {each["subresource"] for each in ours} == {"status"}
     assert all(set(each["fieldsV1"]) == {"f:status"} for each in ours)
     metadata = fleet.get()["metadata"]

@@ -34,7 +34,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The operator's code as it was."""
     folder = tmp_path_factory.mktemp("earlier")
     with tarfile.open(EARLIER) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     return folder
 
 
@@ -43,6 +43,11 @@ def run(cluster: Cluster, namespace: str, user: str, tmp_path: Path) -> Iterator
     """Start an operator from a source tree; all are ended after the test."""
     token = cluster.kubectl("--namespace", namespace, "create", "token", "llmfleet").strip()
     kubeconfig = kubeconfig_of(cluster, token, tmp_path / "kubeconfig")
+    # What the chart of the earlier version granted besides.
+    looks = ("create", "role", "earlier", "--verb=get", "--resource=deployments.apps,controllerrevisions.apps")
+    cluster.kubectl("--namespace", namespace, *looks)
+    binding = ("create", "rolebinding", "earlier", "--role=earlier", f"--serviceaccount={namespace}:llmfleet")
+    cluster.kubectl("--namespace", namespace, *binding)
     started: list[OperatorProcess] = []
 
     def begin(source: Path, *, until_leading: bool = True) -> OperatorProcess:

@@ -45,7 +45,7 @@ FIELDS: dict[str, Any] = {
     "engine.env.value": lambda text: {"engine": {"env": [{"name": "A", "value": text}]}},
     "engine.env.name": lambda text: {"engine": {"env": [{"name": text, "value": "a"}]}},
     "accelerator.products": lambda text: {"accelerator": {"products": [text]}},
-    "accelerator.resourceName": lambda text: {"accelerator": {"resourceName": text}},
+    "accelerator.resourceName as key": lambda text: {"accelerator": {"resourceName": text}},
     "resources.requests.cpu": lambda text: {"resources": {"requests": {"cpu": text}}},
     "resources.sharedMemory": lambda text: {"resources": {"sharedMemory": text}},
     "pod.labels": lambda text: {"pod": {"labels": {"mine": text}}},

@@ -80,6 +80,11 @@ def test_managed_fields_are_not_kept(cache: Cache) -> None:
     assert "managedFields" not in cache.children(KEY)[0]["metadata"]
 
 
+def test_of_a_pods_spec_its_node_is_kept(cache: Cache) -> None:
+    cache.put(merged(pod(revision(OWN)), {"spec": {"nodeName": "node-1", "containers": [{"name": "engine"}]}}))
+    assert [raw["spec"] for raw in cache.pods(KEY)] == [{"nodeName": "node-1"}]
+
+
 @pytest.mark.proves("R07")
 def test_a_listing_drops_what_vanished(cache: Cache) -> None:
     assert cache.replace([], KINDS, cache.versions()) == {KEY}

@@ -38,7 +38,7 @@ async def test_the_first_pass_writes_children_then_status() -> None:
     kinds = [write.split("/")[0] for write in made.cluster.writes]
     assert kinds == [
         "apply ControllerRevision", "apply ConfigMap", "apply ConfigMap", "apply Service",
-        "apply PodDisruptionBudget", "apply Deployment", "status llmfleet-status", "event Starting",
+        "apply PodDisruptionBudget", "apply Deployment", "status llmfleet-status",
     ]  # fmt: skip
 
 

@@ -23,11 +23,12 @@ def status(ready: bool, stalled: Reason | None = None) -> Status:  # noqa: FBT00
         return condition(kind, ConditionStatus.TRUE if is_true else ConditionStatus.FALSE, reason, "words", 1)
 
     return Status(
+        served_revision="0123456789",
         conditions=(
             of(ConditionType.READY, ready, Reason.ALL_REPLICAS_READY if ready else stalled or Reason.STARTING),
             of(ConditionType.RECONCILING, not ready and not stalled, Reason.STARTING),
             of(ConditionType.STALLED, stalled is not None, stalled or Reason.NO_FAILURE),
-        )
+        ),
     )
 
 
@@ -59,7 +60,7 @@ async def test_an_event_that_failed_is_posted_at_the_next_occasion() -> None:
 @pytest.mark.proves("R41")
 async def test_only_what_changed_and_is_true_becomes_an_event() -> None:
     events, cluster = made()
-    await events.changed(OWN, Status(), status(ready=False))
+    await events.changed(OWN, Status(served_revision="0123456789"), status(ready=False))
     await events.changed(OWN, status(ready=False), status(ready=False))
     await events.changed(OWN, status(ready=False), status(ready=True))
     await events.changed(OWN, status(ready=True), status(ready=False, stalled=Reason.NAME_TAKEN))
@@ -68,6 +69,16 @@ async def test_only_what_changed_and_is_true_becomes_an_event() -> None:
         ("Normal", "AllReplicasReady"),
         ("Warning", "NameTaken"),
     ]
+
+
+async def test_of_a_new_fleet_only_what_is_wrong_becomes_an_event() -> None:
+    events, cluster = made()
+    new = status(ready=False).model_copy(update={"served_revision": None})
+    await events.changed(OWN, Status(), new)
+    await events.changed(OWN, new, status(ready=True))
+    assert cluster.events == []
+    await events.changed(OWN, new, status(ready=False, stalled=Reason.NAME_TAKEN))
+    assert [reason for _, reason, _ in cluster.events] == ["NameTaken"]
 
 
 def test_series_of_an_object_that_is_gone_are_dropped() -> None:

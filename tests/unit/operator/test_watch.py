@@ -4,17 +4,24 @@ import pytest
 
 from llmfleet.shell import watch
 
+OBJECT = {"metadata": {"name": "a"}}
+
 
 @pytest.mark.proves("R07")
 @pytest.mark.parametrize(
-    ("kind", "is_gone", "listings"),
-    [(None, False, 1), ("ADDED", False, 0), ("MODIFIED", False, 0), ("DELETED", True, 0)],
+    ("kind", "expected"),
+    [
+        (None, ("listed", OBJECT)),
+        ("ADDED", ("seen", OBJECT, False)),
+        ("MODIFIED", ("seen", OBJECT, False)),
+        ("DELETED", ("seen", OBJECT, True)),
+    ],
 )
-async def test_an_event_is_handed_on_and_a_listed_object_is_known_as_one(kind, is_gone, listings) -> None:
-    seen, listed = [], []
-    handle = watch._handler("Pod", lambda *event: seen.append(event), lambda: listed.append(1))
-    await handle(event={"type": kind, "object": {"metadata": {"name": "a"}}})
-    assert (seen, len(listed)) == ([("Pod", {"metadata": {"name": "a"}}, is_gone)], listings)
+async def test_an_event_is_handed_on_and_a_listed_object_is_known_as_one(kind, expected) -> None:
+    told = []
+    handle = watch._handler(lambda *event: told.append(("seen", *event)), lambda raw: told.append(("listed", raw)))
+    await handle(event={"type": kind, "object": OBJECT})
+    assert told == [expected]
 
 
 @pytest.mark.proves("R24")
