@@ -135,6 +135,14 @@ def test_longer_prompts_at_a_constant_rate_need_more_replicas() -> None:
     assert after >= 2 * before
 
 
+def test_an_idle_fleet_goes_to_its_minimum_before_anything_is_known_of_its_replicas() -> None:
+    watched = Watched()
+    outcome = run(lambda time: 0.02 if time < 60 else 0.0, 1200, watched, initial=4)
+    assert watched.decisions[-1][2].replicas == 1
+    assert watched.released(0, 120) == 0
+    assert outcome.refused == 0
+
+
 def test_the_decision_tells_its_chain_and_what_users_feel() -> None:
     watched = Watched()
     run(RISING, 700, watched)

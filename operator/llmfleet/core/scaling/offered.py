@@ -93,13 +93,13 @@ def wanted(
     if flow is None or not flow.told:
         return Wanted(size, ("no pod's counters can be compared with a look before",)), memory
     if memory.work is None or memory.time is None:
-        return Wanted(size, ("too little seen yet to tell what a replica carries",)), memory
+        return _unknown(memory, size, now)
     is_known = memory.time.is_known and memory.requests >= ENOUGH_REQUESTS
     reckoned = capacity(objectives, memory.time, memory.work, TAIL if is_known else UNKNOWN_TAIL)
     found = replace(reckoned, rate=reckoned.rate * memory.correction / (1.0 if is_known else RESERVE))
     piled = _piled(found, flow)
     if not is_known and not piled:
-        return Wanted(size, ("too little seen yet to tell what a replica carries, and nothing piles up",)), memory
+        return _unknown(memory, size, now)
     memory = _corrected(objectives, replace(memory, unsettled=now) if piled or size > flow.ready else memory, now)
     coming = demand(memory.flows, now, memory.startup.horizon)
     memory = replace(memory, surges=memory.surges.look(coming, now))
@@ -115,6 +115,16 @@ def wanted(
     if floor >= size:
         return Wanted(floor, words, found.limit), memory
     return _released(memory, (needed, floor, size), (words, found.limit), now)
+
+
+def _unknown(memory: History, size: int, now: float) -> tuple[Wanted, History]:
+    """Too little was seen to tell what a replica carries, and nothing piles up: one each for all that came at once."""
+    most = max(1, math.ceil(max(each.in_flight for each in memory.flows)))
+    words = (f"too little seen yet to tell what a replica carries; at most {most} requests at once",)
+    if most >= size:
+        return Wanted(size, words), memory
+    memory = replace(memory, keep=memory.keep.look((most, most), size, now, memory.startup.seconds))
+    return _released(memory, (most, most, size), (words, Limit.BUSY), now)
 
 
 def _looked(objectives: Objectives, memory: History, flow: Flow, now: float) -> History:
