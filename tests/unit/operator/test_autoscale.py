@@ -111,6 +111,8 @@ async def test_silent_pods_hold_the_size_and_say_so() -> None:
     await look(made, 12, BUSY)
     await look(made, 120, None)
     assert (made.world.ready(), recorded(made)["loadSeen"]) == (4, False)
+    labels = {"namespace": "team-a", "name": "qwen"}
+    assert made.metrics.registry.get_sample_value("llmfleet_heard_pods", labels) == 0
     scaling = next(each for each in made.world.raw["status"]["conditions"] if each["type"] == "ScalingActive")
     assert scaling["reason"] == "LoadUnavailable"
 
