@@ -158,9 +158,10 @@ class Watch:
 def _moved(before: Sample, after: Sample) -> bool:
     """Whether a page differs from the one before, or is of a kind that need not.
 
-    That is one without counters, and one of an engine that rests and does not tell for how long.
+    That is one without counters, and one of an engine that rests and does not tell for how long: a client that reads
+    its answer slowly keeps the pod from counting as idle.
     """
-    is_resting = after.running == 0 and after.waiting == 0 and after.idle_seconds is None
+    is_resting = after.running == 0 and after.waiting == 0 and not after.idle_seconds
     return before != after or is_resting or not after.has_counters
 
 
