@@ -104,6 +104,8 @@ def visits(rate: float, length: float, every: float) -> Rate:
 
 CHAT_SCENE = Scene(A100, CHAT_PROMISE, 3480.0, initial=3)
 CODE_SCENE = Scene(A100, CODE_PROMISE, 3420.0, initial=3)
+FAULTY = (900.0, 1260.0)
+"""When the pages of the cases C10 are lost or wrong, seconds; load rises all the while."""
 SLOW_RAMP = made(synthetic.ramp(9, 27, 600, 1800), 2700, CHAT)
 
 
@@ -114,7 +116,7 @@ def lasting(scene: Scene, seconds: float, initial: int = 3, fault: Fault | None 
 
 def faulty(letter: str, about: str, fault: Fault) -> Case:
     """A ramp up and, for six minutes in the middle of it, pages that are not what they should be."""
-    scene = lasting(CHAT_SCENE, 2700, fault=faults.between(900, 1260, fault))
+    scene = lasting(CHAT_SCENE, 2700, fault=faults.between(*FAULTY, fault))
     return Case(f"C10{letter}", about, SLOW_RAMP, scene)
 
 

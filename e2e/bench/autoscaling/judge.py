@@ -6,6 +6,7 @@ from statistics import fmean
 
 from e2e.bench.row import Row
 
+from .cases import FAULTY
 from .suite import OURS, Played
 
 STARTUP_SECONDS = 120.0
@@ -79,7 +80,15 @@ def _faults(mine: Sequence[Played], played: Sequence[Played]) -> list[Row]:
         for each in mine
         if (each.case, each.seed) in sound
     ]
-    return [Row.at_most("attainment that lost or wrong data cost, worst", max(lost), "points", 1.0)] if lost else []
+    if not lost:
+        return []
+    begin, end = FAULTY
+    changes = [change for each in mine if each.case.startswith("C10") for change in each.outcome.changes]
+    released = sum(each.after < each.before and begin <= each.time < end for each in changes)
+    return [
+        Row.at_most("attainment that lost or wrong data cost, worst", max(lost), "points", 1.0),
+        Row.at_most("releases while data was lost or wrong", released, "", 0),
+    ]
 
 
 def _beside(by_policy: Sums) -> list[Row]:

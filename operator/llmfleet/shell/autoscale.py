@@ -79,6 +79,7 @@ class Autoscaler:
     def _measure(self, key: Key, seen: Tick) -> None:
         self.metrics.demand.labels(*key).set(seen.demand)
         self.metrics.waiting.labels(*key).set(seen.waiting)
+        self.metrics.heard.labels(*key).set(seen.heard)
 
     async def _record(self, key: Key, observed: Observed, decision: scaling.Decision, size: int) -> None:
         """Write the decision when its meaning changed; that write wakes the reconciler."""

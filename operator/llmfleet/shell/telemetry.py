@@ -44,6 +44,9 @@ class Metrics:
             "llmfleet_demand_requests", "Requests running and waiting, last tick.", labels, registry=registry
         )
         self.waiting = Gauge("llmfleet_waiting_requests", "Requests waiting, last tick.", labels, registry=registry)
+        self.heard = Gauge(
+            "llmfleet_heard_pods", "Ready pods that reported their load, last tick.", labels, registry=registry
+        )
         self.decisions = Counter(
             "llmfleet_scaling_decisions", "Changes of size, by reason.", (*labels, "reason"), registry=registry
         )
@@ -69,7 +72,8 @@ class Metrics:
 
     def forget(self, namespace: str, name: str) -> None:
         """Drop the series of an object that is gone."""
-        for each in (self.desired, self.ready, self.demand, self.waiting, self.decisions, self.drained, self.aborted):
+        measures = (self.desired, self.ready, self.demand, self.waiting, self.heard)
+        for each in (*measures, self.decisions, self.drained, self.aborted):
             each.remove_by_labels({"namespace": namespace, "name": name})
 
 

@@ -163,7 +163,8 @@ def test_counters_that_begin_anew_start_at_zero_and_grow() -> None:
 def played(
     policy: str, case: str, attained: float, hours: float, flips: int = 0, recovery: float | None = 100
 ) -> Played:
-    changes = tuple(Change(0.0, 1 + number % 2, 2 - number % 2, "") for number in range(flips + 1))
+    time = 1000.0 if case == "C10a" else 0.0
+    changes = tuple(Change(time, 1 + number % 2, 2 - number % 2, "") for number in range(flips + 1))
     outcome = Outcome(100, 0, attained, 1.0, 1.0, 0.1, attained, hours, changes, 3, 0, ())
     return Played(policy, case, 1, outcome, recovery, 900.0, 0.001)
 
@@ -195,6 +196,7 @@ def test_what_is_within_all_limits_is_met() -> None:
         (played(OURS, "C5", 0.97, 2.0, recovery=None), "recovery from the step, start-ups"),
         (played(OURS, "C10a without its fault", 0.99, 2.0), "attainment that lost or wrong data cost, worst"),
         (played("HPA 8", "C5", 0.97, 1.0), "cases in which a rival is as good and 5 % cheaper: C5 by HPA 8"),
+        (played(OURS, "C10a", 0.96, 2.0, flips=1), "releases while data was lost or wrong"),
         (replace(played(OURS, "C5", 0.97, 2.0), speed=400.0), "simulated seconds per second, slowest case"),
     ],
 )

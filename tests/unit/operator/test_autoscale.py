@@ -1,9 +1,12 @@
 """One autoscaling tick after another: what is recorded, when, and under which manager."""
 
+from collections.abc import Sequence
+
 import pytest
 
+from llmfleet.core.pods import PodView
 from llmfleet.core.scaling.objective import Objective, Objectives
-from llmfleet.core.scaling.sample import Sample, sample
+from llmfleet.core.scaling.sample import Latencies, Sample, sample
 from llmfleet.settings import Settings
 from llmfleet.shell.autoscale import policy
 from llmfleet.shell.errors import Refused, Unavailable
@@ -63,6 +66,28 @@ async def test_a_constant_load_is_silent() -> None:
     assert made.cluster.writes == []
 
 
+def busy(pod: str, now: float) -> Sample:
+    """A pod that finishes two requests a second, with fifty in its batch and ever more waiting."""
+    done = 2 * now
+    first, token = Latencies(9 * done, done), Latencies(20 * done, 200 * done)
+    return Sample(50.0, 10 + now, pod, 1.0, 0.0, 0.5, 1000 * done, first, token, first)
+
+
+async def test_latency_targets_size_the_fleet_by_what_the_pods_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = {"timeToFirstToken": {"milliseconds": 2000}, "timePerOutputToken": {"milliseconds": 50}}
+    made = await settled(with_spec(autoscaling={"maxReplicas": 4, "targets": targets}))
+
+    async def samples(pods: Sequence[PodView]) -> tuple[Sample, ...]:
+        return tuple(busy(pod.uid, made.clock.now) for pod in pods)
+
+    monkeypatch.setattr(made.pods, "samples", samples)
+    await look(made, 40)
+    assert recorded(made)["desired"] == 4
+    told = recorded(made)["history"][0]
+    assert "requests/s now" in told["message"]
+    assert "work off what has piled up" in told["message"]
+
+
 async def test_a_watched_fleet_is_told_what_would_be_done_and_keeps_its_size() -> None:
     made = await settled()
     made.world.edit(autoscaling={"mode": "Observe"}, replicas=2)
@@ -86,6 +111,8 @@ async def test_silent_pods_hold_the_size_and_say_so() -> None:
     await look(made, 12, BUSY)
     await look(made, 120, None)
     assert (made.world.ready(), recorded(made)["loadSeen"]) == (4, False)
+    labels = {"namespace": "team-a", "name": "qwen"}
+    assert made.metrics.registry.get_sample_value("llmfleet_heard_pods", labels) == 0
     scaling = next(each for each in made.world.raw["status"]["conditions"] if each["type"] == "ScalingActive")
     assert scaling["reason"] == "LoadUnavailable"
 

@@ -135,6 +135,14 @@ def test_longer_prompts_at_a_constant_rate_need_more_replicas() -> None:
     assert after >= 2 * before
 
 
+def test_an_idle_fleet_goes_to_its_minimum_before_anything_is_known_of_its_replicas() -> None:
+    watched = Watched()
+    outcome = run(lambda time: 0.02 if time < 60 else 0.0, 1200, watched, initial=4)
+    assert watched.decisions[-1][2].replicas == 1
+    assert watched.released(0, 120) == 0
+    assert outcome.refused == 0
+
+
 def test_the_decision_tells_its_chain_and_what_users_feel() -> None:
     watched = Watched()
     run(RISING, 700, watched)
@@ -149,6 +157,16 @@ def test_starting_replicas_count_as_there() -> None:
     watched = Watched()
     run(RISING, 900, watched)
     assert max(decision.replicas for _, decision in watched.between(600, 900)) <= 12
+
+
+def test_what_is_remembered_stays_small() -> None:
+    watched = Watched()
+    run(lambda _: 9.0, 1500, watched)
+    flows = watched.memory.arrivals.flows
+    assert len(flows) <= 121
+    assert not any(each.pods for each in flows)
+    assert sum(bool(each.first_token.bounds) for each in flows) <= 19
+    assert len(watched.memory.watch.pods) <= 4
 
 
 def test_the_same_pages_give_the_same_decisions() -> None:
@@ -193,17 +211,17 @@ def test_an_objective_that_cannot_be_met_is_said_with_the_floor() -> None:
 @pytest.mark.parametrize("change", [silent, without_numbers, empty, frozen()], ids=["silent", "NaN", "empty", "frozen"])
 def test_metrics_gone_freeze_the_size_however_long(change: Callable[[Page], Page]) -> None:
     watched = Watched()
-    run(FALLING, 1500, watched, during(590, 1500, change), initial=6)
-    assert watched.released(605, 1500) == 0
-    held = watched.between(630, 1500)
+    run(FALLING, 1100, watched, during(590, 1100, change), initial=6)
+    assert watched.released(605, 1100) == 0
+    held = watched.between(630, 1100)
     assert {decision.why for _, decision in held} == {Why.NO_DATA}
     assert not any(decision.load_seen for _, decision in held)
 
 
 def test_with_too_many_stale_pods_nothing_is_released_and_growth_is_still_allowed() -> None:
     falling, rising = Watched(), Watched(replace(POLICY, min_replicas=4))
-    run(FALLING, 1500, falling, during(590, 1500, every_other_silent), initial=6)
-    assert falling.released(590, 1500) == 0
+    run(FALLING, 1100, falling, during(590, 1100, every_other_silent), initial=6)
+    assert falling.released(590, 1100) == 0
     run(RISING, 900, rising, during(590, 900, every_other_silent), initial=4)
     assert rising.grown(600, 660)
 

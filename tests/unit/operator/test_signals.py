@@ -110,6 +110,7 @@ def test_an_idle_engine_without_a_clock_is_believed() -> None:
         pytest.param(page(), True, id="busy"),
         pytest.param(page(running=0.0, waiting=0.0, idle_seconds=3.0), True, id="idle and not growing older"),
         pytest.param(page(running=0.0, waiting=0.0, idle_seconds=None), False, id="idle without a clock"),
+        pytest.param(page(running=0.0, waiting=0.0, idle_seconds=0.0), False, id="a client reads slowly"),
         pytest.param(Sample(running=2.0, waiting=1.0, pod="a"), False, id="without counters"),
     ],
 )

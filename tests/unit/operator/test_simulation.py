@@ -10,7 +10,7 @@ from llmfleet.core.simulation import synthetic, trace
 from llmfleet.core.simulation.fleet import Fleet, World
 from llmfleet.core.simulation.outcome import Change, Outcome, Promise
 from llmfleet.core.simulation.profile import PROFILES, Profile
-from llmfleet.core.simulation.request import Arrival
+from llmfleet.core.simulation.request import Arrival, Request
 from llmfleet.core.simulation.run import Page, Scene, simulate
 from llmfleet.core.simulation.trace import UnreadableTrace
 
@@ -155,12 +155,16 @@ def test_beyond_the_quota_pods_are_pending_and_cost_nothing() -> None:
     assert max(ready for *_, ready in scaler.seen) == 3
 
 
-def test_a_pending_pod_gets_the_gpu_that_is_given_back() -> None:
+def test_a_pending_pod_gets_the_gpu_that_a_leaving_one_gives_back() -> None:
     fleet = Fleet(World(PROFILE, quota=2), 2, random.Random(1))
-    fleet.resize(3, 10.0)
-    assert (fleet.pending, fleet.size) == (1, 3)
-    fleet.left(fleet.leaving[0], 20.0) if fleet.leaving else fleet.resize(2, 20.0)
-    assert (fleet.pending, fleet.size) == (0, 2)
+    for _ in range(2):
+        fleet.submit(Request(Arrival(0.0, 100, 10)), 0.0)
+    fleet.resize(1, 1.0)
+    assert fleet.resize(2, 2.0) == []
+    assert (fleet.pending, len(fleet.leaving), fleet.size) == (1, 1, 2)
+    fleet.left(fleet.leaving[0], 3.0)
+    assert [pod.born for pod in fleet.place(3.0)] == [3.0]
+    assert fleet.spent(3.0) == 3.0 + 3.0
 
 
 def test_failing_starts_take_longer() -> None:

@@ -43,6 +43,10 @@ class Spread:
             low, below = bound, upto
         return below
 
+    def aged(self) -> "Spread":
+        """The same without buckets."""
+        return Spread(self.sum, self.count)
+
     def quantile(self, share: float) -> float | None:
         """The value that this share of the observations does not exceed; None without buckets or observations."""
         if not self.bounds or self.count <= 0:
@@ -108,6 +112,12 @@ class Flow:
     request_token: Spread
     pods: tuple[PodFlow, ...] = ()
 
+    def aged(self) -> "Flow":
+        """The same without buckets: a thousand fleets are remembered."""
+        if not self.first_token.bounds and not self.request_token.bounds:
+            return self
+        return replace(self, first_token=self.first_token.aged(), request_token=self.request_token.aged())
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -148,9 +158,10 @@ class Watch:
 def _moved(before: Sample, after: Sample) -> bool:
     """Whether a page differs from the one before, or is of a kind that need not.
 
-    That is one without counters, and one of an engine that rests and does not tell for how long.
+    That is one without counters, and one of an engine that rests and does not tell for how long: a client that reads
+    its answer slowly keeps the pod from counting as idle.
     """
-    is_resting = after.running == 0 and after.waiting == 0 and after.idle_seconds is None
+    is_resting = after.running == 0 and after.waiting == 0 and not after.idle_seconds
     return before != after or is_resting or not after.has_counters
 
 

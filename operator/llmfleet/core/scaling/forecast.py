@@ -12,7 +12,7 @@ TREND_WINDOWS = (60.0, 120.0, 300.0)
 SURE = 4.0
 """Standard errors that a slope must be away from none."""
 REPLAYED_SECONDS = 600.0
-FARTHEST = 2.5
+FARTHEST = 1.5
 """A trend is drawn out for at most so many windows."""
 MOST_GROWTH = 2.0
 SURGING = 1.5

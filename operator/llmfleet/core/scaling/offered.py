@@ -93,13 +93,13 @@ def wanted(
     if flow is None or not flow.told:
         return Wanted(size, ("no pod's counters can be compared with a look before",)), memory
     if memory.work is None or memory.time is None:
-        return Wanted(size, ("too little seen yet to tell what a replica carries",)), memory
+        return _unknown(memory, size, now)
     is_known = memory.time.is_known and memory.requests >= ENOUGH_REQUESTS
     reckoned = capacity(objectives, memory.time, memory.work, TAIL if is_known else UNKNOWN_TAIL)
     found = replace(reckoned, rate=reckoned.rate * memory.correction / (1.0 if is_known else RESERVE))
     piled = _piled(found, flow)
     if not is_known and not piled:
-        return Wanted(size, ("too little seen yet to tell what a replica carries, and nothing piles up",)), memory
+        return _unknown(memory, size, now)
     memory = _corrected(objectives, replace(memory, unsettled=now) if piled or size > flow.ready else memory, now)
     coming = demand(memory.flows, now, memory.startup.horizon)
     memory = replace(memory, surges=memory.surges.look(coming, now))
@@ -117,8 +117,19 @@ def wanted(
     return _released(memory, (needed, floor, size), (words, found.limit), now)
 
 
+def _unknown(memory: History, size: int, now: float) -> tuple[Wanted, History]:
+    """Too little was seen to tell what a replica carries, and nothing piles up: one each for all that came at once."""
+    most = max(1, math.ceil(max(each.in_flight for each in memory.flows)))
+    words = (f"too little seen yet to tell what a replica carries; at most {most} requests at once",)
+    if most >= size:
+        return Wanted(size, words), memory
+    memory = replace(memory, keep=memory.keep.look((most, most), size, now, memory.startup.seconds))
+    return _released(memory, (most, most, size), (words, Limit.BUSY), now)
+
+
 def _looked(objectives: Objectives, memory: History, flow: Flow, now: float) -> History:
-    flows = (*(each for each in memory.flows if now - each.time < MEMORY_SECONDS), flow)
+    kept = [each for each in memory.flows if now - each.time < MEMORY_SECONDS]
+    flows = (*(each if now - each.time < JUDGED_SECONDS else each.aged() for each in kept), replace(flow, pods=()))
     is_blind = not flow.told or flow.told < COMPLETE * (flow.told + flow.silent)
     time = memory.time or StepTime.unknown(objectives.pace)
     return replace(
@@ -144,7 +155,7 @@ def _needed(
         f"{found.rate:.2f} per replica at {found.said}",
         f"{spare:.0%} spare: {base:.1f}",
     ]
-    if base > SURGE * flow.ready:
+    if coming.now > SURGE * flow.ready * found.rate:
         base *= 1 + SURGE_RESERVE * memory.surges.lasting
         words.append(f"more than is ready, starts end one by one: {base:.1f}")
     if behind:
@@ -160,7 +171,8 @@ def _spare(objectives: Objectives, memory: History, coming: Demand) -> float:
     large one needs less.
     """
     output = memory.work.output if memory.work else 1.0
-    life = max(SHORTEST_LIFE, output * objectives.pace / 2)
+    patience = objectives.first_token.seconds if objectives.first_token else 0.0
+    life = max(SHORTEST_LIFE, output * objectives.pace / 2 + patience)
     stray = math.sqrt((coming.clumping + 1.0) / max(1.0, coming.ahead * life))
     return min(MOST_SPARE, CARE * NormalDist().inv_cdf(objectives.share) * stray)
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from llmfleet_runtime.contract import LoadReport, Totals
@@ -89,7 +90,13 @@ def _latencies(totals: Totals | None) -> Latencies | None:
         return None
     bounds, upto = tuple(zip(*(totals.buckets or ()), strict=True)) or ((), ())
     is_sound = len(bounds) <= MOST_BUCKETS and _rises((0.0, *bounds)) and _rises((0.0, *upto, count))
-    return Latencies(total, count, bounds, upto) if is_sound else Latencies(total, count)
+    return Latencies(total, count, _shared(bounds), upto) if is_sound else Latencies(total, count)
+
+
+@lru_cache(maxsize=64)
+def _shared(bounds: tuple[float, ...]) -> tuple[float, ...]:
+    """Pods have the same buckets: one tuple serves all of them."""
+    return bounds
 
 
 def _rises(numbers: tuple[float, ...]) -> bool:
