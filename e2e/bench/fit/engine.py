@@ -74,6 +74,7 @@ def _arguments(folder: Path, shape: Shape) -> tuple[str, ...]:
         f"--model={folder}",
         "--port=0",
         "--load-format=dummy",
+        f"--dtype={shape.config['torch_dtype']}",
         "--enforce-eager",
         "--distributed-executor-backend=uni",
         f"--max-model-len={shape.length}",

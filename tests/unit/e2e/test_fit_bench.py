@@ -15,6 +15,22 @@ LOG = "Auto set (3.08/23.54) GiB ... 0.45 GiB memory was consumed by non-kv usag
 LOG += "CPU KV cache size: 32,768 tokens, Maximum concurrency for 1,024 tokens per request: 32.00x\n"
 
 
+RECORDED_MACHINE_BYTES = 25_276_510_208
+RECORDED = {
+    "MLA": 14_560,
+    "Qwen2.5-0.5B": 87_296,
+    "window everywhere": 29_127,
+    "window in half": 50_533,
+    "states": 90_112,
+    "MLA, by utilization": 676_448,
+    "Qwen2.5-0.5B, by utilization": 227_712,
+    "window everywhere, by utilization": 1_356_344,
+    "window in half, by utilization": 2_357_716,
+    "adapters, by utilization": 1_526_656,
+}
+"""Tokens that vLLM 0.32.0 reported on a machine of so much memory, two cores with AVX-512 for bfloat16."""
+
+
 @pytest.fixture
 def gqa(tmp_path: Path) -> tuple[Path, Shape]:
     return model(tmp_path, SHAPES[0]), SHAPES[0]
@@ -29,6 +45,16 @@ def test_there_are_enough_shapes_of_both_kinds() -> None:
 def test_a_prediction_is_made_from_the_folder_the_engine_gets(gqa: tuple[Path, Shape]) -> None:
     found = predict(*gqa)
     assert (found.verdict, found.tokens) == (Verdict.FITS, 32768)
+
+
+@pytest.mark.parametrize("shape", [each for each in SHAPES if each.name in RECORDED], ids=lambda each: each.name)
+def test_recorded_reports_are_predicted_within_two_percent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: Shape
+) -> None:
+    monkeypatch.setattr("e2e.bench.fit.command.machine_bytes", lambda: RECORDED_MACHINE_BYTES)
+    found = predict(model(tmp_path, shape), shape).tokens
+    reach = 0.02 if shape.cache_bytes is None else 0
+    assert found == pytest.approx(RECORDED[shape.name], rel=reach)
 
 
 @pytest.mark.parametrize(("tokens", "is_met"), [(32768, True), (32200, True), (32000, False), (34000, False)])
