@@ -8,9 +8,11 @@ import pytest
 from llmfleet_runtime import pod as module
 from llmfleet_runtime.argv import Platform
 from llmfleet_runtime.contract import EngineConfig, Phase
+from llmfleet_runtime.guard import TOKEN_VARIABLE
 from llmfleet_runtime.lifecycle import Event
 from llmfleet_runtime.places import Places
 from llmfleet_runtime.pod import STALL_SECONDS, Pod
+from llmfleet_runtime.start import Start
 
 
 class Engine:
@@ -39,7 +41,8 @@ async def engine():
 @pytest.fixture
 async def pod(engine, tmp_path, unused_tcp_port):
     config = EngineConfig(model="m", served_names=("a",))
-    pod = Pod(config, Platform("0.32.0", port=unused_tcp_port), Places(tmp_path), engine, "secret")
+    start = Start(("python3",), {TOKEN_VARIABLE: "secret"})
+    pod = Pod(config, Platform("0.32.0", port=unused_tcp_port), Places(tmp_path), engine, start)
     yield pod
     await pod._loopback.close()
 
