@@ -14,8 +14,6 @@ from llmfleet_runtime.places import Places
 from llmfleet_runtime.pod import STALL_SECONDS, Pod
 from llmfleet_runtime.start import Start
 
-START = Start((), {TOKEN_VARIABLE: "secret"})
-
 
 class Engine:
     """An engine that never answers; ``stops`` keeps the grace it was given."""
@@ -43,7 +41,8 @@ async def engine():
 @pytest.fixture
 async def pod(engine, tmp_path, unused_tcp_port):
     config = EngineConfig(model="m", served_names=("a",))
-    pod = Pod(config, Platform("0.32.0", port=unused_tcp_port), Places(tmp_path), engine, START)
+    start = Start(("python3",), {TOKEN_VARIABLE: "secret"})
+    pod = Pod(config, Platform("0.32.0", port=unused_tcp_port), Places(tmp_path), engine, start)
     yield pod
     await pod._loopback.close()
 
