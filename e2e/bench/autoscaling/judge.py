@@ -101,7 +101,7 @@ def _beside(by_policy: Sums) -> list[Row]:
             what = f"GPU-hours over the cheapest rival with {least:.0f} % and more"
             rows.append(Row.at_most(what, hours(mine) / min(able), "", limit))
     calm = [flips(played) for played in rivals.values() if attained(played) >= 85.0]
-    if calm and min(calm):
+    if calm and min(calm) > 0:
         rows.append(Row.at_most("flips over the calmest rival with 85 % and more", flips(mine) / min(calm), "", 0.65))
     beaten = [f"{case} by {name}" for case, name in _beaten(mine, rivals)]
     what = f"cases in which a rival is as good and 5 % cheaper{': ' * bool(beaten)}{', '.join(beaten)}"

@@ -99,7 +99,7 @@ def chosen(names: Sequence[str]) -> tuple[Case, ...]:
     return tuple(known[name] for name in names) if names else cases()
 
 
-def play(policy: str, name: str, seed: int, with_fault: bool = True) -> Played:  # noqa: FBT001, FBT002 because workers are called by position
+def play(policy: str, name: str, seed: int, with_fault: bool) -> Played:  # noqa: FBT001 because workers are called by position
     """One policy on one case, in this process."""
     (case,) = chosen([name])
     scene = case.scene if with_fault else replace(case.scene, fault=None)
@@ -115,8 +115,8 @@ def play(policy: str, name: str, seed: int, with_fault: bool = True) -> Played: 
 def play_all(names: Sequence[str], of: Iterable[str], seeds: Sequence[int], workers: int) -> Iterator[Played]:
     """All of them, as they end."""
     found = chosen(names)
-    jobs = [(policy, case.name, seed) for policy in of for case in found for seed in seeds]
-    faults = [(OURS, case.name, seed, False) for case in found if case.scene.fault for seed in seeds]
+    jobs = [(policy, case.name, seed, True) for policy in of for case in found for seed in seeds]
+    jobs += [(OURS, case.name, seed, False) for case in found if case.scene.fault for seed in seeds]
     with ProcessPoolExecutor(workers) as pool:
-        for future in [pool.submit(play, *job) for job in (*jobs, *faults)]:
+        for future in [pool.submit(play, *job) for job in jobs]:
             yield future.result()
