@@ -101,7 +101,9 @@ class Upkeep:
         due = wake_at(self._standing) if listed is not None else None
         wait = LOOK_SECONDS if due is None else min(LOOK_SECONDS, max(0.05, due - now))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), wait)
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes with the event.
+            async with asyncio.timeout(wait):
+                await self._changed.wait()
         self._changed.clear()
 
     async def _take(self, step: Step) -> None:
@@ -141,7 +143,8 @@ class Upkeep:
 
     async def _bring(self, adapter: Adapter) -> None:
         fetching = _aside(lambda: self._shelf.put(adapter, self._base_shapes(), self._max_rank))
-        place = await asyncio.wait_for(fetching, FETCH_SECONDS)
+        async with asyncio.timeout(FETCH_SECONDS):
+            place = await fetching
         words = await self._engine.load_adapter(adapter.version, str(place))
         if words:
             self._shelf.discard(adapter)

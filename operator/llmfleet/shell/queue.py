@@ -59,7 +59,9 @@ class WorkQueue(Generic[K]):
         try:
             while woken := self._woken.get(key):
                 try:
-                    await asyncio.wait_for(woken.wait(), delay)
+                    # Not wait_for: before Python 3.12 it loses a cancellation that comes with the event.
+                    async with asyncio.timeout(delay):
+                        await woken.wait()
                     backoff, spacing = FIRST_BACKOFF_SECONDS, _wider(spacing, clock() - ended)
                     await asyncio.sleep(ended + spacing - clock())
                 except TimeoutError:

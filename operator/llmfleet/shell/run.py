@@ -168,7 +168,8 @@ class Operator:
         """List LLMDeployments from time to time, and soon after kopf has: it never tells of what vanished meanwhile."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._relist_due.wait(), self._settings.relist_seconds)
+                async with asyncio.timeout(self._settings.relist_seconds):
+                    await self._relist_due.wait()
                 await asyncio.sleep(RELIST_SOON_SECONDS)
             self._relist_due.clear()
             try:
