@@ -89,7 +89,7 @@ def _latencies(totals: Totals | None) -> Latencies | None:
     if total is None or count is None:
         return None
     bounds, upto = tuple(zip(*(totals.buckets or ()), strict=True)) or ((), ())
-    is_sound = len(bounds) <= MOST_BUCKETS and _rises((0.0, *bounds)) and _rises((0.0, *upto, count))
+    is_sound = len(bounds) <= MOST_BUCKETS and _rises((0.0, *bounds, MOST_COUNTED)) and _rises((0.0, *upto, count))
     return Latencies(total, count, _shared(bounds), upto) if is_sound else Latencies(total, count)
 
 
