@@ -38,10 +38,14 @@ def _in(folder: Path) -> Opened:
 
 def _hub(config: EngineConfig, token: str | None) -> Opened:
     # The engine brings this library, and only who asks for a repository's precision pays for its import.
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415 because of the line above
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache  # noqa: PLC0415 because of the line above
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError  # noqa: PLC0415 because of the same
 
     def opened(name: str) -> Path | None:
+        # Of a file that is known not to exist, a hub that does not answer would be asked for half a minute.
+        known = try_to_load_from_cache(config.model, name, revision=config.revision)
+        if known is not None and not isinstance(known, str):
+            return None
         try:
             return Path(hf_hub_download(config.model, name, revision=config.revision, token=token))
         except LocalEntryNotFoundError as error:

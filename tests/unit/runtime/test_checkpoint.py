@@ -45,6 +45,10 @@ def test_a_broken_folder_is_the_engines_to_tell_unless_somebody_asks(tmp_path, t
         checkpoint(config(tmp_path, "AWQ"), None)
 
 
+ABSENT = object()
+"""What the library's cache says of a file that the repository was seen not to have."""
+
+
 class LocalEntryNotFoundError(Exception):
     """The hub's library tells so of a file that it can neither download nor find."""
 
@@ -69,7 +73,11 @@ def hub(monkeypatch, tmp_path):
     errors = types.SimpleNamespace(
         EntryNotFoundError=EntryNotFoundError, LocalEntryNotFoundError=LocalEntryNotFoundError
     )
-    library = types.SimpleNamespace(hf_hub_download=download, errors=errors)
+
+    def cached(repository, name, *, revision):
+        return ABSENT if answers.get(name) is ABSENT else None
+
+    library = types.SimpleNamespace(hf_hub_download=download, try_to_load_from_cache=cached, errors=errors)
     monkeypatch.setitem(sys.modules, "huggingface_hub", library)
     monkeypatch.setitem(sys.modules, "huggingface_hub.errors", errors)
     return answers, calls
@@ -94,6 +102,13 @@ def test_a_repository_may_have_the_file_beside(hub):
 def test_a_cache_without_network_need_not_know_of_the_file_beside(hub):
     hub[0].update({"config.json": "{}", "hf_quant_config.json": LocalEntryNotFoundError("offline")})
     assert checkpoint(config("org/model", "FP8"), None) == Precision("")
+
+
+def test_a_file_that_is_known_not_to_exist_is_not_asked_for(hub):
+    answers, calls = hub
+    answers.update({"config.json": "{}", "hf_quant_config.json": ABSENT})
+    assert checkpoint(config("org/model", "FP8"), None) == Precision("")
+    assert [call[1] for call in calls] == ["config.json"]
 
 
 @pytest.mark.parametrize(
