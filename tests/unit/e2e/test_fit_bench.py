@@ -17,11 +17,18 @@ LOG += "CPU KV cache size: 32,768 tokens, Maximum concurrency for 1,024 tokens p
 
 RECORDED_MACHINE_BYTES = 25_276_510_208
 RECORDED = {
+    "six layers, two heads": 21_760,
+    "MQA": 131_072,
+    "fp32": 16_384,
+    "fp8 cache": 65_536,
     "MLA": 14_560,
     "Qwen2.5-0.5B": 87_296,
     "window everywhere": 29_127,
     "window in half": 50_533,
     "states": 90_112,
+    "GQA, by utilization": 1_530_368,
+    "MQA, by utilization": 3_654_272,
+    "fp8 cache, by utilization": 3_060_608,
     "MLA, by utilization": 676_448,
     "Qwen2.5-0.5B, by utilization": 227_712,
     "window everywhere, by utilization": 1_356_344,
