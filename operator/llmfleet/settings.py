@@ -2,8 +2,44 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+NAME = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+LABEL = "^[a-zA-Z_][a-zA-Z0-9_]*$"
+
+
+class MetricsSource(BaseModel):
+    """A PromQL-compatible server that reads the pods' metrics pages; spec.autoscaling.metricsSourceName names it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+
+    name: str = Field(pattern=NAME, description="The name that LLMDeployments use.")
+    url: str = Field(
+        pattern=r"^https?://[^\s?#@]+$",
+        description="Address of its HTTP API without /api/v1, such as http://prometheus.monitoring:9090.",
+    )
+    interval_seconds: Annotated[float, Field(ge=1, le=120)] = Field(
+        default=15.0, description="How often it reads the pods, seconds; decisions on it are as far apart."
+    )
+    timeout_seconds: Annotated[float, Field(ge=0.5, le=30)] = Field(
+        default=5.0, description="An answer that takes longer is none, seconds."
+    )
+    bearer_token_file: str = Field(default="", description="File with a bearer token, read before each question.")
+    username: str = Field(default="", description="User name of basic authentication.")
+    password_file: str = Field(default="", description="File with its password, read before each question.")
+    ca_file: str = Field(default="", description="Certificates to trust instead of the system's.")
+    namespace_label: str = Field(default="namespace", pattern=LABEL, description="Label with a pod's namespace.")
+    pod_label: str = Field(default="pod", pattern=LABEL, description="Label with a pod's name.")
+
+    @model_validator(mode="after")
+    def _one_way_to_sign_in(self) -> "MetricsSource":
+        if bool(self.username) != bool(self.password_file):
+            raise ValueError(f"metrics source {self.name}: username and passwordFile come together")
+        if self.username and self.bearer_token_file:
+            raise ValueError(f"metrics source {self.name}: give either username or bearerTokenFile")
+        return self
 
 
 class Settings(BaseSettings):
@@ -40,6 +76,11 @@ class Settings(BaseSettings):
     scale_down_hold_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
         default=60.0, description="A lower size must have sufficed this long before it is taken, seconds."
     )
+    metrics_sources: tuple[MetricsSource, ...] = Field(
+        default=(),
+        max_length=16,
+        description="PromQL-compatible servers that LLMDeployments may be sized by, as a JSON list.",
+    )
     workers: Annotated[int, Field(ge=1, le=64)] = Field(default=4, description="Reconciles that run side by side.")
     relist_seconds: Annotated[float, Field(ge=10, le=3600)] = Field(
         default=300.0, description="Time between two full listings, which find what a broken watch missed, seconds."
@@ -56,6 +97,13 @@ class Settings(BaseSettings):
         default=15.0, description="A leader that has not renewed for this long may be replaced, seconds."
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Settings":
+        found = [each.name for each in self.metrics_sources]
+        if len(set(found)) < len(found):
+            raise ValueError(f"metrics sources must have different names: {', '.join(found)}")
+        return self
 
     @property
     def namespaces(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Pure: vLLM's metrics page -> the compact ``LoadReport``.
 
 A page is 50 kB with 600 lines, and 4,000 pods are asked every few seconds, so it is read once, line by
-line, and only the names below are looked at. A value that is not a finite number of zero or more
+line, and only the names of the contract are looked at. A value that is not a finite number of zero or more
 is as absent as a missing one: no data is never read as no load.
 """
 
@@ -10,18 +10,11 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from .contract import EngineMetrics as Names
 from .contract import LoadReport, Totals
 
-RUNNING = ("vllm:num_requests_running",)
-WAITING = ("vllm:num_requests_waiting",)
-KV_CACHE_USAGE = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
-PROMPT_TOKENS = ("vllm:prompt_tokens_total", "vllm:prompt_tokens")
-GENERATION_TOKENS = ("vllm:generation_tokens_total", "vllm:generation_tokens")
-TIME_TO_FIRST_TOKEN = ("vllm:time_to_first_token_seconds",)
-TIME_PER_OUTPUT_TOKEN = ("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds")
-REQUEST_TIME_PER_OUTPUT_TOKEN = ("vllm:request_time_per_output_token_seconds",)
-"""Newest name first; the first that the page has is taken."""
-BUCKETED = frozenset(f"{name}_bucket" for name in (*TIME_TO_FIRST_TOKEN, *REQUEST_TIME_PER_OUTPUT_TOKEN))
+JUDGED = (*Names.TIME_TO_FIRST_TOKEN, *Names.REQUEST_TIME_PER_OUTPUT_TOKEN)
+BUCKETED = frozenset(f"{name}_bucket" for name in JUDGED)
 
 CACHE_INFO = "vllm:cache_config_info"
 BLOCKS = re.compile(r'\bnum_gpu_blocks="(\d+)"')
@@ -39,14 +32,14 @@ def report(page: str, started: float, in_flight: int, idle_seconds: float | None
         started=started,
         in_flight=in_flight,
         idle_seconds=idle_seconds,
-        running=_sum(samples, RUNNING),
-        waiting=_sum(samples, WAITING),
+        running=_sum(samples, Names.RUNNING),
+        waiting=_sum(samples, Names.WAITING),
         kv_cache_usage=_fullest(samples),
-        prompt_tokens=_sum(samples, PROMPT_TOKENS),
-        generation_tokens=_sum(samples, GENERATION_TOKENS),
-        time_to_first_token=_totals(samples, TIME_TO_FIRST_TOKEN),
-        time_per_output_token=_totals(samples, TIME_PER_OUTPUT_TOKEN),
-        request_time_per_output_token=_totals(samples, REQUEST_TIME_PER_OUTPUT_TOKEN),
+        prompt_tokens=_sum(samples, Names.PROMPT_TOKENS),
+        generation_tokens=_sum(samples, Names.GENERATION_TOKENS),
+        time_to_first_token=_totals(samples, Names.TIME_TO_FIRST_TOKEN),
+        time_per_output_token=_totals(samples, Names.TIME_PER_OUTPUT_TOKEN),
+        request_time_per_output_token=_totals(samples, Names.REQUEST_TIME_PER_OUTPUT_TOKEN),
     )
 
 
@@ -104,7 +97,7 @@ def _sum(samples: Samples, names: tuple[str, ...]) -> float | None:
 
 
 def _fullest(samples: Samples) -> float | None:
-    values = _values(samples, KV_CACHE_USAGE)
+    values = _values(samples, Names.KV_CACHE_USAGE)
     return None if values is None else min(max(values), 1.0)
 
 

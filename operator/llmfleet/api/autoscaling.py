@@ -7,6 +7,8 @@ from pydantic import ConfigDict, Field
 
 from llmfleet.api.fields import Resource, rule, rules
 
+NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+
 
 class Latency(Resource):
     """A latency that most requests must not exceed."""
@@ -80,6 +82,12 @@ class Autoscaling(Resource):
     )
     max_replicas: Annotated[int, Field(ge=1, le=1000)] = Field(description="Most replicas, 1 to 1000.")
     targets: Targets = Field(description="The objectives that size the fleet.")
+    metrics_source_name: Annotated[str, Field(pattern=NAME, max_length=63)] | None = Field(
+        default=None,
+        description="A source in the operator's setting metricsSources, such as a Prometheus, that the load is read "
+        "from. Default: the pods themselves.",
+        examples=["main"],
+    )
 
     @property
     def is_enforced(self) -> bool:

@@ -87,6 +87,8 @@ class Reason(StrEnum):
     NOT_CONFIGURED = "NotConfigured"
     LOAD_OBSERVED = "LoadObserved"
     LOAD_UNAVAILABLE = "LoadUnavailable"
+    METRICS_SOURCE_UNKNOWN = "MetricsSourceUnknown"
+    METRICS_SOURCE_UNAVAILABLE = "MetricsSourceUnavailable"
     REPLICAS_IGNORED = "ReplicasIgnored"
     NO_ADAPTERS = "NoAdapters"
     ADAPTERS_LOADED = "AdaptersLoaded"
@@ -198,6 +200,10 @@ MEANINGS: dict[Reason, str] = {
     Reason.NOT_CONFIGURED: "spec.autoscaling is absent; the size is spec.replicas.",
     Reason.LOAD_OBSERVED: "The pods report their load and the size follows it.",
     Reason.LOAD_UNAVAILABLE: "Not enough pods report their load; the size is held until they do.",
+    Reason.METRICS_SOURCE_UNKNOWN: "spec.autoscaling.metricsSourceName is no source of this operator; name one of its "
+    "setting metricsSources, or leave the field out to read the pods. The size is held.",
+    Reason.METRICS_SOURCE_UNAVAILABLE: "The metrics source does not answer, or not with numbers; the message says how. "
+    "The size is held.",
     Reason.REPLICAS_IGNORED: "spec.replicas is ignored while spec.autoscaling is set.",
     Reason.NO_ADAPTERS: "spec.lora names no adapter, so none is missing.",
     Reason.ADAPTERS_LOADED: "Every ready pod serves every adapter.",

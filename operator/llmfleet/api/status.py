@@ -11,6 +11,7 @@ Time = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-ti
 Name = Annotated[str, Field(max_length=128)]
 Text = Annotated[str, Field(max_length=1024)]
 Count = Annotated[int, Field(ge=0)]
+Percent = Annotated[int, Field(ge=0, le=100)]
 
 
 class ConditionStatus(StrEnum):
@@ -152,6 +153,15 @@ class AutoscalingStatus(Resource):
     message: Text = Field(default="", description="The numbers it decided on, step by step.")
     since: Time = Field(description="When desired last changed.")
     load_seen: bool = Field(default=True, description="False while too few pods report their load.")
+    source: Name | None = Field(default=None, description="The metrics source that was read; absent: the pods.")
+    coverage_percent: Percent | None = Field(
+        default=None, description="Ready pods whose load was known when this was written, percent."
+    )
+    trust_percent: Percent | None = Field(
+        default=None,
+        description="The least of coverage, freshness and known names, percent. Below 70 nothing is released, below "
+        "50 the size is held.",
+    )
     history: tuple[Decision, ...] = Field(
         default=(), max_length=10, description="The last ten changes, oldest first.", json_schema_extra=LIST_ATOMIC
     )

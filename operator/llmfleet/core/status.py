@@ -34,6 +34,7 @@ from llmfleet.core.trouble import Trouble
 from llmfleet.core.verdict import Verdict, verdict
 from llmfleet.core.world import Observed
 
+_SOURCE_TROUBLES = (Reason.METRICS_SOURCE_UNKNOWN, Reason.METRICS_SOURCE_UNAVAILABLE)
 MAX_PROBLEMS = 5
 MAX_REVISIONS = 8
 
@@ -140,6 +141,8 @@ def _scaled(observed: Observed) -> Told:
     decision = observed.status.autoscaling
     if decision is None:
         return ConditionStatus.UNKNOWN, Reason.PENDING, "no decision yet"
+    if decision.reason in _SOURCE_TROUBLES:
+        return ConditionStatus.FALSE, Reason(decision.reason), decision.message
     if not decision.load_seen:
         words = "too few pods report their load; the size is held"
         return ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, words

@@ -1,6 +1,7 @@
 """One autoscaling tick: sample, decide, record."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from llmfleet import names
@@ -14,7 +15,8 @@ from llmfleet.core.size import desired_size, held_by
 from llmfleet.core.world import Observed, Raw, observe
 from llmfleet.settings import Settings
 from llmfleet.shell.cache import Cache
-from llmfleet.shell.ports import Clock, Cluster, Key, Pods
+from llmfleet.shell.ports import Clock, Cluster, Key, Pods, Source
+from llmfleet.shell.signals import Signals
 from llmfleet.shell.telemetry import Events, Metrics
 
 HISTORY = 10
@@ -34,8 +36,12 @@ class Autoscaler:
     settings: Settings
     metrics: Metrics
     events: Events
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """Metrics sources of the settings by name."""
     _memories: dict[str, Memory] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
+    _news: dict[str, float] = field(default_factory=dict)
+    """When a fleet's source can next have read its pods again."""
 
     async def tick(self, key: Key) -> float | None:
         """One look at the load; seconds until the next, None when the fleet is not autoscaled. Raises FleetError."""
@@ -51,7 +57,8 @@ class Autoscaler:
             await self._retire(key, observed)
             return self.settings.autoscale_tick_seconds
         if not deployment.spec.paused and observed.fleets():
-            await self._decide(key, observed, deployment)
+            early = self._news.get(deployment.uid, 0.0) - self.clock.monotonic()
+            return early if early > 0 else await self._decide(key, observed, deployment)
         return self.settings.autoscale_tick_seconds
 
     def _observe(self, key: Key, raw: Raw) -> Observed:
@@ -65,21 +72,28 @@ class Autoscaler:
             version = metadata["resourceVersion"]
             self.cache.put(await self.cluster.apply_status(key, version, {}, names.AUTOSCALER_MANAGER))
 
-    async def _decide(self, key: Key, observed: Observed, deployment: LLMDeployment) -> None:
+    async def _decide(self, key: Key, observed: Observed, deployment: LLMDeployment) -> float:
+        """Decide and record; seconds until there is something new to look at."""
         uid, size = deployment.uid, desired_size(observed, deployment)
         ready = [pod for pod in observed.staying() if pod.is_ready]
-        samples = await self.pods.samples(ready)
+        heard = await Signals(self.pods, self.sources).look(key, source_of(deployment), ready)
         now = self.clock.monotonic()
+        self._news[uid] = now + heard.interval
         memory = self._memories.get(uid) or Memory.fresh(now)
-        seen = tick(now, samples)
+        seen = tick(now, heard.samples)
         decision, self._memories[uid] = scaling.decide(policy(deployment, self.settings), memory, size, seen, now)
-        self._measure(key, seen)
+        if heard.trouble:
+            decision = replace(decision, why=heard.trouble, message=f"{heard.said}; holding {decision.replicas}")
+        self._measure(key, seen, decision)
         await self._record(key, observed, decision, size)
+        return max(self.settings.autoscale_tick_seconds, heard.interval)
 
-    def _measure(self, key: Key, seen: Tick) -> None:
+    def _measure(self, key: Key, seen: Tick, decision: scaling.Decision) -> None:
         self.metrics.demand.labels(*key).set(seen.demand)
         self.metrics.waiting.labels(*key).set(seen.waiting)
         self.metrics.heard.labels(*key).set(seen.heard)
+        self.metrics.trust.labels(*key).set(decision.trust.score)
+        self.metrics.coverage.labels(*key).set(decision.trust.coverage)
 
     async def _record(self, key: Key, observed: Observed, decision: scaling.Decision, size: int) -> None:
         """Write the decision when its meaning changed; that write wakes the reconciler."""
@@ -90,6 +104,7 @@ class Autoscaler:
         if not resized and not (retold and now - self._written.get(uid, -REASON_SECONDS) >= REASON_SECONDS):
             return
         recorded = _status(past, decision, size, self.clock.rfc3339())
+        recorded = recorded.model_copy(update={"source": source_of(observed.deployment)})
         members = {"autoscaling": recorded.model_dump(mode="json", by_alias=True)}
         version = observed.raw["metadata"]["resourceVersion"]
         self.cache.put(await self.cluster.apply_status(key, version, members, names.AUTOSCALER_MANAGER))
@@ -104,11 +119,18 @@ class Autoscaler:
         """Drop what is remembered of an object that is gone."""
         self._memories.pop(uid, None)
         self._written.pop(uid, None)
+        self._news.pop(uid, None)
 
 
 def _is_enforced(observed: Observed) -> bool:
     spec = observed.deployment.spec if observed.deployment else None
     return spec is not None and spec.autoscaling is not None and spec.autoscaling.is_enforced
+
+
+def source_of(deployment: LLMDeployment | None) -> str | None:
+    """Name of the metrics source that a fleet is sized by; None for its own pods."""
+    autoscaling = deployment.spec.autoscaling if deployment else None
+    return autoscaling.metrics_source_name if autoscaling else None
 
 
 def policy(deployment: LLMDeployment, settings: Settings) -> Policy:
@@ -136,5 +158,7 @@ def _status(past: AutoscalingStatus | None, decision: scaling.Decision, size: in
         message=decision.message,
         since=now if moved or past is None else past.since,
         load_seen=decision.load_seen,
+        coverage_percent=round(100 * decision.trust.coverage),
+        trust_percent=round(100 * decision.trust.score),
         history=history,
     )

@@ -7,6 +7,7 @@ from llmfleet.core.capacity import Capacity
 from llmfleet.core.plan import Ref
 from llmfleet.core.pods import PodView
 from llmfleet.core.scaling.sample import Sample
+from llmfleet.core.scaling.series import Scrape
 from llmfleet.core.world import Raw, Report
 
 
@@ -54,6 +55,23 @@ class Pods(Protocol):
 
     async def samples(self, pods: Sequence[PodView]) -> tuple[Sample, ...]:
         """The load of each pod, in order."""
+        ...
+
+
+class SourceUnavailable(Exception):
+    """A source of load did not answer with numbers; the text says why, and is the same while the cause is."""
+
+
+class Source(Protocol):
+    """Somebody else who reads the pods' metrics pages."""
+
+    @property
+    def scrape(self) -> Scrape:
+        """How often it reads them, and how it names them."""
+        ...
+
+    async def samples(self, key: Key, pods: Sequence[PodView]) -> tuple[Sample, ...]:
+        """The load of each pod, in order. Raises ``SourceUnavailable``."""
         ...
 
 

@@ -22,6 +22,7 @@ from llmfleet.shell.kinds import CHILDREN, OWN, POD
 from llmfleet.shell.lease import Lease
 from llmfleet.shell.pods import RuntimeClient
 from llmfleet.shell.ports import Key
+from llmfleet.shell.prometheus import Prometheus
 from llmfleet.shell.queue import WorkQueue
 from llmfleet.shell.reconcile import Reconciler
 from llmfleet.shell.reflector import Reflector
@@ -42,6 +43,7 @@ class Operator:
 
     def __init__(self, settings: Settings, api: ApiServer, lease: Lease, pods: RuntimeClient, metrics: Metrics) -> None:
         """Wire the parts; nothing runs yet."""
+        self._sources = {each.name: Prometheus(each) for each in settings.metrics_sources}
         self._settings, self._api, self._lease = settings, api, lease
         self._clock, self._cache, self.metrics = SystemClock(), Cache(), metrics
         events = Events(api, self._clock.rfc3339)
@@ -49,7 +51,7 @@ class Operator:
         parts |= {"metrics": metrics, "events": events}
         room = NodeCapacity(api, self._clock, is_cluster_wide=not settings.watch_namespaces)
         self._reconciler = Reconciler(defaults=defaults_of(settings), room=room, **parts)
-        self._autoscaler = Autoscaler(settings=settings, **parts)
+        self._autoscaler = Autoscaler(settings=settings, sources=self._sources, **parts)
         self._reflectors = [
             Reflector(api, self._cache, kind, namespace, settings.watch_silence_seconds, self._wake)
             for namespace in settings.namespaces or (None,)
@@ -99,6 +101,8 @@ class Operator:
         """End the passes under way."""
         await self._reconciles.close()
         await self._ticks.close()
+        for source in self._sources.values():
+            await source.close()
 
     def _wake(self, key: Key | None) -> None:
         """Have a fleet looked at; one whose object is gone is forgotten, its children go by owner reference."""

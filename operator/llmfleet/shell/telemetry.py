@@ -47,6 +47,12 @@ class Metrics:
         self.heard = Gauge(
             "llmfleet_heard_pods", "Ready pods that reported their load, last tick.", labels, registry=registry
         )
+        self.trust = Gauge(
+            "llmfleet_signal_trust", "How far the load is trusted, last tick, 0 to 1.", labels, registry=registry
+        )
+        self.coverage = Gauge(
+            "llmfleet_signal_coverage", "Ready pods whose load is known, last tick, 0 to 1.", labels, registry=registry
+        )
         self.decisions = Counter(
             "llmfleet_scaling_decisions", "Changes of size, by reason.", (*labels, "reason"), registry=registry
         )
@@ -72,7 +78,7 @@ class Metrics:
 
     def forget(self, namespace: str, name: str) -> None:
         """Drop the series of an object that is gone."""
-        measures = (self.desired, self.ready, self.demand, self.waiting, self.heard)
+        measures = (self.desired, self.ready, self.demand, self.waiting, self.heard, self.trust, self.coverage)
         for each in (*measures, self.decisions, self.drained, self.aborted):
             each.remove_by_labels({"namespace": namespace, "name": name})
 

@@ -7,6 +7,7 @@ import pytest
 from llmfleet.core.scaling.decide import Decision, Memory, Policy, Why, decide
 from llmfleet.core.scaling.load import Tick, tick
 from llmfleet.core.scaling.sample import Sample
+from llmfleet.core.scaling.trust import Trust
 
 POLICY = Policy(min_replicas=1, max_replicas=20, queue_depth=4, max_concurrency=4)
 SILENT = Sample()
@@ -59,9 +60,8 @@ def test_a_steady_load_settles_at(size: int, demand: float, expected: int) -> No
 
 def test_a_decision_tells_its_numbers() -> None:
     decision = Replay(1).look(spread(9, 1))
-    assert decision == Decision(
-        2, Why.QUEUE_DEPTH, "9.0 requests (5.0 waiting) over 60 s, 4 at once + 4 queued per replica: 2"
-    )
+    said = "9.0 requests (5.0 waiting) over 60 s, 4 at once + 4 queued per replica: 2"
+    assert decision == Decision(2, Why.QUEUE_DEPTH, said, trust=Trust(1.0, 1.0, 1.0))
 
 
 def test_steady_is_a_reason_too() -> None:

@@ -17,6 +17,7 @@ from llmfleet.core.scaling.flow import Flow, Watch
 from llmfleet.core.scaling.load import Load, Tick, summarize
 from llmfleet.core.scaling.objective import Objectives
 from llmfleet.core.scaling.sample import Sample
+from llmfleet.core.scaling.trust import Leave, Trust, trust
 
 
 class Why(StrEnum):
@@ -31,6 +32,9 @@ class Why(StrEnum):
     RATE_LIMITED = "RateLimited"
     HELD_DOWN = "HeldDown"
     NO_DATA = "NoData"
+    LOW_TRUST = "LowTrust"
+    SOURCE_UNKNOWN = "MetricsSourceUnknown"
+    SOURCE_UNAVAILABLE = "MetricsSourceUnavailable"
     MIN_REPLICAS = "MinReplicas"
     MAX_REPLICAS = "MaxReplicas"
     STEADY = "Steady"
@@ -87,6 +91,7 @@ class Decision:
     why: Why
     message: str
     load_seen: bool = True
+    trust: Trust = Trust()
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ def decide(policy: Policy, memory: Memory, size: int, tick: Tick, now: float) ->
     """The wanted size and what to remember. ``size`` is the present wanted size, ``now`` in seconds."""
     flow, watch = memory.watch.look(tick.samples, now)
     tick = _without_frozen(watch, tick, now)
+    trusted = trust(tick.samples, needs_counters=policy.objectives is not None)
     memory = _remember(policy, replace(memory, watch=watch), tick, now)
     panic = summarize(memory.ticks, now, policy.panic_window_seconds)
     steps = []
@@ -116,12 +122,21 @@ def decide(policy: Policy, memory: Memory, size: int, tick: Tick, now: float) ->
         seconds = f"{panic.coverage:.0%} within {policy.panic_window_seconds:.0f} s"
         heard = f"{tick.heard} of {tick.ready} ready pods report their load, {seconds}; holding {size}"
         step = _bounded(policy, Step(size, Why.NO_DATA, (heard,)))
-        return Decision(step.replicas, step.why, "; ".join(step.said), load_seen=False), memory
+        return Decision(step.replicas, step.why, "; ".join(step.said), load_seen=False, trust=trusted), memory
     if policy.queue_depth is not None:
         step, memory = _queued(policy, policy.queue_depth, memory, (size, panic), now)
         steps.append(step)
-    step = _bounded(policy, max(steps, key=lambda each: each.replicas))
-    return Decision(step.replicas, step.why, "; ".join(step.said)), memory
+    step = _bounded(policy, _trusted(max(steps, key=lambda each: each.replicas), size, trusted))
+    return Decision(step.replicas, step.why, "; ".join(step.said), trust=trusted), memory
+
+
+def _trusted(step: Step, size: int, trusted: Trust) -> Step:
+    """What is hardly known moves nothing, and what is half known takes nothing away."""
+    if trusted.leave is Leave.HOLD:
+        return step.to(size, Why.LOW_TRUST, f"{trusted} moves nothing: {size}")
+    if trusted.leave is Leave.NO_RELEASE:
+        return step.to(max(step.replicas, size), Why.LOW_TRUST, f"{trusted} releases nothing: {size}")
+    return step
 
 
 def _without_frozen(watch: Watch, tick: Tick, now: float) -> Tick:

@@ -170,8 +170,15 @@ def _seen(before: Seen | None, after: Sample, now: float) -> Seen:
         return Seen(now, after, now, is_new=after.is_heard)
     if not (after.is_heard and _moved(before.sample, after)):
         return replace(before, is_told=False, is_new=False)
-    flow = _pod_flow(before.sample, after, now - before.time)
+    flow = _pod_flow(before.sample, after, _apart(before, after, now))
     return Seen(now, after, now, flow or before.flow, is_told=flow is not None)
+
+
+def _apart(before: Seen, after: Sample, now: float) -> float:
+    """Seconds between two pages: by the clock of whoever read both, else by ours."""
+    if before.sample.scraped is None or after.scraped is None:
+        return now - before.time
+    return after.scraped - before.sample.scraped
 
 
 def _pod_flow(before: Sample, after: Sample, seconds: float) -> PodFlow | None:

@@ -1,7 +1,7 @@
 """One pod's ``/load`` document as numbers that can be trusted: what is none is absent, never zero."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 
@@ -47,6 +47,10 @@ class Sample:
     """One observation a token after the first."""
     request_token: Latencies | None = None
     """Mean time per output token of a request, one observation at its end."""
+    scraped: float | None = field(default=None, compare=False)
+    """When somebody else read it, by that one's clock, seconds; None for what was read right now."""
+    intervals: float = field(default=0.0, compare=False)
+    """How old that was, in the intervals at which it is read."""
 
     @property
     def has_counters(self) -> bool:
