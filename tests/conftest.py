@@ -21,6 +21,7 @@ LEVELS = (
     "golden",
     "contract",
     "wire",
+    "prometheus",
     "docs",
     "catalogue",
     "integration",

@@ -42,6 +42,7 @@ def main() -> None:
 def run() -> None:
     """Run the operator; settings come from LLMFLEET_* variables."""
     import uvloop  # noqa: PLC0415 because other commands need no cluster libraries
+    from pydantic_settings import SettingsError  # noqa: PLC0415 because of the same
 
     from llmfleet.settings import Settings  # noqa: PLC0415 because of the same
     from llmfleet.shell import log  # noqa: PLC0415 because of the same
@@ -52,6 +53,8 @@ def run() -> None:
         settings = Settings()
     except ValidationError as error:
         raise click.ClickException("\n".join(_explained(error))) from error
+    except SettingsError as error:
+        raise click.ClickException(f"{error}: {error.__cause__}") from error
     log.configure(settings.log_level)
     try:
         sys.exit(uvloop.run(run_operator(settings)))

@@ -82,6 +82,7 @@ def values_schema() -> dict[str, Any]:
         watchNamespaces=_list({"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}),
         runtime=_object(images=_object(nvidia=_STRING, amd=_STRING, cpu=_STRING)),
         settings=_object(**_settings()),
+        metricsSecrets=_list({"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,52}[a-z0-9])?$"}),
         resources={"type": "object"},
         nodeSelector={"type": "object", "additionalProperties": _STRING},
         tolerations=_list({"type": "object"}),
@@ -105,7 +106,11 @@ def _list(items: dict[str, Any]) -> dict[str, Any]:
 
 def _settings() -> dict[str, dict[str, Any]]:
     """The settings that a user of the chart may give, in camel case with their bounds and defaults."""
-    properties = Settings.model_json_schema(by_alias=False)["properties"]
+    schema = Settings.model_json_schema()
+    for each in schema["properties"].values():
+        if shape := each.get("items", {}).get("$ref"):
+            each["items"] = schema["$defs"][shape.rpartition("/")[2]]
+    properties = schema["properties"]
     return {
         to_camel(name): {key: value for key, value in each.items() if key != "title"}
         for name, each in properties.items()

@@ -15,6 +15,7 @@ Stalled and Reconciling are never both True: kstatus reads Reconciling first and
 from llmfleet import __version__, names
 from llmfleet.api.conditions import MEANINGS, ConditionType, Reason, condition, merge
 from llmfleet.api.status import (
+    AutoscalingStatus,
     Condition,
     ConditionStatus,
     Problem,
@@ -141,11 +142,8 @@ def _scaled(observed: Observed) -> Told:
     decision = observed.status.autoscaling
     if decision is None:
         return ConditionStatus.UNKNOWN, Reason.PENDING, "no decision yet"
-    if decision.reason in _SOURCE_TROUBLES:
-        return ConditionStatus.FALSE, Reason(decision.reason), decision.message
     if not decision.load_seen:
-        words = "too few pods report their load; the size is held"
-        return ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, words
+        return _unheard(decision)
     if not spec.autoscaling.is_enforced:
         words = "the load is watched; what it calls for is not carried out"
         return ConditionStatus.FALSE, Reason.OBSERVING, words
@@ -153,6 +151,14 @@ def _scaled(observed: Observed) -> Told:
         words = "spec.replicas is ignored while autoscaling is set"
         return ConditionStatus.TRUE, Reason.REPLICAS_IGNORED, words
     return ConditionStatus.TRUE, Reason.LOAD_OBSERVED, "the size follows the load the pods report"
+
+
+def _unheard(decision: AutoscalingStatus) -> Told:
+    """What keeps the load from being known."""
+    if decision.reason in _SOURCE_TROUBLES:
+        return ConditionStatus.FALSE, Reason(decision.reason), decision.message
+    words = "too few pods report their load; the size is held"
+    return ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, words
 
 
 def _resolved(observed: Observed, plan: Plan) -> Resolved | None:

@@ -23,7 +23,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "image": {"repository": "registry.example.org/operator", "tag": "1", "pullPolicy": "Never"},
         "imagePullSecrets": [{"name": "pull"}],
         "runtime": {"images": {"nvidia": "registry.example.org/runtime:1"}},
-        "settings": {"logLevel": "DEBUG", "endpointLagSeconds": 2.5, "healthPort": 9090},
+        "settings": {
+            "logLevel": "DEBUG",
+            "endpointLagSeconds": 2.5,
+            "healthPort": 9090,
+            "metricsSources": [
+                {
+                    "name": "main",
+                    "url": "https://prometheus.monitoring:9090",
+                    "bearerTokenFile": "/etc/llmfleet/metrics/prometheus/token",
+                }
+            ],
+        },
+        "metricsSecrets": ["prometheus"],
         "nodeSelector": {"pool": "system"},
         "tolerations": [{"operator": "Exists"}],
         "priorityClassName": "system-cluster-critical",
@@ -118,6 +130,9 @@ def test_every_setting_arrives_as_the_variable_that_the_operator_reads(
         ({"replicaCount": 3}, "replicaCount"),
         ({"settings": {"workers": 0}}, "workers"),
         ({"settings": {"logLevel": "LOUD"}}, "logLevel"),
+        ({"settings": {"metricsSources": [{"name": "main", "url": "prometheus:9090"}]}}, "url"),
+        ({"settings": {"metricsSources": [{"name": "Main", "url": "http://prometheus"}]}}, "name"),
+        ({"metricsSecrets": ["A b"]}, "metricsSecrets"),
         ({"settings": {"namespace": "x"}}, "namespace"),
         ({"settngs": {}}, "settngs"),
         ({"watchNamespaces": ["Team A"]}, "watchNamespaces"),

@@ -91,7 +91,7 @@ class Decision:
     why: Why
     message: str
     load_seen: bool = True
-    trust: Trust = Trust()
+    trust: Trust = field(default_factory=Trust)
 
 
 @dataclass(frozen=True)
