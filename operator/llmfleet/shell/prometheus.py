@@ -47,19 +47,20 @@ class Prometheus:
         if time.monotonic() - self._failed < self.scrape.interval:
             raise SourceUnavailable(self._failure)
         try:
-            found = await self._ask(query(key.namespace, key.name, self.scrape))
-        except SourceUnavailable as error:
-            self._failure, self._failed = str(error), time.monotonic()
-            raise
-        return samples(found, [(pod.name, pod.uid) for pod in pods], self.scrape, self._now())
-
-    async def _ask(self, question: str) -> tuple[Points, ...]:
-        loop = asyncio.get_running_loop()
-        try:
             async with asyncio.timeout(self._source.timeout_seconds):
-                return await loop.run_in_executor(self._pool, self.ask, question)
+                return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, key, pods)
         except TimeoutError as error:
-            raise SourceUnavailable(self._said(f"gave no answer within {self._source.timeout_seconds:g} s")) from error
+            raise self._failed_with(SourceUnavailable(self._said("gave no answer in time"))) from error
+        except SourceUnavailable as error:
+            raise self._failed_with(error) from error.__cause__
+
+    def _failed_with(self, error: SourceUnavailable) -> SourceUnavailable:
+        self._failure, self._failed = str(error), time.monotonic()
+        return error
+
+    def _read(self, key: Key, pods: Sequence[PodView]) -> tuple[Sample, ...]:
+        found = self.ask(query(key.namespace, key.name, self.scrape))
+        return samples(found, [(pod.name, pod.uid) for pod in pods], self.scrape, self._now())
 
     def ask(self, question: str, **parameters: str) -> tuple[Points, ...]:
         """The points that a range selector finds; blocks. Raises ``SourceUnavailable``."""
