@@ -118,9 +118,10 @@ class FakeOperator:
         self.cache, self.cluster, self.pods, self.clock = Cache(), FakeCluster(world), FakePods(world), FakeClock()
         events = Events(self.cluster, self.clock.rfc3339)
         parts: dict[str, Any] = {"cache": self.cache, "cluster": self.cluster, "pods": self.pods, "clock": self.clock}
-        parts |= {"metrics": Metrics(), "events": events}
+        settings = settings or Settings()
+        parts |= {"metrics": Metrics(settings.gpu_hour_prices), "events": events}
         self.reconciler = Reconciler(defaults=DEFAULTS, room=FakeRoom(world), **parts)
-        self.autoscaler = Autoscaler(settings=settings or Settings(), **parts)
+        self.autoscaler = Autoscaler(settings=settings, **parts)
         self.metrics = parts["metrics"]
 
     def see(self) -> None:

@@ -1,4 +1,4 @@
-"""The files that are made from the models: CRD, field reference, and the chart's copies of both."""
+"""The files that are made from the models: CRD, field reference, the chart's copies of both, rules and dashboard."""
 
 import json
 from collections.abc import Iterator
@@ -10,9 +10,12 @@ from pydantic.alias_generators import to_camel
 
 from llmfleet import reference
 from llmfleet.api.crd import crd
+from llmfleet.monitoring import dashboard, rules
+from llmfleet.monitoring.alerts import ALERTS
 from llmfleet.settings import Settings
 
 COMMAND = "llmfleet generate"
+MONITORING = "charts/llmfleet/files/monitoring"
 SET_BY_THE_CHART = ("namespace", "identity", "watch_namespaces", "image_nvidia", "image_amd", "image_cpu")
 """Settings that the chart computes or takes from values of their own, so not under ``settings:``."""
 
@@ -46,6 +49,10 @@ def _files() -> Iterator[tuple[str, str]]:
     yield "crds/reasons.md", reference.reasons_page()
     yield "charts/llmfleet/templates/crds/llmdeployments.yaml", _chart_template(document)
     yield "charts/llmfleet/values.schema.json", json.dumps(values_schema(), indent=2) + "\n"
+    yield f"{MONITORING}/rules.yaml", _NOTICE.replace("/api", "/monitoring") + _yaml(rules.groups())
+    yield f"{MONITORING}/dashboard.json", json.dumps(dashboard.dashboard(), indent=2) + "\n"
+    for each in ALERTS:
+        yield f"{MONITORING}/{rules.RUNBOOKS}/{each.name}.md", rules.page(each)
 
 
 def _read(path: Path) -> str | None:
@@ -82,6 +89,13 @@ def values_schema() -> dict[str, Any]:
         watchNamespaces=_list({"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}),
         runtime=_object(images=_object(nvidia=_STRING, amd=_STRING, cpu=_STRING)),
         settings=_object(**_settings()),
+        monitoring=_object(
+            enabled=_BOOLEAN,
+            dashboard=_BOOLEAN,
+            interval={"type": "string", "pattern": "^[1-9][0-9]{0,2}s$"},
+            labels={"type": "object", "additionalProperties": _STRING},
+            runbookUrl={"type": "string", "pattern": '^(https?://[^ "]+)?$'},
+        ),
         metricsSecrets=_list({"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,52}[a-z0-9])?$"}),
         resources={"type": "object"},
         nodeSelector={"type": "object", "additionalProperties": _STRING},

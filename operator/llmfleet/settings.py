@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         max_length=16,
         description="PromQL-compatible servers that LLMDeployments may be sized by, as a JSON list.",
     )
+    gpu_hour_prices: dict[str, Annotated[float, Field(ge=0, le=1_000_000)]] = Field(
+        default={},
+        description="Price of one GPU for an hour by product of spec.accelerator.products, and * for any other, as a "
+        "JSON object. Without one there is no cost in the metrics.",
+    )
     workers: Annotated[int, Field(ge=1, le=64)] = Field(default=4, description="Reconciles that run side by side.")
     relist_seconds: Annotated[float, Field(ge=10, le=3600)] = Field(
         default=300.0, description="Time between two full listings, which find what a broken watch missed, seconds."

@@ -44,7 +44,12 @@ class Pods:
         targets = [
             {
                 "targets": [f"127.0.0.1:{self.port}"],
-                "labels": {"namespace": "team-a", "pod": name, "__metrics_path__": f"/{name}"},
+                "labels": {
+                    "namespace": "team-a",
+                    "name": name.rsplit("-", 2)[0],
+                    "pod": name,
+                    "__metrics_path__": f"/{name}",
+                },
             }
             for name in self.pages
         ]

@@ -8,6 +8,7 @@ from llmfleet import names
 from llmfleet.api.status import AutoscalingStatus, Decision
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.scaling import decide as scaling
+from llmfleet.core.scaling.attainment import attainment
 from llmfleet.core.scaling.decide import Memory, Policy
 from llmfleet.core.scaling.load import Tick, tick
 from llmfleet.core.scaling.targets import policy_of
@@ -68,6 +69,7 @@ class Autoscaler:
         """Take back the recorded decision of a fleet that is not autoscaled by us any more."""
         metadata = observed.raw["metadata"]
         self.forget(metadata["uid"])
+        self.metrics.forget_scaling(*key)
         if observed.status.autoscaling is not None:
             version = metadata["resourceVersion"]
             self.cache.put(await self.cluster.apply_status(key, version, {}, names.AUTOSCALER_MANAGER))
@@ -81,10 +83,13 @@ class Autoscaler:
         self._news[uid] = now + heard.interval
         memory = self._memories.get(uid) or Memory.fresh(now)
         seen = tick(now, heard.samples)
-        decision, self._memories[uid] = scaling.decide(policy(deployment, self.settings), memory, size, seen, now)
+        asked = policy(deployment, self.settings)
+        decision, self._memories[uid] = scaling.decide(asked, memory, size, seen, now)
         if heard.trouble:
             decision = replace(decision, why=heard.trouble, message=f"{heard.said}; holding {decision.replicas}")
         self._measure(key, seen, decision)
+        self.metrics.most.labels(*key).set(asked.max_replicas)
+        self.metrics.judge(*key, attainment(asked.objectives, self._memories[uid].arrivals.since(now)))
         await self._record(key, observed, decision, size)
         return max(self.settings.autoscale_tick_seconds, heard.interval)
 

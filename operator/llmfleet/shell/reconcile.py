@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 from llmfleet import names
 from llmfleet.api.conditions import Reason
+from llmfleet.api.status import ConditionStatus
 from llmfleet.core import drains, fleet, status
 from llmfleet.core.goal import Goal, goal
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
 from llmfleet.core.template import Defaults
+from llmfleet.core.usage import usage
 from llmfleet.core.world import Observed, Raw, observe
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.cluster import NameTaken
@@ -98,6 +100,10 @@ class Reconciler:
         recorded = observed.status.model_copy(update={"autoscaling": None})
         self.metrics.desired.labels(*key).set(plan.desired)
         self.metrics.ready.labels(*key).set(observed.ready())
+        self.metrics.meter.hold(*key, usage(observed))
+        self.metrics.aborted.labels(*key)  # From zero on, so that the first one shows as a rise.
+        for each in derived.conditions:
+            self.metrics.condition.labels(*key, each.type).set(each.status == ConditionStatus.TRUE)
         if derived != recorded and "deletionTimestamp" not in observed.raw["metadata"]:
             version, members = observed.raw["metadata"]["resourceVersion"], as_members(derived)
             self.cache.put(await self.cluster.apply_status(key, version, members, names.STATUS_MANAGER))

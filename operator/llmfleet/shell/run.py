@@ -224,7 +224,7 @@ async def run(settings: Settings) -> int:
     """Run until a signal (exit code 0) or until the Lease is lost (1: start again as a follower)."""
     stop = asyncio.Event()
     _own_signals(stop)
-    client, pods, metrics = await api_client(), RuntimeClient(), Metrics()
+    client, pods, metrics = await api_client(), RuntimeClient(), Metrics(settings.gpu_hour_prices)
     failed, identity = metrics.api_failures.inc, settings.identity or socket.gethostname()
     lease = Lease(ApiServer(client, failed=failed), settings.namespace, identity, settings.lease_duration_seconds)
     operator = Operator(settings, ApiServer(client, lease.check, failed), lease, pods, metrics)

@@ -32,8 +32,8 @@ def render(cluster: Cluster, tmp_path: Path) -> Render:
     return rendered
 
 
-def template(cluster: Cluster, values: dict[str, Any], folder: Path) -> str:
+def template(cluster: Cluster, values: dict[str, Any], folder: Path, *flags: str) -> str:
     """What helm prints; a ClusterError with helm's words when it refuses the values."""
     path = folder / "values.json"
     path.write_text(json.dumps(values), encoding="utf-8")
-    return cluster.helm("template", "llmfleet", str(CHART), "--namespace=llmfleet-system", f"--values={path}")
+    return cluster.helm("template", "llmfleet", str(CHART), "--namespace=llmfleet-system", f"--values={path}", *flags)

@@ -1,5 +1,6 @@
 """The chart: what it renders, what it refuses, and that it asks for no more rights than needed."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from e2e.cluster import Cluster, ClusterError
 from llmfleet.generate import SET_BY_THE_CHART
+from llmfleet.monitoring.alerts import ALERTS
+from llmfleet.names import pod_labels
 from llmfleet.settings import Settings
 from tests.golden.chart.conftest import CHART, Render, template
 
@@ -27,6 +30,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "logLevel": "DEBUG",
             "endpointLagSeconds": 2.5,
             "healthPort": 9090,
+            "gpuHourPrices": {"NVIDIA-L40S": 1.1, "*": 2},
             "metricsSources": [
                 {
                     "name": "main",
@@ -124,6 +128,59 @@ def test_every_setting_arrives_as_the_variable_that_the_operator_reads(
     assert Settings() == Settings.model_validate(defaults)
 
 
+MONITORED = {"monitoring": {"labels": {"release": "prometheus"}, "interval": "30s", "dashboard": True}}
+FILES = CHART / "files" / "monitoring"
+
+
+def monitored(cluster: Cluster, tmp_path: Path, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is rendered for the Prometheus operator where its CRDs exist, by kind."""
+    text = template(cluster, MONITORED | values, tmp_path, "--api-versions=monitoring.coreos.com/v1")
+    found = [each for each in yaml.safe_load_all(text) if each]
+    return {each["kind"]: each for each in found if each["apiVersion"] == "monitoring.coreos.com/v1"}
+
+
+def test_where_prometheus_operator_is_fleets_and_operator_are_read(cluster: Cluster, tmp_path: Path) -> None:
+    found = monitored(cluster, tmp_path, {})
+    assert set(found) == {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
+    assert {each["metadata"]["labels"]["release"] for each in found.values()} == {"prometheus"}
+    (pods,) = found["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    assert (pods["port"], pods["interval"]) == ("status", "30s")
+    assert pods["relabelings"][0]["targetLabel"] == "name"
+    labels = pod_labels("qwen", "uid", "0123456789")
+    assert found["PodMonitor"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert found["PodMonitor"]["spec"]["namespaceSelector"] == {"any": True}
+    (own,) = found["ServiceMonitor"]["spec"]["endpoints"]
+    assert (own["port"], own["honorLabels"]) == ("metrics", True)
+    assert found["PrometheusRule"]["spec"] == yaml.safe_load((FILES / "rules.yaml").read_text())
+
+
+def test_alerts_link_to_where_the_pages_are_published(cluster: Cluster, tmp_path: Path) -> None:
+    monitoring = MONITORED["monitoring"] | {"runbookUrl": "https://wiki.example.org/llmfleet/"}
+    found = monitored(cluster, tmp_path, {"monitoring": monitoring, "watchNamespaces": ["team-a"]})
+    links = [
+        rule["annotations"]["runbook_url"]
+        for group in found["PrometheusRule"]["spec"]["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
+    assert links == [f"https://wiki.example.org/llmfleet/runbooks/{alert.name}.md" for alert in ALERTS]
+    assert found["PodMonitor"]["spec"]["namespaceSelector"] == {"matchNames": ["team-a"]}
+
+
+def test_where_it_is_not_or_is_not_wanted_nothing_of_it_is_made(
+    render: Render, cluster: Cluster, tmp_path: Path
+) -> None:
+    assert not [each for each in render(MONITORED) if "monitoring" in each["apiVersion"]]
+    assert monitored(cluster, tmp_path, {"monitoring": {"enabled": False}}) == {}
+
+
+def test_the_dashboard_comes_as_a_config_map_when_asked_for(render: Render) -> None:
+    made = only(render(MONITORED), "ConfigMap")
+    assert made["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(made["data"]["llmfleet.json"]) == json.loads((FILES / "dashboard.json").read_text())
+    assert not [each for each in render({}) if each["kind"] == "ConfigMap"]
+
+
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
@@ -133,6 +190,9 @@ def test_every_setting_arrives_as_the_variable_that_the_operator_reads(
         ({"settings": {"metricsSources": [{"name": "main", "url": "prometheus:9090"}]}}, "url"),
         ({"settings": {"metricsSources": [{"name": "Main", "url": "http://prometheus"}]}}, "name"),
         ({"metricsSecrets": ["A b"]}, "metricsSecrets"),
+        ({"settings": {"gpuHourPrices": {"*": -1}}}, "gpuHourPrices"),
+        ({"monitoring": {"interval": "1h"}}, "interval"),
+        ({"monitoring": {"runbookUrl": "wiki"}}, "runbookUrl"),
         ({"settings": {"namespace": "x"}}, "namespace"),
         ({"settngs": {}}, "settngs"),
         ({"watchNamespaces": ["Team A"]}, "watchNamespaces"),

@@ -71,6 +71,10 @@ class History:
     unsettled: float = -math.inf
     """When replicas were last starting or behind."""
 
+    def since(self, now: float) -> Flow | None:
+        """What the look at ``now`` showed; None when nothing could be compared."""
+        return self.flows[-1] if self.flows and self.flows[-1].time == now else None
+
 
 @dataclass(frozen=True)
 class Wanted:
