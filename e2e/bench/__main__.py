@@ -12,6 +12,7 @@ from e2e.stack import KubectlError, NotInTime, bring_up
 from . import drain, rest, row, startup
 from .autoscaling import command as autoscaling
 from .control_plane import command as control_plane
+from .decisions import command as decisions
 from .fit import command as fit
 
 BENCHES = {"startup": (startup.run, 5), "drain": (drain.run, 20), "rest": (rest.run, 1)}
@@ -43,7 +44,7 @@ def on_the_stack(name: str) -> click.Command:
 
 
 main = click.Group(
-    commands=[*map(on_the_stack, BENCHES), control_plane.command, fit.command, autoscaling.command],
+    commands=[*map(on_the_stack, BENCHES), control_plane.command, decisions.command, fit.command, autoscaling.command],
     help="Measure what is promised; one bench a run.",
 )
 

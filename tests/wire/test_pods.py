@@ -1,15 +1,19 @@
 """Reading pods: whatever goes wrong is an absent answer, soon."""
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import cast
 
 import pytest
 from aiohttp import web
 
 from llmfleet.core.pods import Health, PodView
 from llmfleet.core.world import Report
+from llmfleet.shell import pods
 from llmfleet.shell.pods import RuntimeClient
 from llmfleet_runtime.contract import Phase
 
@@ -125,3 +129,71 @@ async def test_a_pod_sends_the_operator_nowhere_else(client: RuntimeClient, page
 async def test_a_page_that_arrives_in_segments_is_read_whole(client: RuntimeClient, pages: Pages) -> None:
     pages["segments"] = "/load"
     assert await numbers(client, ADDRESS) == [(2.0, 1.0)]
+
+
+async def test_a_slow_pod_holds_up_one_look_only_until_it_is_prompt_again(client: RuntimeClient, pages: Pages) -> None:
+    pages["/load"] = 30.0
+    assert await numbers(client, ADDRESS) == [SILENT]
+    begun = time.monotonic()
+    assert await numbers(client, ADDRESS, GONE) == [SILENT, SILENT]
+    assert time.monotonic() - begun < 1
+    pages["/load"] = LOAD
+    deadline = time.monotonic() + 10
+    while await numbers(client, ADDRESS) == [SILENT]:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def test_slow_pods_take_no_place_of_prompt_ones(
+    client: RuntimeClient, pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pods, "MOST_AT_ONCE", 4)
+    few = RuntimeClient(client._port)
+    pages["/load"] = 30.0
+    slow = [replace(at(ADDRESS), uid=f"slow-{number}") for number in range(8)]
+    await few.samples(slow)
+    pages["/load"] = LOAD
+    begun = time.monotonic()
+    (*silent, prompt) = await few.samples([*slow, at(ADDRESS)])
+    assert time.monotonic() - begun < 1
+    assert (prompt.running, {each.running for each in silent}) == (2.0, {None})
+    await few.close()
+
+
+async def trickling(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.0 200 OK\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+
+
+async def bottomless(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.0 200 OK\r\n")
+    while True:
+        writer.write(b"x: " + b"y" * 65_536 + b"\r\n")
+        await writer.drain()
+
+
+async def rude(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+
+@pytest.mark.parametrize("behave", [trickling, bottomless, rude])
+async def test_what_speaks_no_http_or_never_ends_is_silence(client: RuntimeClient, port: int, behave) -> None:
+    serving: list[asyncio.Task[None]] = []
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(cast("asyncio.Task[None]", asyncio.current_task()))
+        with contextlib.suppress(OSError):
+            await behave(writer)
+        with contextlib.suppress(OSError):
+            writer.close()
+            await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, ADDRESS, port):
+        begun = time.monotonic()
+        assert await numbers(client, ADDRESS) == [SILENT]
+        assert time.monotonic() - begun < 3
+        await client.close()
+        await asyncio.gather(*serving)

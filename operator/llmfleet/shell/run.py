@@ -33,6 +33,8 @@ RELIST_SOON_SECONDS = 2.0
 RELIST_SPACING_SECONDS = 10.0
 HEARTBEAT_SECONDS = 2.0
 STUCK_SECONDS = 30.0
+TICKS_AT_ONCE = 64
+"""Most of a tick is waiting for pods: a fleet with a slow one must not keep others from theirs."""
 DEFECTS_UNTIL_UNHEALTHY = 20
 BROKEN_WATCHES_UNTIL_UNHEALTHY = 10
 log = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ class Operator:
             for kind in (*CHILDREN, POD)
         ]
         self._reconciles = WorkQueue(self._reconciler.reconcile, settings.workers)
-        self._ticks = WorkQueue(self._autoscaler.tick, settings.workers)
+        self._ticks = WorkQueue(self._autoscaler.tick, TICKS_AT_ONCE)
         self._beat = time.monotonic()
         self._is_listed = False
         self._relist_due = asyncio.Event()
