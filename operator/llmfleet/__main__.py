@@ -1,4 +1,4 @@
-"""The command: run the operator, plan a file, fit a model to GPUs, simulate a policy, generate what models make."""
+"""The command: run the operator, plan a file, fit a model, replay or simulate a policy, generate what models make."""
 
 import importlib
 import sys
@@ -12,6 +12,7 @@ from llmfleet import __version__
 MODULES = {
     "fit": ("llmfleet.commands.fit", "fit_command"),
     "plan": ("llmfleet.commands.plan", "plan"),
+    "replay": ("llmfleet.commands.replay", "replay"),
     "simulate": ("llmfleet.commands.simulate", "simulate"),
 }
 

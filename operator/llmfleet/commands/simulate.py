@@ -5,19 +5,15 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 import yaml
-from pydantic import ValidationError
 
-from llmfleet import names
-from llmfleet.api.v1alpha1 import Spec
+from llmfleet.commands.policies import Candidate, candidate
 from llmfleet.commands.usage import AnsweringCommand
 from llmfleet.core.scaling.decide import Policy
-from llmfleet.core.scaling.targets import policy_of
 from llmfleet.core.simulation import report, synthetic, trace
 from llmfleet.core.simulation.decider import Decider
 from llmfleet.core.simulation.fleet import World
@@ -31,14 +27,6 @@ from llmfleet.core.simulation.run import simulate as play
 BELOW = 2
 """Exit code when a policy attains less than was asked for."""
 PROGRESS_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One policy file."""
-
-    name: str
-    policy: Policy
 
 
 @click.command(cls=AnsweringCommand)
@@ -120,7 +108,7 @@ def simulate(trace_file: Path | None, shape: str | None, files: Sequence[Path], 
     Exit code 0: done; 1: error; 2: a policy attained less than --fail-below.
     """  # fmt: skip
     try:
-        candidates = [_candidate(each) for each in files]
+        candidates = [candidate(each) for each in files]
         arrivals, seconds = _arrivals(trace_file, shape, options)
     except (ValueError, OSError, yaml.YAMLError) as error:  # UnreadableTrace and ValidationError among them
         raise click.ClickException(str(error)) from error
@@ -129,21 +117,6 @@ def simulate(trace_file: Path | None, shape: str | None, files: Sequence[Path], 
     click.echo(json.dumps(report.document(told), indent=2) if options["output"] == "json" else report.text(told))
     below = options["fail_below"]
     sys.exit(BELOW if below is not None and any(each.outcome.attained * 100 < below for each in told) else 0)
-
-
-def _candidate(path: Path) -> Candidate:
-    with path.open(encoding="utf-8") as stream:
-        found = [each for each in yaml.safe_load_all(stream) if isinstance(each, dict)]
-    specs = [each.get("spec") or {} for each in found if each.get("kind") == names.KIND]
-    if len(specs) != 1:
-        raise ValueError(f"{path} must hold one {names.KIND}; it holds {len(specs)}")
-    try:
-        spec = Spec.model_validate(specs[0])
-    except ValidationError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if spec.autoscaling is None:
-        raise ValueError(f"{path} has no spec.autoscaling")
-    return Candidate(path.name, policy_of(spec.autoscaling, spec.engine.max_concurrency))
 
 
 def _arrivals(path: Path | None, shape: str | None, options: dict[str, Any]) -> tuple[list[Arrival], float]:
