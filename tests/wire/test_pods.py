@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
+import uvloop
 from aiohttp import web
 
 from llmfleet.core.pods import Health, PodView
@@ -197,3 +198,20 @@ async def test_what_speaks_no_http_or_never_ends_is_silence(client: RuntimeClien
         assert time.monotonic() - begun < 3
         await client.close()
         await asyncio.gather(*serving)
+
+
+def test_the_operators_event_loop_reads_pods_too() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.0 200 OK\r\n\r\n{LOAD}".encode())
+        writer.close()
+
+    async def look() -> list[tuple[float | None, float | None]]:
+        server = await asyncio.start_server(answer, ADDRESS, 0)
+        client = RuntimeClient(server.sockets[0].getsockname()[1])
+        async with server:
+            found = await numbers(client, ADDRESS, GONE)
+        await client.close()
+        return found
+
+    assert uvloop.run(look()) == [(2.0, 1.0), SILENT]

@@ -1,10 +1,11 @@
 """One page of one pod: a GET that is cheap enough for thousands of pods every few seconds.
 
 HTTP/1.0, where the server closes at the page's end: no connection is kept, no redirect followed, and nothing but the
-page is read. A client library takes five times as long for the same.
+page is read. A client library takes more than twice as long for the same.
 """
 
 import asyncio
+from typing import cast
 
 LARGEST_PAGE_BYTES = 65_536
 _OK = (b"HTTP/1.0 200", b"HTTP/1.1 200")
@@ -35,8 +36,7 @@ class _Answer(asyncio.Protocol):
         self._read = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 because TCP gives nothing else
-        transport.write(self._request)
+        cast("asyncio.WriteTransport", transport).write(self._request)  # uvloop's has no base class of asyncio's
 
     def data_received(self, data: bytes) -> None:
         self._read += data
