@@ -1,4 +1,4 @@
-"""``llmfleet replay`` over what a real Prometheus kept of a simulated fleet, sized by the decider that replays it."""
+"""What a real Prometheus kept of a simulated fleet: ``llmfleet replay`` and ``llmfleet simulate`` over it."""
 
 import json
 import random
@@ -78,6 +78,8 @@ class Stage(NamedTuple):
     server: Server
     folder: Path
     changes: list[tuple[int, int]]
+    requests: int
+    """That came in the last half hour."""
 
 
 def policy(path: Path, most: int) -> Path:
@@ -95,13 +97,13 @@ def stage(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> object:
     policy(folder / "small.yaml", 2)
     chance = random.Random(1)
     rate, seconds, variation = synthetic.NAMED["step"]
-    arrivals = synthetic.arrivals(rate(6.0), seconds, synthetic.CHAT, chance, variation)
+    arrivals = tuple(synthetic.arrivals(rate(6.0), seconds, synthetic.CHAT, chance, variation))
     scene = Scene(World(PROFILES["8b-a100"], startup_seconds=90.0), Promise(2.0, 0.1), SECONDS)
     simulate(arrivals, scene, kept, chance)
     (folder / "kept.om").write_text("\n".join([*kept.lines, "# EOF", ""]))
     promtool(programs, "tsdb", "create-blocks-from", "openmetrics", str(folder / "kept.om"), str(folder / "data"))
     with prometheus.serving(programs, configured(folder), free_port()) as server:
-        yield Stage(server, folder, kept.changes)
+        yield Stage(server, folder, kept.changes, sum(each.time > SECONDS - 1800 for each in arrivals))
 
 
 Run = Callable[..., Result]
@@ -166,6 +168,24 @@ def test_what_cannot_be_replayed_says_why(stage: Stage, run: Run, words: list[st
     found = run("--policy", str(stage.folder / "own.yaml"), *words)
     assert found.exit_code == 1
     assert says in found.output
+
+
+def simulated(stage: Stage, *words: str) -> Result:
+    told = ["simulate", "--prometheus", stage.server.url, "-n", "team-a", "--since", "30m", "--startup-seconds", "90"]
+    return CliRunner().invoke(main, [*told, "--policy", str(stage.folder / "own.yaml"), *words])
+
+
+def test_what_was_kept_is_a_trace_for_the_simulator(stage: Stage) -> None:
+    found = simulated(stage, "--name", "qwen", "-o", "json")
+    assert found.exit_code == 0, found.output
+    (own,) = json.loads(found.stdout)["policies"]
+    assert own["requests"] == pytest.approx(stage.requests, rel=0.1)
+    assert own["largest"] > 2
+
+
+def test_a_trace_from_a_server_needs_the_name_of_a_fleet(stage: Stage) -> None:
+    found = simulated(stage)
+    assert (found.exit_code, "--prometheus needs --name" in found.output) == (1, True)
 
 
 @pytest.mark.parametrize("since", ["0h", "1y", "24", "-1h", "32d", "soon"])

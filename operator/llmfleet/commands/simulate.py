@@ -11,9 +11,11 @@ from typing import Any
 import click
 import yaml
 
+from llmfleet.commands.kept import kept_options, looks, source
 from llmfleet.commands.policies import Candidate, candidate
 from llmfleet.commands.usage import AnsweringCommand
 from llmfleet.core.scaling.decide import Policy
+from llmfleet.core.scaling.flow import Watch
 from llmfleet.core.simulation import report, synthetic, trace
 from llmfleet.core.simulation.decider import Decider
 from llmfleet.core.simulation.fleet import World
@@ -23,6 +25,7 @@ from llmfleet.core.simulation.report import Told
 from llmfleet.core.simulation.request import Arrival
 from llmfleet.core.simulation.run import Scene
 from llmfleet.core.simulation.run import simulate as play
+from llmfleet.shell.ports import SourceUnavailable
 
 BELOW = 2
 """Exit code when a policy attains less than was asked for."""
@@ -32,6 +35,9 @@ PROGRESS_SECONDS = 2.0
 @click.command(cls=AnsweringCommand)
 @click.argument("trace_file", metavar="[TRACE]", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--synthetic", "shape", type=click.Choice(sorted(synthetic.NAMED)), help="A made trace instead of TRACE.")
+@click.option("--prometheus", "url", help="What a PromQL-compatible server kept of the fleet --name, instead of TRACE.")
+@click.option("--name", "fleet", default="", help="The LLMDeployment that --prometheus is asked about.")
+@kept_options
 @click.option(
     "--rate",
     type=click.FloatRange(0.01, 10_000),
@@ -101,16 +107,16 @@ def simulate(trace_file: Path | None, shape: str | None, files: Sequence[Path], 
     """Try autoscaling policies on a trace with simulated replicas.
 
     TRACE is Azure's CSV (TIMESTAMP,ContextTokens,GeneratedTokens) or Mooncake's JSON lines (timestamp, input_length,
-    output_length). The decider is the operator's own and sees what simulated pods answer to GET /load. The model of a
-    replica is vLLM's continuous batching with chunked prefill, a bounded cache and preemption; its numbers are no
-    promise for your GPUs, but they rank policies.
+    output_length); with --prometheus it is made of what the pods of a fleet counted. The decider is the operator's own
+    and sees what simulated pods answer to GET /load. The model of a replica is vLLM's continuous batching with chunked
+    prefill, a bounded cache and preemption; its numbers are no promise for your GPUs, but they rank policies.
 
     Exit code 0: done; 1: error; 2: a policy attained less than --fail-below.
     """  # fmt: skip
     try:
         candidates = [candidate(each) for each in files]
         arrivals, seconds = _arrivals(trace_file, shape, options)
-    except (ValueError, OSError, yaml.YAMLError) as error:  # UnreadableTrace and ValidationError among them
+    except (ValueError, OSError, yaml.YAMLError, SourceUnavailable) as error:
         raise click.ClickException(str(error)) from error
     promise = _promise(candidates[0].policy, options)
     told = [_played(each, arrivals, _scene(each, promise, seconds, options), options) for each in candidates]
@@ -122,8 +128,10 @@ def simulate(trace_file: Path | None, shape: str | None, files: Sequence[Path], 
 def _arrivals(path: Path | None, shape: str | None, options: dict[str, Any]) -> tuple[list[Arrival], float]:
     """The trace, and how long it is."""
     chance = random.Random(options["seed"])  # noqa: S311 because nothing is kept secret by it
-    if (path is None) == (shape is None):
-        raise ValueError("give either a TRACE or --synthetic")
+    if [path, shape, options["url"]].count(None) != 2:
+        raise ValueError("give either a TRACE, --synthetic or --prometheus")
+    if options["url"]:
+        return _kept(options, chance), options["since"]
     if path is None:
         rate, seconds, variation = synthetic.NAMED[shape or ""]
         found = synthetic.arrivals(rate(options["rate"]), seconds, synthetic.CHAT, chance, variation)
@@ -132,6 +140,19 @@ def _arrivals(path: Path | None, shape: str | None, options: dict[str, Any]) -> 
         recorded = trace.read(stream)
     copied = list(trace.scaled(recorded, options["copies"], chance)) if options["copies"] != 1.0 else list(recorded)
     return copied, copied[-1].time + 1.0 if copied else 1.0
+
+
+def _kept(options: dict[str, Any], chance: random.Random) -> list[Arrival]:
+    """What came to a fleet, from the counters of its pods."""
+    if not options["fleet"]:
+        raise ValueError("--prometheus needs --name, the LLMDeployment whose load is taken")
+    end = time.time()
+    server, span = source(options["url"], options), (end - options["since"], end)
+    watch, flows = Watch(), []
+    for look in looks(server, options["namespace"], options["fleet"], span):
+        flow, watch = watch.look(look.samples, look.time)
+        flows += [flow] if flow else []
+    return list(trace.scaled(trace.of_flows(flows, chance), options["copies"], chance))
 
 
 def _promise(policy: Policy, options: dict[str, Any]) -> Promise:

@@ -86,7 +86,7 @@ def test_copies_of_a_trace_come_at_once(run: Run) -> None:
 
 def test_the_world_has_an_effect(run: Run) -> None:
     def hours(*words: str) -> str:
-        return rows(run("--synthetic", "step", "--rate", "4", "--policy", "a.yaml", *words).output)[0][5]
+        return rows(run("--synthetic", "step", "--rate", "4", "--policy", "a.yaml", *words).stdout)[0][5]
 
     assert float(hours("--quota", "1")) < float(hours("--initial", "6"))
     assert hours("--profile", "8b-h100") != hours("--profile", "8b-l40s")
@@ -96,8 +96,11 @@ def test_the_world_has_an_effect(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--policy", "a.yaml"], "give either a TRACE or --synthetic"),
-        (["azure.csv", "--synthetic", "step", "--policy", "a.yaml"], "give either a TRACE or --synthetic"),
+        (["--policy", "a.yaml"], "give either a TRACE, --synthetic or --prometheus"),
+        (
+            ["azure.csv", "--synthetic", "step", "--policy", "a.yaml"],
+            "give either a TRACE, --synthetic or --prometheus",
+        ),
         (["azure.csv"], "Missing option '--policy'"),
         (["none.csv", "--policy", "a.yaml"], "none.csv"),
         (["a.yaml", "--policy", "a.yaml"], "line 1 is neither"),

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
+from llmfleet.core.scaling.flow import Flow
 from llmfleet.core.simulation.chance import Chance
 from llmfleet.core.simulation.request import Arrival
 
@@ -57,6 +58,22 @@ def _mooncake(numbered: tuple[int, str]) -> Arrival:
         return Arrival(float(read["timestamp"]) / 1000.0, int(read["input_length"]), int(read["output_length"]))
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableTrace(f"line {number}: {type(error).__name__} {error}: {line[:80]}") from error
+
+
+def of_flows(flows: Iterable[Flow], chance: Chance) -> tuple[Arrival, ...]:
+    """Requests as they may have come in what a fleet counted: evenly within a look, of sizes that vary as they do.
+
+    Only counts are known of them. Sizes are exponential about the look's mean, the decider's own assumption.
+    """
+    found: list[Arrival] = []
+    start: float | None = None
+    for each in flows:
+        start = each.time - each.seconds if start is None else start
+        for _ in range(round(each.requests)):
+            sizes = (chance.gammavariate(1.0, total / each.requests) for total in (each.prompted, each.tokens))
+            prompt, output = (max(1, round(size)) for size in sizes)
+            found.append(Arrival(each.time - start - chance.random() * each.seconds, prompt, output))
+    return tuple(sorted(found))
 
 
 def scaled(arrivals: Sequence[Arrival], factor: float, chance: Chance) -> tuple[Arrival, ...]:
