@@ -7,6 +7,7 @@ more: it counts as busy, never as room.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import le, sub
 
 from llmfleet.core.scaling.sample import Latencies, Sample
 
@@ -227,8 +228,8 @@ def _spread(before: Latencies | None, after: Latencies | None) -> Spread | None:
         return None
     if before.bounds != after.bounds:
         return Spread(total, count)
-    upto = tuple(new - old for old, new in zip(before.upto, after.upto, strict=True))
-    is_sound = all(low <= high for low, high in zip((0.0, *upto), (*upto, count), strict=True))
+    upto = tuple(map(sub, after.upto, before.upto))
+    is_sound = all(map(le, (0.0, *upto), (*upto, count)))
     return Spread(total, count, after.bounds, upto) if is_sound else Spread(total, count)
 
 

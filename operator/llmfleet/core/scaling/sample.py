@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
+from operator import le
 
 from llmfleet_runtime.contract import LoadReport, Totals
 
@@ -104,5 +104,5 @@ def _shared(bounds: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _rises(numbers: tuple[float, ...]) -> bool:
-    """Never falls, and holds nothing that is no number."""
-    return all(low <= high < math.inf for low, high in pairwise(numbers))
+    """Never falls, and holds nothing that is no number: NaN fails every comparison."""
+    return all(map(le, numbers, numbers[1:])) and numbers[-1] < math.inf
