@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from llmfleet.api.lora import MOST_ADAPTERS
-from llmfleet.shell.pods import LARGEST_PAGE_BYTES
+from llmfleet.shell.page import LARGEST_PAGE_BYTES
 from llmfleet_runtime.adapters import Attempt, Standing
 from llmfleet_runtime.adapters import report as report_of
 from llmfleet_runtime.argv import Platform, argv, environment
