@@ -74,15 +74,15 @@ def _told(program: subprocess.Popen[str], log: Path) -> Iterator[Step | Made]:
 
 
 def _end(program: subprocess.Popen[str]) -> None:
-    if program.poll() is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(program.pid, signal.SIGTERM)
-    try:
-        program.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(program.pid, signal.SIGKILL)
-        program.wait()
+    with program:  # closes its output
+        if program.poll() is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGTERM)
+        try:
+            program.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(program.pid, signal.SIGKILL)
 
 
 def _last_words(log: Path) -> str:

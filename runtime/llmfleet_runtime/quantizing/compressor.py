@@ -19,7 +19,7 @@ def version() -> str:
     try:
         return f"llm-compressor {metadata.version('llmcompressor')}"
     except metadata.PackageNotFoundError:
-        raise ModuleNotFoundError("llmcompressor") from None
+        raise ModuleNotFoundError(name="llmcompressor") from None
 
 
 def compress(
