@@ -29,8 +29,8 @@ SHAPE = {
     "head_dim": 32,
 }
 SEED = 20261129
-BATCH, WINDOW = 16, 128
-STEPS = 250
+BATCH, WINDOW = 8, 128
+STEPS = 300
 RATE = 4e-3
 """Of the optimizer, falling to nothing along half a cosine."""
 

@@ -1,5 +1,6 @@
 """Everything that every checkpoint of an order is made and judged with; what cannot work is refused here."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,4 +71,7 @@ def _insist(refused: str) -> None:
 
 def _room(order: Order, facts: ModelFacts) -> str:
     weights = sum(each.bytes for each in facts.weights)
-    return room_refusal(weights, memory_bytes(), shutil.disk_usage(order.out).free, len(order.methods))
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return room_refusal(
+        weights, min(memory_bytes() or physical, physical), shutil.disk_usage(order.out).free, len(order.methods)
+    )

@@ -34,12 +34,13 @@ def carry_out(order: Order, tell: Tell) -> None:
     with store.held():
         told = _teller(tell, SOURCE)
         given = material(order, recipes, told)
+        wanted = [(recipe, _identity(given, recipe, library)) for recipe in recipes]
+        records = {recipe.method: store.made(recipe.method, identity) for recipe, identity in wanted}
         source = _observed(store, given, given.folder, given.identity, told)
         tell(_described(given.folder, None, 0, quality(source, None)))
-        for recipe in recipes:
+        for recipe, identity in wanted:
             told = _teller(tell, recipe.method)
-            identity = _identity(given, recipe, library)
-            record = store.made(recipe.method, identity) or _made(store, given, recipe, identity, told)
+            record = records[recipe.method] or _made(store, given, recipe, identity, told)
             place = store.place(recipe.method)
             own = _observed(store, given, place, identity, told)
             tell(_described(place, recipe, record["seconds"], quality(own, source)))

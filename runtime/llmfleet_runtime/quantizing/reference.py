@@ -17,12 +17,12 @@ def version() -> str:
     return f"transformers {metadata.version('transformers')}"
 
 
-def loaded(folder: Path) -> Any:
-    """The model in the precision of its files. Nothing of the folder is run."""
+def loaded(folder: Path, place: str | None = None) -> Any:
+    """The model in the precision of its files, in memory unless ``place`` is ``auto``. Nothing of the folder is run."""
     from transformers import AutoModelForCausalLM  # noqa: PLC0415 because it takes seconds
 
     return AutoModelForCausalLM.from_pretrained(
-        folder, dtype="auto", trust_remote_code=False, use_safetensors=True
+        folder, dtype="auto", device_map=place, trust_remote_code=False, use_safetensors=True
     ).eval()
 
 
@@ -32,9 +32,8 @@ def tokens(folder: Path, text: str) -> list[int]:
     from transformers.utils import logging  # noqa: PLC0415 because of the same
 
     logging.set_verbosity_error()  # the text is longer than the model's context, and is cut into windows later
-    found: list[int] = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)(text, add_special_tokens=False)[
-        "input_ids"
-    ]
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    found: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return found
 
 
@@ -43,9 +42,7 @@ def observe(folder: Path, shown: Shown, told: Told) -> Observed:
     import torch  # noqa: PLC0415 because of the same
 
     told("loading the model", 0, 0)
-    model = loaded(folder)
-    if torch.accelerator.is_available():
-        model.to(torch.accelerator.current_accelerator())
+    model = loaded(folder, "auto" if torch.accelerator.is_available() else None)
     read, continuations = [], []
     with torch.inference_mode():
         for number, window in enumerate(shown.windows):

@@ -48,10 +48,10 @@ def served(platform: Platform) -> list[str]:
     return [name for name, each in RECIPES.items() if not _is_refused(each, platform)]
 
 
-def room_refusal(weights: int, memory: int | None, disk: int, methods: int) -> str:
-    """Bytes of the weights, of the memory (None: not known) and of the disk; empty when there is room."""
+def room_refusal(weights: int, memory: int, disk: int, methods: int) -> str:
+    """Bytes of the weights, of the memory and of the disk; empty when there is room."""
     needed = int(weights * MEMORY_SHARE)
-    if memory is not None and memory < needed:
+    if memory < needed:
         return f"the model takes about {_gib(needed)} of memory while it is quantized, {_gib(memory)} are there"
     most = int(weights * methods * 0.75)
     if disk < most:

@@ -3,6 +3,7 @@
 import json
 import stat
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 from e2e.engine import tiny_model
 from llmfleet.__main__ import main
+from llmfleet.shell.quantizing import made
 from llmfleet_runtime.contract import Made, Order, Quality, Refusal, Step
 
 SCRIPT = """#!{python}
@@ -22,7 +24,7 @@ sys.exit({code})
 """
 
 
-def made(folder, method="", speed=None, **quality):
+def told(folder, method="", speed=None, **quality):
     numbers = {"by": "vLLM 0.32.0+cpu", "tokens": 8160, "perplexity": 49.2, "tokens_per_second": speed, **quality}
     numbers["first_token_seconds"] = speed and 0.02
     requirement = {"": "None", "FP8": "FP8", "GPTQ": "CompressedTensors"}[method]
@@ -62,7 +64,7 @@ def whole(program, model):
         worse = {"perplexity": 49.7, "agreement": 0.9754, "same_beginning": 0.4375}
         step = Step(subject="FP8", doing="quantizing", done=1, of=2)
         return program(
-            made(model, speed=speed), step, made(model, "FP8", speed, **worse), made(model, "GPTQ", speed, **worse)
+            told(model, speed=speed), step, told(model, "FP8", speed, **worse), told(model, "GPTQ", speed, **worse)
         )
 
     return write
@@ -164,6 +166,18 @@ def test_a_program_that_dies_is_said_with_its_last_words(model, tmp_path, progra
     assert found.exit_code == 1
     assert "it ended with 247" in found.stderr
     assert "what a library says" in found.stderr
+
+
+def test_who_stops_listening_ends_the_program(model, tmp_path):
+    waits = tmp_path / "waits"
+    step = Step(subject="FP8", doing="quantizing").to_json()
+    waits.write_text(f"#!{sys.executable}\nimport os, time\nprint({step!r}, flush=True)\ntime.sleep(60)\n")
+    waits.chmod(0o755)
+    order = Order(model=str(model), methods=("FP8",), out=str(tmp_path))
+    began, telling = time.monotonic(), made(order, str(waits), tmp_path / "log")
+    assert next(telling).doing == "quantizing"
+    telling.close()
+    assert time.monotonic() - began < 30
 
 
 def test_a_python_that_is_not_there_is_said(model, tmp_path):

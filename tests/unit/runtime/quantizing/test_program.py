@@ -142,6 +142,7 @@ def test_another_source_is_not_taken_for_the_same(libraries, order, tmp_path):
     config.write_text(config.read_text() + " ")
     with pytest.raises(Occupied, match="fp8 holds something else"):
         carried_out(order)
+    assert libraries.seen == ["model", "fp8", "gptq"]  # nothing is evaluated for an order that cannot be finished
 
 
 def test_a_library_that_makes_something_else_publishes_nothing(libraries, order, tmp_path):

@@ -66,7 +66,6 @@ def test_of_another_version_nothing_is_said_beforehand():
     ("memory", "disk", "words"),
     [
         (100 * GIB, 100 * GIB, ""),
-        (None, 100 * GIB, ""),
         (15 * GIB, 100 * GIB, "takes about 20.0 GiB of memory while it is quantized, 15.0 GiB are there"),
         (100 * GIB, 5 * GIB, "may take 24.0 GiB, the disk has 5.0 GiB left"),
     ],
