@@ -14,7 +14,7 @@ from pydantic import Field, RootModel
 from llmfleet_runtime import contract
 from llmfleet_runtime.contract import QUANTIZING, Made, Order, Refusal, Step
 
-RUNTIME = Path(contract.__file__).parents[1]
+RUNTIME = Path(contract.__file__).parent
 MISSING = 69
 """Its exit code where llm-compressor is not installed."""
 STOP_SECONDS = 20
@@ -38,9 +38,11 @@ def made(order: Order, python: str, log: Path) -> Iterator[Step | Made]:
 
     Raises ``NotMade``. Closing the iterator, or an interrupt, ends the program and waits for it.
     """
-    with log.open("ab") as output, tempfile.TemporaryFile() as ordered:
+    with log.open("ab") as output, tempfile.TemporaryFile() as ordered, tempfile.TemporaryDirectory() as alone:
         ordered.write(order.to_json().encode())
         ordered.seek(0)
+        # Our package alone: what else is installed beside this command is of other versions.
+        (Path(alone) / RUNTIME.name).symlink_to(RUNTIME)
         try:
             program = subprocess.Popen(  # noqa: S603 because it is our own program, and its Python the user's
                 (python, "-P", "-m", QUANTIZING),
@@ -48,7 +50,7 @@ def made(order: Order, python: str, log: Path) -> Iterator[Step | Made]:
                 stdout=subprocess.PIPE,
                 stderr=output,
                 text=True,
-                env={**os.environ, "PYTHONPATH": str(RUNTIME)},
+                env={**os.environ, "PYTHONPATH": alone},
                 start_new_session=True,
             )
         except OSError as error:

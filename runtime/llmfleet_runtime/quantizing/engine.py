@@ -29,7 +29,8 @@ ANSWER_SECONDS = 600
 WORDS = 600
 """Characters of the engine's own that are shown."""
 NAME = "model"
-RUNTIME = Path(__file__).parents[2]
+ALONE = Path(__file__).parents[2]
+"""Where this package lies, with no other beside it: ``llmfleet quantize`` has laid it there."""
 _PLATFORM = """
 import dataclasses, json
 from llmfleet_runtime.machine import platform
@@ -154,4 +155,4 @@ def _ask(url: str, **members: Any) -> Any:
 
 
 def _variables(more: Mapping[str, str]) -> dict[str, str]:
-    return {**os.environ, **more, "PYTHONPATH": str(RUNTIME)}
+    return {**os.environ, **more, "PYTHONPATH": str(ALONE)}

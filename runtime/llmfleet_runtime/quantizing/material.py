@@ -21,7 +21,7 @@ from .store import fingerprint
 from .text import default_text, parts, windows
 
 MORE = 32
-"""Greedy tokens after each beginning."""
+"""Greedy tokens after each beginning, at most."""
 BEGINNINGS = 8
 
 
@@ -56,11 +56,12 @@ def material(order: Order, recipes: Sequence[Recipe], told: Told) -> Material:
     _insist(_room(order, facts))
     told("reading the text", 0, 0)
     text = default_text() if order.text is None else Path(order.text).read_text(errors="replace")
-    length = min(order.length, facts.max_positions or order.length)
-    learned, judged = (reference.tokens(folder, part) for part in parts(text))
-    samples, seen = windows(learned, length, order.samples), windows(judged, length, order.judged)
+    begin, (learned, judged) = reference.tokens(folder, parts(text))
+    length = min(order.length, (facts.max_positions or order.length) - 1)  # an engine answers with one token at least
     _insist(text_refusal(len(learned), len(judged), length))
-    shown = Shown(seen, [window[: len(window) // 4] for window in seen[:BEGINNINGS]], MORE)
+    samples, seen = windows(learned, length, order.samples, begin), windows(judged, length, order.judged, begin)
+    prompt = length // 4
+    shown = Shown(seen, [window[:prompt] for window in seen[:BEGINNINGS]], min(MORE, length - prompt))
     return Material(order, folder, fingerprint(folder), group_size(config), own, samples, shown)
 
 

@@ -1,7 +1,7 @@
 """A model in transformers: what evaluates where there is no engine, and what llm-compressor works on."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,15 @@ def loaded(folder: Path, place: str | None = None) -> Any:
     ).eval()
 
 
-def tokens(folder: Path, text: str) -> list[int]:
-    """Without special ones."""
+def tokens(folder: Path, texts: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+    """The tokens that begin every prompt, of which there may be none, and those of each text without them."""
     from transformers import AutoTokenizer  # noqa: PLC0415 because of the same
     from transformers.utils import logging  # noqa: PLC0415 because of the same
 
     logging.set_verbosity_error()  # the text is longer than the model's context, and is cut into windows later
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    found: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return found
+    begin = [each for each in tokenizer("")["input_ids"] if each == tokenizer.bos_token_id]
+    return begin, [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
 
 
 def observe(folder: Path, shown: Shown, told: Told) -> Observed:

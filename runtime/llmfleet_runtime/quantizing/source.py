@@ -15,6 +15,8 @@ from .reference import Told
 
 WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.tiktoken", "LICENSE*")
 """Files of a repository; weights in pickles are never fetched."""
+TWICE = ("original/*", "consolidated*", "onnx/*")
+"""The same weights in other formats."""
 
 
 class NoSource(Exception):
@@ -32,7 +34,11 @@ def fetched(order: Order, told: Told) -> Path:
 
     told("fetching", 0, 0)
     try:
-        return Path(snapshot_download(order.model, revision=order.revision, allow_patterns=list(WANTED)))
+        return Path(
+            snapshot_download(
+                order.model, revision=order.revision, allow_patterns=list(WANTED), ignore_patterns=list(TWICE)
+            )
+        )
     except Exception as error:  # whatever it is, it is told in the hub's own words
         raise NoSource(f"{order.model}: {type(error).__name__}: {error}") from error
 

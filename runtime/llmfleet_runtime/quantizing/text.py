@@ -19,8 +19,10 @@ def parts(text: str) -> tuple[str, str]:
     return text[:cut], text[cut:]
 
 
-def windows(tokens: Sequence[int], length: int, most: int) -> list[list[int]]:
-    """At most ``most`` whole windows of ``length`` tokens, spread over all of them; one after the other if few."""
-    count = min(most, len(tokens) // length)
+def windows(tokens: Sequence[int], length: int, most: int, begin: Sequence[int] = ()) -> list[list[int]]:
+    """At most ``most`` whole windows of ``length`` tokens, spread over the text; ``begin`` stands in front of each."""
+    kept = length - len(begin)
+    count = min(most, len(tokens) // kept)
     stride = len(tokens) / count if count else 0
-    return [list(tokens[int(number * stride) : int(number * stride) + length]) for number in range(count)]
+    starts = (int(number * stride) for number in range(count))
+    return [[*begin, *tokens[start : start + kept]] for start in starts]

@@ -12,8 +12,9 @@ from e2e.engine import tiny_model
 from llmfleet_runtime.contract import Made, Order
 from llmfleet_runtime.quantizing import compressor, reference
 from llmfleet_runtime.quantizing.evaluation import Observed
-from llmfleet_runtime.quantizing.material import Refused
+from llmfleet_runtime.quantizing.material import Refused, material
 from llmfleet_runtime.quantizing.program import carry_out
+from llmfleet_runtime.quantizing.recipes import RECIPES
 from llmfleet_runtime.quantizing.source import NoSource
 from llmfleet_runtime.quantizing.store import Occupied
 
@@ -61,7 +62,7 @@ def libraries(monkeypatch):
     monkeypatch.setattr(compressor, "version", lambda: "llm-compressor 0.14.0")
     monkeypatch.setattr(compressor, "compress", found.compress)
     monkeypatch.setattr(reference, "version", lambda: "transformers 5")
-    monkeypatch.setattr(reference, "tokens", lambda folder, text: list(text.encode()))
+    monkeypatch.setattr(reference, "tokens", lambda folder, texts: ([0], [list(text.encode()) for text in texts]))
     monkeypatch.setattr(reference, "observe", found.observe)
     monkeypatch.setattr(reference, "let_go", lambda: None)
     return found
@@ -157,6 +158,17 @@ def test_a_text_that_is_too_short_is_refused_before_anything_is_made(libraries, 
     with pytest.raises(Refused, match="give a longer --text"):
         carried_out(order)
     assert libraries.made == libraries.seen == []
+
+
+@pytest.mark.parametrize(("length", "shapes"), [(64, (64, 16, 32)), (16, (16, 4, 12)), (9000, (8191, 2047, 32))])
+def test_everything_that_is_shown_fits_in_the_models_context(libraries, order, tmp_path, length, shapes):
+    (tmp_path / "text").write_text("It is a truth universally acknowledged.\n" * 10_000)
+    (tmp_path / "out").mkdir()
+    shown = material(order.model_copy(update={"length": length}), [RECIPES["FP8"]], lambda *_: None).shown
+    window, prompt, more = shapes
+    assert {len(each) for each in shown.windows} == {window}
+    assert ({len(each) for each in shown.beginnings}, shown.more) == ({prompt}, more)
+    assert all(each[0] == 0 for each in (*shown.windows, *shown.beginnings))
 
 
 def test_a_folder_without_a_model_is_said(libraries, order, tmp_path):

@@ -30,3 +30,7 @@ def test_windows_are_whole_and_spread_over_the_text(tokens, length, most, starts
     found = windows(range(tokens), length, most)
     assert [each[0] for each in found] == starts
     assert all(len(each) == length for each in found)
+
+
+def test_what_begins_every_prompt_begins_every_window():
+    assert windows(range(10, 20), 5, 2, begin=[1]) == [[1, 10, 11, 12, 13], [1, 15, 16, 17, 18]]
