@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,28 +80,25 @@ def _command(*words: str) -> tuple[str, ...]:
 
 def _killed_after_the_first(asked: list[str], out: Path) -> Mapping[str, int]:
     """Kill command and program while the second checkpoint is made; the files of the first, with their times."""
-    with _running(_command(*asked)) as running:
+    running = subprocess.Popen(_command(*asked), start_new_session=True)
+    try:
         deadline = time.monotonic() + KILL_SECONDS
-        while not (out / ".llmfleet/int8.partial").exists() and time.monotonic() < deadline and running.poll() is None:
+        while not (out / ".llmfleet/int8.partial").exists() and time.monotonic() < deadline:
+            if running.poll() is not None:
+                raise click.ClickException("the run that was to be killed ended by itself")
             time.sleep(0.02)
+    finally:
+        _kill(running)
     return _times(out / "fp8")
 
 
-@contextmanager
-def _running(command: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
-    """Killed at the end, with every process that it started."""
-    running = subprocess.Popen(command, start_new_session=True)
-    try:
-        yield running
-    finally:
-        program = _children(running.pid)
-        for group in (*program, running.pid):
+def _kill(running: subprocess.Popen[bytes]) -> None:
+    """With the program that it started, which is in a group of its own."""
+    if running.poll() is None:
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        for group in (*map(int, children), running.pid):
             os.killpg(group, signal.SIGKILL)
         running.wait()
-
-
-def _children(pid: int) -> list[int]:
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _times(folder: Path) -> Mapping[str, int]:
