@@ -1,4 +1,4 @@
-"""The command: run the operator, plan a file, fit a model, replay or simulate a policy, generate what models make."""
+"""The command: run the operator, plan a file, fit or quantize a model, simulate or replay a policy, generate files."""
 
 import importlib
 import sys
@@ -11,6 +11,7 @@ from llmfleet import __version__
 
 MODULES = {
     "fit": ("llmfleet.commands.fit", "fit_command"),
+    "quantize": ("llmfleet.commands.quantize", "quantize"),
     "plan": ("llmfleet.commands.plan", "plan"),
     "replay": ("llmfleet.commands.replay", "replay"),
     "simulate": ("llmfleet.commands.simulate", "simulate"),
