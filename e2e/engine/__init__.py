@@ -3,6 +3,6 @@
 from .adapter import Flaw, tiny_adapter
 from .install import engine_folder, install
 from .model import tiny_model
-from .plugins import plugins
+from .plugins import clients, plugins, servers
 
-__all__ = ["Flaw", "engine_folder", "install", "plugins", "tiny_adapter", "tiny_model"]
+__all__ = ["Flaw", "clients", "engine_folder", "install", "plugins", "servers", "tiny_adapter", "tiny_model"]

@@ -12,8 +12,10 @@ from pydantic import ValidationError
 
 from . import hub, machine
 from .argv import BadConfig, Platform
+from .arrival import arrive
 from .contract import ENGINE_FILE, HUB_TOKEN, EngineConfig, ExitCode, Farewell, LoadReport, Phase, RuntimeStatus
 from .credentials import hub_token
+from .download import requested
 from .drain import Ledger, drain
 from .engine import Engine
 from .farewell import farewell, write
@@ -24,7 +26,7 @@ from .places import Places, places
 from .sampler import Sampler
 from .server import serve
 from .shelf import Shelf
-from .start import Start, prepare
+from .start import Start, foresee, prepare
 from .sync import Live
 from .upkeep import Upkeep
 
@@ -58,6 +60,7 @@ class Pod:
             since=engine.started,
             engine_version=platform.engine_version,
             quantization=start.weights,
+            commit=start.commit,
         )
 
     def ask_to_stop(self) -> None:
@@ -202,11 +205,9 @@ def run() -> int:
     try:
         config = read_config(place)
         platform = machine.platform(place.serving_port)
-        start = prepare(config, platform, os.environ)
+        parting = asyncio.run(_run(config, platform, place))
     except BadConfig as error:
         parting = farewell(ExitCode.BAD_CONFIG, str(error), reason=error.reason)
-    else:
-        parting = asyncio.run(_run(config, platform, place, start))
     write(parting, place.termination_message)
     return parting.exit_code
 
@@ -224,7 +225,15 @@ def read_config(place: Places) -> EngineConfig:
         raise BadConfig(f"{path}: {member}: {first['msg']}") from error
 
 
-async def _run(config: EngineConfig, platform: Platform, place: Places, start: Start) -> Farewell:
+async def _run(config: EngineConfig, platform: Platform, place: Places) -> Farewell:
+    commit = None
+    if request := requested(config, place):
+        foresee(config, platform, os.environ)
+        arrived = await arrive(request, platform, place)
+        if isinstance(arrived, Farewell):
+            return arrived
+        config, commit = config.model_copy(update={"model": arrived.path, "revision": None}), arrived.commit
+    start = prepare(config, platform, os.environ, commit)
     log.info("vLLM %s, %d cores: %s", platform.engine_version, platform.cpus, " ".join(start.command[1:]))
     engine = Engine(start.command, start.environment)
     pod = Pod(config, platform, place, engine, start)

@@ -14,10 +14,11 @@ from llmfleet.api.access import Access
 from llmfleet.api.autoscaling import Autoscaling
 from llmfleet.api.fields import Annotations, Resource, no_reserved_keys, rule, rules, well_formed_keys
 from llmfleet.api.lora import Lora
+from llmfleet.api.model import Model
 from llmfleet.api.placement import Pod
 from llmfleet.api.quantization import Quantization
 from llmfleet.api.rollout import Disruption, Rollout
-from llmfleet.api.workload import Accelerator, Engine, Model, Resources
+from llmfleet.api.workload import Accelerator, Engine, Resources
 
 
 class Lifecycle(Resource):

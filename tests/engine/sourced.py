@@ -1,0 +1,210 @@
+"""Servers that models come from, and the process that fetches from them, as the launcher runs it."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import socketserver
+import subprocess
+import tarfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from llmfleet_runtime.sources.exchange import Request
+from tests.unit.runtime.launched import RUNTIME, free_port
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-west-1"}
+
+
+@dataclass
+class Site:
+    """A web site over a folder that sends parts; /moved redirects, /gated asks for a log-in, /broken fails."""
+
+    folder: Path
+    is_ranged: bool = True
+    asked: list[str] = field(default_factory=list)
+
+    async def answer(self, request):
+        place, _, name = request.path.strip("/").partition("/")
+        self.asked.append(f"{request.path} {request.headers.get('Range', '')}")
+        if place == "moved":
+            raise web.HTTPFound(f"/files/{name}")
+        if place == "gated":
+            raise web.HTTPForbidden
+        if place == "broken":
+            raise web.HTTPServiceUnavailable
+        path = self.folder / name
+        if not path.is_file():
+            raise web.HTTPNotFound
+        return web.FileResponse(path) if self.is_ranged else web.Response(body=path.read_bytes())
+
+
+@contextlib.contextmanager
+def serving(site):
+    """Yields the address."""
+    loop, port, is_up = asyncio.new_event_loop(), free_port(), threading.Event()
+
+    async def begin():
+        app = web.Application()
+        app.router.add_get("/{path:.*}", site.answer)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        is_up.set()
+        return runner
+
+    def run():
+        asyncio.set_event_loop(loop)
+        runner = loop.run_until_complete(begin())
+        loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert is_up.wait(10)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+class Cutter(socketserver.ThreadingTCPServer):
+    """In front of a server: its answers are cut after so many bytes of a connection, until ``cuts`` are used up."""
+
+    daemon_threads = False
+    block_on_close = True
+
+    def __init__(self, target, after, cuts):
+        super().__init__(("127.0.0.1", 0), Connection)
+        self.target, self.after, self.cuts = int(target.rpartition(":")[2]), after, cuts
+        self.address = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+class Connection(socketserver.BaseRequestHandler):
+    """One connection and the one behind it."""
+
+    def handle(self):
+        with socket.create_connection(("127.0.0.1", self.server.target)) as server:
+            asking = threading.Thread(target=self.pass_on, args=(self.request, server))
+            asking.start()
+            self.pass_on(server, self.request, self.server.after)
+            asking.join()
+
+    def pass_on(self, source, target, most=float("inf")):
+        passed = 0
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65536):
+                passed += len(piece)
+                if passed > most and self.server.cuts > 0:
+                    self.server.cuts -= 1
+                    break
+                target.sendall(piece)
+        for each in (source, target):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass
+class S3:
+    """moto's server."""
+
+    address: str
+
+    def put(self, bucket, folder):
+        """A bucket with the files of a folder below models/tiny."""
+        try:
+            self._send(bucket)
+        except urllib.error.HTTPError as error:  # it is there already
+            error.close()
+        for path in (each for each in folder.rglob("*") if each.is_file()):
+            self._send(f"{bucket}/models/tiny/{path.relative_to(folder)}", path.read_bytes())
+
+    def _send(self, path, body=b""):
+        headers = {"Content-Type": "binary/octet-stream", "Authorization": "none of moto's concern"}
+        request = urllib.request.Request(f"{self.address}/{path}", body, headers, method="PUT")
+        urllib.request.urlopen(request, timeout=20).close()
+
+
+@contextlib.contextmanager
+def s3_server(python, servers):
+    port = free_port()
+    environment = {**os.environ, "PYTHONPATH": str(servers)}
+    command = [python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until_listening(port, process)
+        yield S3(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def until_listening(port, process):
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+@dataclass
+class Fetcher:
+    """Runs the downloading process over one cache."""
+
+    python: str
+    clients: Path
+    cache: Path
+    variables: dict = field(default_factory=dict)
+
+    def begin(self, uri, **members):
+        request = Request(**{"uri": uri, "cache": str(self.cache), **members}).to_json()
+        environment = {
+            **os.environ,
+            "HF_HOME": f"{self.cache}/huggingface",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **self.variables,
+            "PYTHONPATH": os.pathsep.join(map(str, (self.clients, RUNTIME))),
+        }
+        command = [self.python, "-P", "-m", "llmfleet_runtime.sources", request]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self, uri, **members):
+        """The last line: what was fetched, or why not."""
+        with self.begin(uri, **members) as process:
+            said = process.stdout.read().splitlines()
+        assert said, process.returncode
+        return json.loads(said[-1])
+
+
+def packed(model, path, top="", mode="w:gz"):
+    """A tar file of a folder; its sha256."""
+    with tarfile.open(path, mode) as archive:
+        for each in sorted(model.iterdir()):
+            archive.add(each, f"{top}{each.name}")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def contents(folder):
+    folder = Path(folder)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
