@@ -21,7 +21,15 @@ from aiohttp import web
 from llmfleet_runtime.sources.exchange import Request
 from tests.unit.runtime.launched import RUNTIME, free_port
 
-KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-west-1"}
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI",
+    "AWS_REGION": "eu-west-1",
+}
+
+
+DOWN = "http://127.0.0.1:9"
+"""Nobody listens there."""
 
 
 @dataclass
@@ -30,11 +38,14 @@ class Site:
 
     folder: Path
     is_ranged: bool = True
+    seconds: float = 0
+    """Before each answer."""
     asked: list[str] = field(default_factory=list)
 
     async def answer(self, request):
         place, _, name = request.path.strip("/").partition("/")
         self.asked.append(f"{request.path} {request.headers.get('Range', '')}")
+        await asyncio.sleep(self.seconds)
         if place == "moved":
             raise web.HTTPFound(f"/files/{name}")
         if place == "gated":
@@ -48,9 +59,9 @@ class Site:
 
 
 @contextlib.contextmanager
-def serving(site):
+def serving(site, port=None):
     """Yields the address."""
-    loop, port, is_up = asyncio.new_event_loop(), free_port(), threading.Event()
+    loop, port, is_up = asyncio.new_event_loop(), port or free_port(), threading.Event()
 
     async def begin():
         app = web.Application()
@@ -65,6 +76,7 @@ def serving(site):
         asyncio.set_event_loop(loop)
         runner = loop.run_until_complete(begin())
         loop.run_forever()
+        loop.run_until_complete(runner.shutdown())
         loop.run_until_complete(runner.cleanup())
         loop.close()
 

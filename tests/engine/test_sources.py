@@ -12,9 +12,7 @@ import pytest
 
 from e2e.engine import clients, servers
 from tests.engine.hub import COMMIT, TOKEN, hub
-from tests.engine.sourced import KEYS, Cutter, Fetcher, Site, contents, packed, s3_server, serving
-
-DOWN = "http://127.0.0.1:9"
+from tests.engine.sourced import DOWN, KEYS, Cutter, Fetcher, Site, contents, packed, s3_server, serving
 
 
 @pytest.fixture
