@@ -98,6 +98,10 @@ STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 STORE_SETTINGS = ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
 """The same, and the Secret may lack them."""
 
+REGISTRY_LOGIN = "LLMFLEET_REGISTRY_LOGIN"
+"""Variable of the container that holds the ``.dockerconfigjson`` of the user's Secret."""
+REGISTRY_LOGIN_KEY = ".dockerconfigjson"
+
 CHAT_TEMPLATE = "LLMFLEET_CHAT_TEMPLATE"
 """Variable of the container that holds a chat template; the kubelet fills it from the user's ConfigMap."""
 

@@ -156,24 +156,24 @@ class S3:
 
 
 @contextlib.contextmanager
-def s3_server(python, servers):
-    port = free_port()
+def s3_server(python, servers, host="127.0.0.1", port=None):
+    port = port or free_port()
     environment = {**os.environ, "PYTHONPATH": str(servers)}
-    command = [python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [python, "-m", "moto.server", "-H", host, "-p", str(port)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until_listening(port, process)
-        yield S3(f"http://127.0.0.1:{port}")
+        until_listening(host, port, process)
+        yield S3(f"http://{host}:{port}")
     finally:
         process.terminate()
         process.wait()
 
 
-def until_listening(port, process):
+def until_listening(host, port, process):
     deadline = time.monotonic() + 60
     while True:
         try:
-            return socket.create_connection(("127.0.0.1", port), 1).close()
+            return socket.create_connection((host, port), 1).close()
         except OSError:
             assert process.poll() is None
             assert time.monotonic() < deadline
@@ -220,3 +220,38 @@ def packed(model, path, top="", mode="w:gz"):
 def contents(folder):
     folder = Path(folder)
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def push(address, repository, tag, layers, login=None):
+    """A manifest with layers of (bytes, media type, annotations); its digest."""
+    headers = {"Content-Type": "application/octet-stream"} | ({"Authorization": login} if login else {})
+
+    def send(path, body, method, kind=headers["Content-Type"]):
+        request = urllib.request.Request(f"{address}/v2/{repository}{path}", body, headers, method=method)
+        request.add_header("Content-Type", kind)
+        urllib.request.urlopen(request, timeout=20).close()
+
+    described = []
+    for body, kind, notes in [(b"{}", "application/vnd.oci.empty.v1+json", {}), *layers]:
+        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        send(f"/blobs/uploads/?digest={digest}", body, "POST")
+        described.append({"mediaType": kind, "digest": digest, "size": len(body), "annotations": notes})
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    manifest = {"schemaVersion": 2, "mediaType": kind, "config": described[0], "layers": described[1:]}
+    send(f"/manifests/{tag}", json.dumps(manifest).encode(), "PUT", kind)
+    return f"sha256:{hashlib.sha256(json.dumps(manifest).encode()).hexdigest()}"
+
+
+@contextlib.contextmanager
+def registry_server(program, folder, *account):
+    """Yields HOST:PORT."""
+    port = free_port()
+    folder.mkdir()
+    command = [str(program), f"127.0.0.1:{port}", str(folder), *account]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until_listening("127.0.0.1", port, process)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()

@@ -55,6 +55,12 @@ def test_an_archive_on_the_web_becomes_the_models_folder(fetch, site, address, m
     assert contents(found["path"]) == contents(model)
 
 
+def test_of_an_archive_only_the_files_that_are_asked_for_are_kept(fetch, site, address, model):
+    sha256 = packed(model, site.folder / "tiny.tar")
+    found = fetch(f"{address}/files/tiny.tar", sha256=sha256, files={"include": ["*.safetensors"]})
+    assert sorted(contents(found["path"])) == ["model.safetensors"]
+
+
 def test_a_redirect_is_followed(fetch, site, address, model):
     sha256 = packed(model, site.folder / "tiny.tar")
     assert fetch(f"{address}/moved/tiny.tar", sha256=sha256)["kind"] == "Fetched"

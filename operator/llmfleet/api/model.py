@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from llmfleet.api.cache import Cache
-from llmfleet.api.fields import LIST_SET, ObjectName, Resource, rule, rules
+from llmfleet.api.fields import LIST_SET, PATH_PART, ObjectName, Resource, rule, rules
 
 REVISION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
 GLOB_PATTERN = r"^[A-Za-z0-9_*?\[][A-Za-z0-9_.*?\[\]!/+-]*$"
@@ -18,7 +18,10 @@ _HUB = f"hf://{_SEGMENT}(/{_SEGMENT})?"
 _MOUNTED = f"pvc://{_CLAIM}(/{_SEGMENT})+|file://(/{_SEGMENT})+"
 _STORED = f"s3://{_BUCKET}(/{_SEGMENT})*"
 _WEB = f"https?://{_HOST}(/{_SEGMENT})*/{_SEGMENT}[.](tar|tar[.]gz|tgz)"
-_FETCHED = "self.uri.matches('^(hf|s3|https?)://')"
+_DIGEST = "sha256:[0-9a-f]{64}"
+_REGISTRY = f"oci://{_HOST}(/{PATH_PART})+(:[A-Za-z0-9_][A-Za-z0-9._-]*)?(@{_DIGEST})?"
+_FETCHED = "self.uri.matches('^(hf|s3|oci|https?)://')"
+_CREDENTIALED = "self.uri.matches('^(hf|s3|oci)://')"
 _ON_THE_WEB = "self.uri.matches('^https?://')"
 
 
@@ -26,8 +29,9 @@ def model_uri_rule() -> JsonDict:
     """Refuses an address that no pod can fetch a model from."""
     return rules(
         rule(
-            f"self.matches('^({_HUB}|{_MOUNTED}|{_STORED}|{_WEB})$')",
-            "must be hf://ORG/NAME, s3://BUCKET/PREFIX, http://HOST/PATH.tar, https://HOST/PATH.tar (or .tar.gz, "
+            f"self.matches('^({_HUB}|{_MOUNTED}|{_STORED}|{_REGISTRY}|{_WEB})$')",
+            "must be hf://ORG/NAME, s3://BUCKET/PREFIX, oci://HOST/REPOSITORY with a tag or digest, "
+            "http://HOST/PATH.tar, https://HOST/PATH.tar (or .tar.gz, "
             ".tgz), pvc://CLAIM/PATH or file:///PATH-IN-THE-IMAGE, without user info or query",
         )
     )
@@ -49,7 +53,8 @@ class Credentials(Resource):
     secret_name: ObjectName = Field(
         description="Name of the Secret. For hf:// its key HF_TOKEN holds the hub's token; for s3:// its keys "
         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and, where the store needs them, AWS_SESSION_TOKEN, AWS_REGION "
-        "and AWS_ENDPOINT_URL. Pods that run keep what they started with."
+        "and AWS_ENDPOINT_URL; for oci:// it is of type kubernetes.io/dockerconfigjson. Pods that run keep what "
+        "they started with."
     )
 
 
@@ -87,13 +92,13 @@ class Model(Resource):
                 "self.revision + ' with ' + self.uri",
             ),
             rule(
-                "!has(self.credentials) || self.uri.startsWith('hf://') || self.uri.startsWith('s3://')",
-                "credentials are for hf:// and s3:// models only; remove them",
+                f"!has(self.credentials) || {_CREDENTIALED}",
+                "credentials are for hf://, s3:// and oci:// models only; remove them",
                 "self.uri",
             ),
             rule(
                 f"!has(self.files) || {_FETCHED}",
-                "files is for hf://, s3://, http:// and https:// models only; remove it",
+                "files is for hf://, s3://, oci://, http:// and https:// models only; remove it",
                 "self.uri",
             ),
             rule(
@@ -107,6 +112,7 @@ class Model(Resource):
 
     uri: Annotated[str, Field(min_length=6, max_length=512)] = Field(
         description="Where the model is: hf://ORG/NAME on a hub, s3://BUCKET/PREFIX in an object store, "
+        "oci://HOST/REPOSITORY:TAG or @sha256:… in a registry (an artifact, or an image with the model in /models), "
         "https://HOST/PATH.tar on the web, pvc://CLAIM/PATH on a volume claim of this namespace, file:///PATH inside "
         "the image. A change makes a new revision.",
         examples=["hf://Qwen/Qwen3-8B"],

@@ -2,12 +2,11 @@
 
 import hashlib
 import tarfile
+from collections.abc import Collection
 from pathlib import Path
 
-from llmfleet_runtime.source import DownloadReason, ModelFiles, SourceRefused
+from llmfleet_runtime.source import DownloadReason, SourceRefused
 
-from .cache import need_room
-from .pick import pick
 from .store import File
 
 
@@ -23,20 +22,31 @@ def verify(path: Path, file: File) -> None:
         raise SourceRefused(DownloadReason.FAILED, words)
 
 
-def unpack(path: Path, folder: Path, wanted: ModelFiles) -> None:
-    """Take the model's files out of a tar file, then the tar file away.
+def inside(path: Path, root: str) -> tuple[File, ...]:
+    """The files of a tar file below ``root``; without one, a folder that everything is in is left out of their names.
 
-    A folder that everything is in is left out. Raises ``SourceRefused``.
+    Raises ``SourceRefused``.
     """
     try:
         with tarfile.open(path) as archive:
-            members = {member.name.removeprefix("./"): member for member in archive.getmembers() if member.isreg()}
-            top = _top(tuple(members))
-            inside = [File(name.removeprefix(top), member.size, key=name) for name, member in members.items()]
-            chosen = pick(inside, wanted)
-            need_room(folder, sum(file.size for file in chosen))
-            for file in chosen:
-                archive.extract(members[file.key].replace(name=file.name, mode=0o644), folder, filter="data")
+            members = {each.name.removeprefix("./"): each for each in archive.getmembers() if each.isreg()}
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise SourceRefused(DownloadReason.FAILED, f"{path.name} cannot be unpacked: {error}") from error
+    top = root or _top(tuple(members))
+    return tuple(
+        File(name.removeprefix(top), member.size, key=member.name)
+        for name, member in members.items()
+        if name.startswith(top)
+    )
+
+
+def unpack(path: Path, files: Collection[File], folder: Path) -> None:
+    """Take these files out of a tar file, then the tar file away. Raises ``SourceRefused``."""
+    try:
+        with tarfile.open(path) as archive:
+            for file in files:
+                member = archive.getmember(file.key)
+                archive.extract(member.replace(name=file.name, mode=0o644), folder, filter="data")
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise SourceRefused(DownloadReason.FAILED, f"{path.name} cannot be unpacked: {error}") from error
     path.unlink()

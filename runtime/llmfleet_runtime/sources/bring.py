@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from llmfleet_runtime.source import DownloadReason, SourceRefused
+from llmfleet_runtime.source import DownloadReason, ModelFiles, SourceRefused
 
-from .archive import unpack, verify
+from .archive import inside, unpack, verify
 from .cache import FULL, Shelf, locked, need_room
 from .exchange import Fetched, Request
 from .fetch import JOURNAL, fetch, missing
@@ -37,6 +37,10 @@ def _store(request: Request) -> Store:
         from .web import WebStore  # noqa: PLC0415 because of the same
 
         return WebStore(request.uri, request.sha256)
+    if scheme == "oci":
+        from .registry import RegistryStore  # noqa: PLC0415 because of the same
+
+        return RegistryStore(request.uri)
     raise SourceRefused(DownloadReason.NOT_FOUND, f"this runtime cannot open {request.uri}")
 
 
@@ -71,12 +75,21 @@ def _download(request: Request, store: Store, listing: Listing, shelf: Shelf, re
     except SourceRefused:
         (folder / JOURNAL).unlink(missing_ok=True)
         raise
-    for file in listing.files:
-        if file.is_archive:
-            unpack(folder / file.name, folder, request.files)
+    _unpack(folder, listing, request.files)
     (folder / JOURNAL).unlink(missing_ok=True)
     entry(_names(folder))
     shelf.publish(listing.commit)
+
+
+def _unpack(folder: Path, listing: Listing, wanted: ModelFiles) -> None:
+    """Archives become the files in them that are asked for; a later archive's file replaces an earlier one's."""
+    archives = [file for file in listing.files if file.is_archive]
+    members = {file.name: inside(folder / file.name, file.root) for file in archives}
+    loose = [file for file in listing.files if not file.is_archive]
+    chosen = set(pick([*loose, *(each for found in members.values() for each in found)], wanted))
+    need_room(folder, sum(file.size for file in chosen.difference(loose)))
+    for name, found in members.items():
+        unpack(folder / name, [each for each in found if each in chosen], folder)
 
 
 def _fetched(shelf: Shelf, commit: str, message: str = "") -> Fetched:

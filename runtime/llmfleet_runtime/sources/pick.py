@@ -21,7 +21,7 @@ SPLIT = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)")
 def pick(files: Iterable[File], wanted: ModelFiles) -> tuple[File, ...]:
     """The files to fetch. Raises ``SourceRefused`` when none of them are weights, or only unsafe ones are."""
     there = tuple(files)
-    asked = [file for file in there if _is_asked(file.name, wanted)]
+    asked = [file for file in there if file.is_archive or _is_asked(file.name, wanted)]
     chosen = tuple(file for file in asked if _is_safe(file.name) or file.is_archive)
     if not any(file.name.endswith(SAFE_WEIGHTS) or file.is_archive for file in chosen):
         raise _without_weights(there, asked)

@@ -19,6 +19,8 @@ class File:
     """Hex digits, where the source knows it."""
     is_archive: bool = False
     """A tar file that holds files of the model."""
+    root: str = ""
+    """The folder of the archive that they are below, with its slash; "" for whatever is in it."""
     is_ranged: bool = True
     """Whether the source sends parts of it."""
     key: str = ""

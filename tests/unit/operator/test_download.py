@@ -9,7 +9,7 @@ from kubernetes.aio import client
 from llmfleet.core.fleet import plan
 from llmfleet.core.revision import revision_of
 from llmfleet.core.template import freeze
-from llmfleet_runtime.contract import STORE_KEYS, STORE_SETTINGS
+from llmfleet_runtime.contract import REGISTRY_LOGIN, STORE_KEYS, STORE_SETTINGS
 from tests.builders import DEFAULTS, NOW, Raw, deployment, look, merged, parsed, revision, with_spec
 
 TOKEN = {"secretName": "hub"}
@@ -84,6 +84,13 @@ def test_a_stores_keys_come_from_the_users_secret_and_its_settings_where_it_has_
         **{key: {"name": "store", "key": key} for key in STORE_KEYS},
         **{key: {"name": "store", "key": key, "optional": True} for key in STORE_SETTINGS},
     }
+
+
+def test_a_registrys_log_in_comes_from_the_users_secret() -> None:
+    (container,) = template(uri="oci://ghcr.io/team/tiny:v1", credentials={"secretName": "r"})["spec"]["containers"]
+    (found,) = (each for each in container["env"] if "valueFrom" in each)
+    reference = {"name": "r", "key": ".dockerconfigjson"}
+    assert found == {"name": REGISTRY_LOGIN, "valueFrom": {"secretKeyRef": reference}}
 
 
 @pytest.mark.parametrize(
