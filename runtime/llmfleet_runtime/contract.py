@@ -37,6 +37,7 @@ from .lora import (
     AdapterStatus,
     LoraLimits,
 )
+from .made import QUANTIZING, QUANTIZING_METHODS, Made, Order, Quality, Refusal, Step
 from .source import REMOTE_SCHEMES, DownloadReason, DownloadStatus, ModelFiles
 
 __all__ = [
@@ -45,6 +46,8 @@ __all__ = [
     "ALLOWED_ARGUMENTS",
     "ENV_NAME_PATTERN",
     "FLAG_ARGUMENTS",
+    "QUANTIZING",
+    "QUANTIZING_METHODS",
     "REFUSED_ENV_NAMES",
     "REFUSED_ENV_PREFIXES",
     "REMOTE_SCHEMES",
@@ -64,13 +67,18 @@ __all__ = [
     "LiveConfig",
     "LoadReport",
     "LoraLimits",
+    "Made",
     "ModelFacts",
     "ModelFiles",
     "NamedValue",
+    "Order",
     "Phase",
+    "Quality",
     "Quantization",
     "QuantizationFacts",
+    "Refusal",
     "RuntimeStatus",
+    "Step",
     "TargetModule",
     "Totals",
     "WeightRole",
