@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -250,7 +251,7 @@ def _upkeep(config: EngineConfig, place: Places, loopback: Loopback) -> Upkeep:
     token = hub_token(os.environ).get(HUB_TOKEN)
     shelf = Shelf(place.adapter_folder, place.model_folder, lambda name, revision: hub.download(name, revision, token))
     max_rank = config.lora.max_rank if config.lora else 0
-    return Upkeep(loopback, shelf, lambda: hub.base_shapes(config.model, config.revision), max_rank)
+    return Upkeep(loopback, shelf, lambda: hub.shapes(Path(config.model)), max_rank)
 
 
 async def _first(*ends: asyncio.Future[Any]) -> None:

@@ -26,7 +26,8 @@ class Lifecycle(Resource):
 
     startup_timeout_seconds: Annotated[int, Field(ge=10, le=86_400)] = Field(
         default=1200,
-        description="Longest start of a pod before it is restarted, seconds; a change makes a new revision. "
+        description="Longest start of a pod before it is restarted, the model's download included, seconds; what was "
+        "downloaded is kept. A change makes a new revision. "
         "Default: 1200.",
     )
     drain_timeout_seconds: Annotated[int, Field(ge=0, le=3600)] = Field(
