@@ -14,6 +14,7 @@ from .autoscaling import command as autoscaling
 from .control_plane import command as control_plane
 from .decisions import command as decisions
 from .fit import command as fit
+from .runtime import command as runtime
 
 BENCHES = {"startup": (startup.run, 5), "drain": (drain.run, 20), "rest": (rest.run, 1)}
 """Each with how often it repeats what it measures, unless told otherwise."""
@@ -51,6 +52,7 @@ main = click.Group(
         fit.command,
         quantize.command,
         autoscaling.command,
+        runtime.command,
     ],
     help="Measure what is promised; one bench a run.",
 )
