@@ -68,7 +68,7 @@ async def all_prompt(count: int, port: int) -> list[Row]:
     """What everything costs while all is well."""
     fleets, looks = await watched([(PROMPT,) * PODS] * count, port)
     expected = count * SECONDS / TICK_SECONDS
-    heard = [fleets.autoscaler.metrics.heard.labels(*key)._value.get() for key in fleets.keys]  # noqa: SLF001 because there is no other way to read one
+    heard = [fleets.autoscaler.metrics.sizing.heard.labels(*key)._value.get() for key in fleets.keys]  # noqa: SLF001 because there is no other way to read one
     what = f"of a core for {count} fleets with {count * PODS} pods, every {TICK_SECONDS:.0f} s"
     return [
         Row.at_most(f"CPU, {what}", 100 * looks.share, "%", CORE_PERCENT * count / 1000),

@@ -10,7 +10,7 @@ from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.scaling import decide as scaling
 from llmfleet.core.scaling.attainment import attainment
 from llmfleet.core.scaling.decide import Memory, Policy
-from llmfleet.core.scaling.load import Tick, tick
+from llmfleet.core.scaling.load import tick
 from llmfleet.core.scaling.targets import policy_of
 from llmfleet.core.size import desired_size, held_by
 from llmfleet.core.world import Observed, Raw, observe
@@ -69,7 +69,7 @@ class Autoscaler:
         """Take back the recorded decision of a fleet that is not autoscaled by us any more."""
         metadata = observed.raw["metadata"]
         self.forget(metadata["uid"])
-        self.metrics.forget_scaling(*key)
+        self.metrics.sizing.forget(*key)
         if observed.status.autoscaling is not None:
             version = metadata["resourceVersion"]
             self.cache.put(await self.cluster.apply_status(key, version, {}, names.AUTOSCALER_MANAGER))
@@ -87,18 +87,10 @@ class Autoscaler:
         decision, self._memories[uid] = scaling.decide(asked, memory, size, seen, now)
         if heard.trouble:
             decision = replace(decision, why=heard.trouble, message=f"{heard.said}; holding {decision.replicas}")
-        self._measure(key, seen, decision)
-        self.metrics.most.labels(*key).set(asked.max_replicas)
-        self.metrics.judge(*key, attainment(asked.objectives, self._memories[uid].arrivals.since(now)))
+        self.metrics.sizing.look(key, seen, decision.trust, asked.max_replicas)
+        self.metrics.sizing.judge(key, attainment(asked.objectives, self._memories[uid].arrivals.since(now)))
         await self._record(key, observed, decision, size)
         return max(self.settings.autoscale_tick_seconds, heard.interval)
-
-    def _measure(self, key: Key, seen: Tick, decision: scaling.Decision) -> None:
-        self.metrics.demand.labels(*key).set(seen.demand)
-        self.metrics.waiting.labels(*key).set(seen.waiting)
-        self.metrics.heard.labels(*key).set(seen.heard)
-        self.metrics.trust.labels(*key).set(decision.trust.score)
-        self.metrics.coverage.labels(*key).set(decision.trust.coverage)
 
     async def _record(self, key: Key, observed: Observed, decision: scaling.Decision, size: int) -> None:
         """Write the decision when its meaning changed; that write wakes the reconciler."""

@@ -1,7 +1,7 @@
 """Our metrics and Kubernetes Events, derived from plans, statuses and decisions."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -9,11 +9,11 @@ from llmfleet.api.conditions import ConditionType, Reason
 from llmfleet.api.status import Condition, ConditionStatus, RolloutPath, Status
 from llmfleet.core.drains import Removal
 from llmfleet.core.plan import Action
-from llmfleet.core.scaling.attainment import Attainment
 from llmfleet.core.world import Raw
 from llmfleet.shell.errors import FleetError
 from llmfleet.shell.meter import Meter
 from llmfleet.shell.ports import Cluster
+from llmfleet.shell.sizing import Sizing
 
 REPEAT_SECONDS = 300
 """The same Event about the same object is posted again only after this time."""
@@ -42,47 +42,13 @@ class Metrics:
         self.leader = Gauge("llmfleet_leader", "1 while this replica holds the Lease.", registry=registry)
         self.desired = Gauge("llmfleet_desired_replicas", "Replicas wanted.", labels, registry=registry)
         self.ready = Gauge("llmfleet_ready_replicas", "Replicas that answer.", labels, registry=registry)
-        self.demand = Gauge(
-            "llmfleet_demand_requests", "Requests running and waiting, last tick.", labels, registry=registry
-        )
-        self.waiting = Gauge("llmfleet_waiting_requests", "Requests waiting, last tick.", labels, registry=registry)
-        self.heard = Gauge(
-            "llmfleet_heard_pods", "Ready pods that reported their load, last tick.", labels, registry=registry
-        )
-        self.trust = Gauge(
-            "llmfleet_signal_trust", "How far the load is trusted, last tick, 0 to 1.", labels, registry=registry
-        )
-        self.coverage = Gauge(
-            "llmfleet_signal_coverage", "Ready pods whose load is known, last tick, 0 to 1.", labels, registry=registry
-        )
         self.decisions = Counter(
             "llmfleet_scaling_decisions", "Changes of size, by reason.", (*labels, "reason"), registry=registry
         )
-        self.most = Gauge("llmfleet_max_replicas", "Most replicas that the spec allows.", labels, registry=registry)
         self.condition = Gauge(
             "llmfleet_condition", "1 while a condition is True.", (*labels, "type"), registry=registry
         )
-        self.judged = Counter(
-            "llmfleet_objective_requests",
-            "Requests whose latency is known, by target.",
-            (*labels, "objective"),
-            registry=registry,
-        )
-        self.attained = Counter(
-            "llmfleet_objective_attained_requests",
-            "Those that were as quick as the target asks.",
-            (*labels, "objective"),
-            registry=registry,
-        )
-        self.promised = Gauge(
-            "llmfleet_objective_share",
-            "Share of requests that must be as quick, 0 to 1.",
-            (*labels, "objective"),
-            registry=registry,
-        )
-        self.limit = Gauge(
-            "llmfleet_objective_seconds", "How quick that is, seconds.", (*labels, "objective"), registry=registry
-        )
+        self.sizing = Sizing(registry)
         self.meter = Meter(prices or {})
         registry.register(self.meter)
         self.drained = Counter(
@@ -105,27 +71,12 @@ class Metrics:
         if removal.seconds is not None:
             self.drain_seconds.observe(removal.seconds)
 
-    def judge(self, namespace: str, name: str, found: Iterable[Attainment]) -> None:
-        """Enter what was kept of each promise."""
-        for each in found:
-            labels = (namespace, name, each.name)
-            self.promised.labels(*labels).set(each.promised.share)
-            self.limit.labels(*labels).set(each.promised.seconds)
-            self.judged.labels(*labels).inc(each.requests)
-            self.attained.labels(*labels).inc(each.attained)
-
     def forget(self, namespace: str, name: str) -> None:
         """Drop the series of an object that is gone."""
-        self.forget_scaling(namespace, name)
+        self.sizing.forget(namespace, name)
         self.meter.forget(namespace, name)
         measures = (self.desired, self.ready, self.condition)
         for each in (*measures, self.decisions, self.drained, self.aborted):
-            each.remove_by_labels({"namespace": namespace, "name": name})
-
-    def forget_scaling(self, namespace: str, name: str) -> None:
-        """Drop what is known of the load of a fleet that is not sized by it any more."""
-        seen = (self.demand, self.waiting, self.heard, self.trust, self.coverage, self.most)
-        for each in (*seen, self.judged, self.attained, self.promised, self.limit):
             each.remove_by_labels({"namespace": namespace, "name": name})
 
 
