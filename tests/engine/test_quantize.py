@@ -16,6 +16,14 @@ from llmfleet_runtime.quantization import on_the_fly
 CPU = Platform("0.32.0+cpu", is_cpu_build=True, has_amx=has_amx())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Two wait for each other on a machine that does something else as well."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("OMP_NUM_THREADS", "1")
+        yield
+
+
 @pytest.fixture(scope="module")
 def asked(python, model, tmp_path_factory):
     out = tmp_path_factory.mktemp("quantized") / "out"
