@@ -1,4 +1,4 @@
-"""The command: run the operator, plan a file, fit a model to GPUs, simulate a policy, generate what models make."""
+"""The command: run the operator, ask it or the cluster, try models and policies, generate what models make."""
 
 import importlib
 import sys
@@ -13,6 +13,7 @@ MODULES = {
     "fit": ("llmfleet.commands.fit", "fit_command"),
     "plan": ("llmfleet.commands.plan", "plan"),
     "simulate": ("llmfleet.commands.simulate", "simulate"),
+    "wake": ("llmfleet.commands.wake", "wake"),
 }
 
 

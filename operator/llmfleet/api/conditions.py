@@ -107,7 +107,8 @@ class Reason(StrEnum):
 MEANINGS: dict[Reason, str] = {
     Reason.PENDING: "Not looked at yet; the operator is about to.",
     Reason.ALL_REPLICAS_READY: "Every wanted replica runs the current spec and answers.",
-    Reason.SCALED_TO_ZERO: "Zero replicas are wanted and none runs; set replicas above zero to serve.",
+    Reason.SCALED_TO_ZERO: "Zero replicas are wanted and none runs, so the Service refuses requests. Set replicas "
+    "above zero to serve; an autoscaled fleet that sleeps is started by `llmfleet wake` or by a schedule.",
     Reason.SERVING: "At least one replica answers requests.",
     Reason.NO_READY_REPLICAS: "No replica answers; see Stalled and problems for the cause.",
     Reason.STARTING: "Pods of the first revision are starting.",

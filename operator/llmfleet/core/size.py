@@ -16,7 +16,8 @@ def desired_size(observed: Observed, deployment: LLMDeployment) -> int:
         return _held_size(observed, held)
     if spec.autoscaling and spec.autoscaling.is_enforced:
         decision = observed.status.autoscaling
-        wanted = decision.desired if decision else current if current is not None else spec.autoscaling.min_replicas
+        # A new fleet starts one replica even where zero is allowed: its errors show when it is made.
+        wanted = decision.desired if decision else current if current is not None else 1
         return min(max(wanted, spec.autoscaling.min_replicas), spec.autoscaling.max_replicas)
     if spec.replicas is not None:
         return spec.replicas

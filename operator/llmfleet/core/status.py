@@ -32,6 +32,7 @@ from llmfleet.core.room import UNPLACED
 from llmfleet.core.size import held_by
 from llmfleet.core.trouble import Trouble
 from llmfleet.core.verdict import Verdict, verdict
+from llmfleet.core.wake import asleep
 from llmfleet.core.world import Observed
 
 MAX_PROBLEMS = 5
@@ -146,10 +147,15 @@ def _scaled(observed: Observed) -> Told:
     if not spec.autoscaling.is_enforced:
         words = "the load is watched; what it calls for is not carried out"
         return ConditionStatus.FALSE, Reason.OBSERVING, words
-    if spec.replicas is not None:
-        words = "spec.replicas is ignored while autoscaling is set"
-        return ConditionStatus.TRUE, Reason.REPLICAS_IGNORED, words
-    return ConditionStatus.TRUE, Reason.LOAD_OBSERVED, "the size follows the load the pods report"
+    return ConditionStatus.TRUE, *_followed(observed, spec.replicas is not None)
+
+
+def _followed(observed: Observed, has_replicas: bool) -> tuple[Reason, str]:  # noqa: FBT001 because it is a fact of the spec
+    if sleeping := asleep(observed):
+        return Reason.SCALED_TO_ZERO, sleeping
+    if has_replicas:
+        return Reason.REPLICAS_IGNORED, "spec.replicas is ignored while autoscaling is set"
+    return Reason.LOAD_OBSERVED, "the size follows the load the pods report"
 
 
 def _resolved(observed: Observed, plan: Plan) -> Resolved | None:

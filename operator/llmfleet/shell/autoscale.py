@@ -1,7 +1,12 @@
 """One autoscaling tick: sample, decide, record."""
 
+import asyncio
 import logging
+import math
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 
 from llmfleet import names
 from llmfleet.api.status import AutoscalingStatus, Decision
@@ -11,15 +16,20 @@ from llmfleet.core.scaling.decide import Memory, Policy
 from llmfleet.core.scaling.load import Tick, tick
 from llmfleet.core.scaling.targets import policy_of
 from llmfleet.core.size import desired_size, held_by
+from llmfleet.core.wake import hindrance
 from llmfleet.core.world import Observed, Raw, observe
 from llmfleet.settings import Settings
 from llmfleet.shell.cache import Cache
+from llmfleet.shell.console import Woken
+from llmfleet.shell.errors import Conflict, Refused, Unavailable
 from llmfleet.shell.ports import Clock, Cluster, Key, Pods
 from llmfleet.shell.telemetry import Events, Metrics
 
 HISTORY = 10
 REASON_SECONDS = 30.0
 """While the size stays, a new reason is written at most this often."""
+WAKE_TRIES, WAKE_AGAIN_SECONDS = 6, 0.05
+"""A call to wake is decided on what the other writer of the status has left."""
 log = logging.getLogger(__name__)
 
 
@@ -34,6 +44,8 @@ class Autoscaler:
     settings: Settings
     metrics: Metrics
     events: Events
+    wake_reconciler: Callable[[Key], None] = lambda _: None
+    """Called when a decision must not wait for the watch to bring it."""
     _memories: dict[str, Memory] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
 
@@ -54,6 +66,31 @@ class Autoscaler:
             await self._decide(key, observed, deployment)
         return self.settings.autoscale_tick_seconds
 
+    async def wake(self, key: Key, replicas: int) -> Woken:
+        """Have at least so many replicas, and keep them for a while. Raises FleetError, Refused with what to do."""
+        observed, deployment = self._wakeable(key, replicas)
+        before, now = desired_size(observed, deployment), self.clock.monotonic()
+        memory = self._memories.get(deployment.uid) or Memory.fresh(now)
+        rest = memory.rest.wake(replicas, now, policy(deployment, self.settings).awake_seconds)
+        self._memories[deployment.uid] = replace(memory, rest=rest)
+        for _ in range(WAKE_TRIES):
+            with suppress(Conflict):
+                decided = await self._decide(key, *self._wakeable(key, replicas))
+                self.wake_reconciler(key)
+                return Woken(before=before, replicas=decided.replicas, reason=decided.why, message=decided.message)
+            await asyncio.sleep(WAKE_AGAIN_SECONDS)
+        raise Unavailable(f"{key} changes all the time; the call is remembered and carried out with the next look")
+
+    def _wakeable(self, key: Key, replicas: int) -> tuple[Observed, LLMDeployment]:
+        raw = self.cache.owner(key)
+        if raw is None:
+            raise Refused(f"{key}: the operator knows no LLMDeployment of that name", HTTPStatus.NOT_FOUND)
+        observed = self._observe(key, raw)
+        refusal = hindrance(observed, replicas)
+        if observed.deployment is None or refusal:
+            raise Refused(f"{key}: {refusal}", HTTPStatus.CONFLICT)
+        return observed, observed.deployment
+
     def _observe(self, key: Key, raw: Raw) -> Observed:
         return observe(raw, self.cache.children(key), self.cache.pods(key), scalers=self.cache.scalers(key))
 
@@ -65,16 +102,20 @@ class Autoscaler:
             version = metadata["resourceVersion"]
             self.cache.put(await self.cluster.apply_status(key, version, {}, names.AUTOSCALER_MANAGER))
 
-    async def _decide(self, key: Key, observed: Observed, deployment: LLMDeployment) -> None:
+    async def _decide(self, key: Key, observed: Observed, deployment: LLMDeployment) -> scaling.Decision:
         uid, size = deployment.uid, desired_size(observed, deployment)
         ready = [pod for pod in observed.staying() if pod.is_ready]
         samples = await self.pods.samples(ready)
         now = self.clock.monotonic()
         memory = self._memories.get(uid) or Memory.fresh(now)
         seen = tick(now, samples)
-        decision, self._memories[uid] = scaling.decide(policy(deployment, self.settings), memory, size, seen, now)
+        asked = policy(deployment, self.settings)
+        if sum(map(bool, observed.fleets().values())) > 1:  # a rollout that nobody watches must end all the same
+            asked = replace(asked, idle_seconds=math.inf)
+        decision, self._memories[uid] = scaling.decide(asked, memory, size, seen, now)
         self._measure(key, seen)
         await self._record(key, observed, decision, size)
+        return decision
 
     def _measure(self, key: Key, seen: Tick) -> None:
         self.metrics.demand.labels(*key).set(seen.demand)

@@ -37,6 +37,7 @@ SPEC = SCHEMA["properties"]["spec"]
 ELSEWHERE = {
     **dict.fromkeys(
         (
+            "autoscaling.scaleToZeroAfterSeconds",
             "autoscaling.targets.kvCacheUtilizationPercent",
             "autoscaling.targets.queueDepth",
             "autoscaling.targets.timePerOutputToken.milliseconds",
@@ -57,6 +58,7 @@ ELSEWHERE = {
 GIVEN: dict[str, Raw] = {
     "autoscaling": {"autoscaling": {"maxReplicas": 9, "targets": {"queueDepth": 4}}},
     "autoscaling.mode": {"replicas": 5},
+    "autoscaling.scaleToZeroAfterSeconds": {"autoscaling": {"minReplicas": 0}},
     "autoscaling.targets.timePerOutputToken": {
         "autoscaling": {"targets": {"timePerOutputToken": {"milliseconds": 100}}}
     },

@@ -1,5 +1,7 @@
 """``spec.autoscaling`` -> what the decider is asked for."""
 
+import math
+
 from llmfleet.api.autoscaling import Autoscaling, Latency, Targets
 from llmfleet.core.scaling.decide import Policy
 from llmfleet.core.scaling.objective import Objective, Objectives
@@ -13,6 +15,8 @@ def policy_of(autoscaling: Autoscaling, max_concurrency: int | None) -> Policy:
         queue_depth=autoscaling.targets.queue_depth,
         max_concurrency=max_concurrency,
         objectives=_objectives(autoscaling.targets),
+        idle_seconds=math.inf if autoscaling.min_replicas else autoscaling.scale_to_zero_after_seconds,
+        awake_seconds=autoscaling.scale_to_zero_after_seconds,
     )
 
 
