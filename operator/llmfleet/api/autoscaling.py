@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from llmfleet.api.fields import Resource, rule, rules
+from llmfleet.api.fields import Resource, list_map, rule, rules
+from llmfleet.api.schedule import Schedule
 
 
 class Latency(Resource):
@@ -69,8 +70,16 @@ class Autoscaling(Resource):
                 "minReplicas must not exceed maxReplicas",
             ),
             rule(
-                "!has(self.scaleToZeroAfterSeconds) || (has(self.minReplicas) && self.minReplicas == 0)",
+                "!has(self.scaleToZeroAfterSeconds) || (has(self.minReplicas) && self.minReplicas == 0) || "
+                "(has(self.schedules) && self.schedules.exists(s, has(s.minReplicas) && s.minReplicas == 0))",
                 "scaleToZeroAfterSeconds needs minReplicas: 0; set it, or remove scaleToZeroAfterSeconds",
+            ),
+            rule(
+                "!has(self.schedules) || self.schedules.all(s, "
+                "(has(s.minReplicas) ? s.minReplicas : (has(self.minReplicas) ? self.minReplicas : 1)) <= "
+                "(has(s.maxReplicas) ? s.maxReplicas : self.maxReplicas))",
+                "schedules: while one holds, its minReplicas, or autoscaling.minReplicas where it has none, must not "
+                "exceed its maxReplicas, or autoscaling.maxReplicas where it has none",
             ),
         )
     )
@@ -90,6 +99,13 @@ class Autoscaling(Resource):
         default=600,
         description="With minReplicas 0: how long nobody may have asked anything before the fleet goes to zero, and "
         "how long a woken one is kept, seconds; counted from ready replicas on. Default: 600.",
+    )
+    schedules: tuple[Schedule, ...] = Field(
+        default=(),
+        max_length=8,
+        description="Other bounds at certain times, by name. Of those that hold at once the largest minReplicas and "
+        "the smallest maxReplicas count.",
+        json_schema_extra=list_map("name"),
     )
 
     @property

@@ -102,6 +102,7 @@ class Reason(StrEnum):
     ADAPTER_REFUSED = "AdapterRefused"
     FOREIGN_AUTOSCALER = "ForeignAutoscaler"
     OBSERVING = "Observing"
+    INVALID_SCHEDULE = "InvalidSchedule"
 
 
 MEANINGS: dict[Reason, str] = {
@@ -219,6 +220,8 @@ MEANINGS: dict[Reason, str] = {
     Reason.FOREIGN_AUTOSCALER: "A HorizontalPodAutoscaler of somebody, KEDA's for instance, aims at this fleet. One "
     "that aims at its Deployment is left the size, so that nobody fights over pods; one that aims at this object is "
     "refused while spec.autoscaling is set. Delete it, or aim it at this object and take spec.autoscaling away.",
+    Reason.INVALID_SCHEDULE: "A schedule cannot be followed, as the message says: it counts for nothing until it is "
+    "corrected. The other schedules and the load size the fleet as ever.",
     Reason.OBSERVING: "autoscaling.mode is Observe: status.autoscaling says what Enforce would do.",
 }
 

@@ -12,10 +12,12 @@ from llmfleet import names
 from llmfleet.api.status import AutoscalingStatus, Decision
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.scaling import decide as scaling
+from llmfleet.core.scaling.bounds import Bounds, bounds
 from llmfleet.core.scaling.decide import Memory, Policy
 from llmfleet.core.scaling.load import Tick, tick
 from llmfleet.core.scaling.targets import policy_of
-from llmfleet.core.size import desired_size, held_by
+from llmfleet.core.scaling.why import LIMITS
+from llmfleet.core.size import desired_size, held_by, standing_size
 from llmfleet.core.wake import hindrance
 from llmfleet.core.world import Observed, Raw, observe
 from llmfleet.settings import Settings
@@ -69,7 +71,7 @@ class Autoscaler:
     async def wake(self, key: Key, replicas: int) -> Woken:
         """Have at least so many replicas, and keep them for a while. Raises FleetError, Refused with what to do."""
         observed, deployment = self._wakeable(key, replicas)
-        before, now = desired_size(observed, deployment), self.clock.monotonic()
+        before, now = standing_size(observed), self.clock.monotonic()
         memory = self._memories.get(deployment.uid) or Memory.fresh(now)
         rest = memory.rest.wake(replicas, now, policy(deployment, self.settings).awake_seconds)
         self._memories[deployment.uid] = replace(memory, rest=rest)
@@ -86,7 +88,7 @@ class Autoscaler:
         if raw is None:
             raise Refused(f"{key}: the operator knows no LLMDeployment of that name", HTTPStatus.NOT_FOUND)
         observed = self._observe(key, raw)
-        refusal = hindrance(observed, replicas)
+        refusal = hindrance(observed, replicas, self.clock.rfc3339())
         if observed.deployment is None or refusal:
             raise Refused(f"{key}: {refusal}", HTTPStatus.CONFLICT)
         return observed, observed.deployment
@@ -103,18 +105,21 @@ class Autoscaler:
             self.cache.put(await self.cluster.apply_status(key, version, {}, names.AUTOSCALER_MANAGER))
 
     async def _decide(self, key: Key, observed: Observed, deployment: LLMDeployment) -> scaling.Decision:
-        uid, size = deployment.uid, desired_size(observed, deployment)
+        uid, wall = deployment.uid, self.clock.rfc3339()
+        enforced = _is_enforced(observed)
+        size = standing_size(observed) if enforced else desired_size(observed, deployment, wall)
         ready = [pod for pod in observed.staying() if pod.is_ready]
         samples = await self.pods.samples(ready)
         now = self.clock.monotonic()
         memory = self._memories.get(uid) or Memory.fresh(now)
         seen = tick(now, samples)
-        asked = policy(deployment, self.settings)
+        within = _within(deployment, wall)
+        asked = policy(deployment, self.settings, within)
         if sum(map(bool, observed.fleets().values())) > 1:  # a rollout that nobody watches must end all the same
             asked = replace(asked, idle_seconds=math.inf)
         decision, self._memories[uid] = scaling.decide(asked, memory, size, seen, now)
         self._measure(key, seen)
-        await self._record(key, observed, decision, size)
+        await self._record(key, observed, decision, size, within.changes)
         return decision
 
     def _measure(self, key: Key, seen: Tick) -> None:
@@ -122,16 +127,20 @@ class Autoscaler:
         self.metrics.waiting.labels(*key).set(seen.waiting)
         self.metrics.heard.labels(*key).set(seen.heard)
 
-    async def _record(self, key: Key, observed: Observed, decision: scaling.Decision, size: int) -> None:
+    async def _record(
+        self, key: Key, observed: Observed, decision: scaling.Decision, size: int, changes: str | None
+    ) -> None:
         """Write the decision when its meaning changed; that write wakes the reconciler."""
         past = observed.status.autoscaling
         uid, now = observed.raw["metadata"]["uid"], self.clock.monotonic()
         resized = past is None or past.desired != decision.replicas
-        retold = past is not None and (past.reason, past.load_seen) != (decision.why, decision.load_seen)
+        told = (decision.why, decision.load_seen, changes)
+        retold = past is not None and (past.reason, past.load_seen, past.next_schedule_change) != told
         if not resized and not (retold and now - self._written.get(uid, -REASON_SECONDS) >= REASON_SECONDS):
             return
         recorded = _status(past, decision, size, self.clock.rfc3339())
-        members = {"autoscaling": recorded.model_dump(mode="json", by_alias=True)}
+        recorded = recorded.model_copy(update={"next_schedule_change": changes})
+        members = {"autoscaling": recorded.model_dump(mode="json", by_alias=True, exclude_none=True)}
         version = observed.raw["metadata"]["resourceVersion"]
         self.cache.put(await self.cluster.apply_status(key, version, members, names.AUTOSCALER_MANAGER))
         self._written[uid] = now
@@ -152,13 +161,19 @@ def _is_enforced(observed: Observed) -> bool:
     return spec is not None and spec.autoscaling is not None and spec.autoscaling.is_enforced
 
 
-def policy(deployment: LLMDeployment, settings: Settings) -> Policy:
+def _within(deployment: LLMDeployment, now: str) -> Bounds:
+    if deployment.spec.autoscaling is None:
+        raise ValueError(f"{deployment.name} has no spec.autoscaling")
+    return bounds(deployment.spec.autoscaling, now)
+
+
+def policy(deployment: LLMDeployment, settings: Settings, within: Bounds | None = None) -> Policy:
     """What the spec and the settings ask of the decider; the spec must have autoscaling."""
     autoscaling = deployment.spec.autoscaling
     if autoscaling is None:
         raise ValueError(f"{deployment.name} has no spec.autoscaling")
     return replace(
-        policy_of(autoscaling, deployment.spec.engine.max_concurrency),
+        policy_of(autoscaling, deployment.spec.engine.max_concurrency, within),
         stable_window_seconds=settings.stable_window_seconds,
         panic_window_seconds=settings.panic_window_seconds,
         hold_down_seconds=settings.scale_down_hold_seconds,
@@ -176,6 +191,7 @@ def _status(past: AutoscalingStatus | None, decision: scaling.Decision, size: in
         reason=decision.why,
         message=decision.message,
         since=now if moved or past is None else past.since,
+        limited_by=decision.why if decision.why in LIMITS else None,
         load_seen=decision.load_seen,
         history=history,
     )

@@ -11,7 +11,7 @@ from llmfleet.settings import Settings
 from llmfleet.shell.autoscale import policy
 from llmfleet.shell.errors import Refused, Unavailable
 from llmfleet_runtime.contract import LoadReport
-from tests.builders import deployment, parsed, with_autoscaling, with_spec
+from tests.builders import NOW, deployment, parsed, with_autoscaling, with_spec
 from tests.fakes import FakeOperator
 from tests.simulator import Simulator
 
@@ -19,8 +19,9 @@ AUTOSCALED = (with_autoscaling(1, 4), with_spec(engine={"maxConcurrency": 2}))
 BUSY, IDLE = Sample(running=2.0, waiting=30.0), Sample(running=0.0, waiting=0.0)
 
 
-async def settled(*modifiers) -> FakeOperator:
+async def settled(*modifiers, wall: str = NOW) -> FakeOperator:
     made = FakeOperator(Simulator(deployment(*(modifiers or AUTOSCALED))))
+    made.clock.wall = wall
     await made.settle(12)
     made.cluster.writes.clear()
     return made
@@ -86,6 +87,57 @@ async def test_latency_targets_size_the_fleet_by_what_the_pods_count(monkeypatch
     told = recorded(made)["history"][0]
     assert "requests/s now" in told["message"]
     assert "work off what has piled up" in told["message"]
+
+
+OFFICE = {"name": "office", "start": "0 8 * * *", "durationSeconds": 36_000, "minReplicas": 3}
+
+
+async def test_a_schedule_moves_the_bounds_when_it_begins_and_when_it_ends() -> None:
+    made = await settled(*AUTOSCALED, with_spec(autoscaling={"schedules": [OFFICE]}), wall="2026-11-21T07:59:59Z")
+    await look(made, 4)
+    assert (made.world.ready(), recorded(made)["nextScheduleChange"]) == (1, "2026-11-21T08:00:00Z")
+    made.clock.wall = "2026-11-21T08:00:00Z"
+    await look(made, 8)
+    assert (made.world.ready(), recorded(made)["nextScheduleChange"]) == (3, "2026-11-21T18:00:00Z")
+    assert (recorded(made)["reason"], recorded(made)["limitedBy"]) == ("Schedule", "Schedule")
+    told = recorded(made)["history"][-1]
+    assert (told["from"], told["to"], told["reason"]) == (1, 3, "Schedule")
+    assert told["message"].endswith("at least 3 by schedule office")
+    made.clock.wall = "2026-11-21T18:00:00Z"
+    await look(made, 80)
+    assert made.world.ready() == 1
+    assert "limitedBy" not in recorded(made)
+
+
+async def test_a_schedule_starts_a_fleet_that_sleeps() -> None:
+    asleep = {"minReplicas": 0, "maxReplicas": 4, "targets": {"queueDepth": 4}, "schedules": [OFFICE]}
+    made = FakeOperator(Simulator(deployment(with_spec(replicas=0))))
+    await made.settle()
+    made.world.edit(replicas=None, autoscaling=asleep)
+    made.clock.wall = "2026-11-21T07:00:00Z"
+    await look(made, 4)
+    scaling = next(each for each in made.world.raw["status"]["conditions"] if each["type"] == "ScalingActive")
+    assert scaling["reason"] == "ScaledToZero"
+    assert "or the schedules' next change, at 2026-11-21T08:00:00Z, starts it" in scaling["message"]
+    made.clock.wall = "2026-11-21T08:00:00Z"
+    await look(made, 8)
+    assert made.world.ready() == 3
+
+
+@pytest.mark.proves("S90")
+async def test_a_schedule_that_cannot_be_followed_hurts_no_fleet_and_is_told() -> None:
+    made = await settled(*AUTOSCALED, with_spec(autoscaling={"schedules": [{**OFFICE, "timeZone": "Europe/Wien"}]}))
+    made.clock.wall = "2026-11-21T08:00:00Z"
+    await look(made, 12, BUSY)
+    assert made.world.ready() == 4
+    conditions = {each["type"]: each for each in made.world.raw["status"]["conditions"]}
+    assert (conditions["ScalingActive"]["status"], conditions["ScalingActive"]["reason"]) == (
+        "False",
+        "InvalidSchedule",
+    )
+    assert "schedule office: timeZone 'Europe/Wien' is none" in conditions["ScalingActive"]["message"]
+    assert conditions["Ready"]["status"] == "True"
+    assert ("Warning", "InvalidSchedule") in [event[:2] for event in made.cluster.events]
 
 
 async def test_a_watched_fleet_is_told_what_would_be_done_and_keeps_its_size() -> None:

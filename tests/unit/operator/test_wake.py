@@ -7,7 +7,17 @@ from llmfleet.core.scaling.sample import Sample
 from llmfleet.core.wake import asleep, hindrance
 from llmfleet.shell.errors import Conflict, Refused, Unavailable
 from llmfleet.shell.ports import Key
-from tests.builders import Raw, being_deleted, children, deployment, look, with_autoscaling, with_decision, with_spec
+from tests.builders import (
+    NOW,
+    Raw,
+    being_deleted,
+    children,
+    deployment,
+    look,
+    with_autoscaling,
+    with_decision,
+    with_spec,
+)
 from tests.fakes import FakeOperator
 from tests.simulator import Simulator
 
@@ -131,13 +141,13 @@ async def test_a_name_that_nobody_has_is_not_found() -> None:
     ],
 )
 def test_who_cannot_be_woken_is_told_what_to_do(modifiers: list, replicas: int, expected: str) -> None:
-    found = hindrance(look(deployment(*SLEEPY, *modifiers), children(deployment(*SLEEPY))), replicas)
+    found = hindrance(look(deployment(*SLEEPY, *modifiers), children(deployment(*SLEEPY))), replicas, NOW)
     assert expected in found
     assert bool(found) is bool(expected)
 
 
 def test_one_without_pods_yet_is_not_woken() -> None:
-    assert "try again" in hindrance(look(deployment(*SLEEPY)), 1)
+    assert "try again" in hindrance(look(deployment(*SLEEPY)), 1, NOW)
 
 
 @pytest.mark.parametrize(

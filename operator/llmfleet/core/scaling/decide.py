@@ -26,6 +26,9 @@ class Policy:
 
     min_replicas: int
     max_replicas: int
+    min_by: str = ""
+    """The schedule that says so; empty where it is the spec."""
+    max_by: str = ""
     queue_depth: int | None = None
     """Waiting requests per replica that are acceptable; None when that is no target."""
     max_concurrency: int | None = None
@@ -225,6 +228,9 @@ def _held_down(policy: Policy, memory: Memory, step: Step, size: int, now: float
 
 
 def _bounded(policy: Policy, step: Step) -> Step:
-    if step.replicas < policy.min_replicas:
-        return step.to(policy.min_replicas, Why.MIN_REPLICAS, f"at least {policy.min_replicas}")
-    return step.to(min(step.replicas, policy.max_replicas), Why.MAX_REPLICAS, f"at most {policy.max_replicas}")
+    least, most = policy.min_replicas, policy.max_replicas
+    if step.replicas < least:
+        why, by = (Why.SCHEDULE, f" by schedule {policy.min_by}") if policy.min_by else (Why.MIN_REPLICAS, "")
+        return step.to(least, why, f"at least {least}{by}")
+    why, by = (Why.SCHEDULE, f" by schedule {policy.max_by}") if policy.max_by else (Why.MAX_REPLICAS, "")
+    return step.to(min(step.replicas, most), why, f"at most {most}{by}, {step.replicas - most} blocked")

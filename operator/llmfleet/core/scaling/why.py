@@ -17,6 +17,7 @@ class Why(StrEnum):
     NO_DATA = "NoData"
     MIN_REPLICAS = "MinReplicas"
     MAX_REPLICAS = "MaxReplicas"
+    SCHEDULE = "Schedule"
     STEADY = "Steady"
     IDLE = "Idle"
     WOKEN = "Woken"
@@ -34,9 +35,12 @@ MEANINGS: dict[Why, str] = {
     Why.NO_DATA: "Too few ready pods report their load. The size is held: no data is never no load.",
     Why.MIN_REPLICAS: "Fewer would do; minReplicas forbids it.",
     Why.MAX_REPLICAS: "More is called for; maxReplicas forbids it. Raise it, or accept slower answers.",
+    Why.SCHEDULE: "The load calls for another number; the schedule that the message names forbids it.",
     Why.STEADY: "The size is right.",
     Why.IDLE: "Every ready pod has said for scaleToZeroAfterSeconds that nobody asks it anything, so none is kept. "
     "`llmfleet wake NAME` or a schedule starts the fleet; until then its Service refuses requests.",
     Why.WOKEN: "Somebody called `llmfleet wake`; so many replicas stay for scaleToZeroAfterSeconds at least, counted "
     "from the first one that is ready.",
 }
+LIMITS = frozenset({Why.RATE_LIMITED, Why.HELD_DOWN, Why.NO_DATA, Why.MIN_REPLICAS, Why.MAX_REPLICAS, Why.SCHEDULE})
+"""Steps that keep the load from having what it calls for."""
