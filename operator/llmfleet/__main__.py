@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from llmfleet import __version__
 
 MODULES = {
+    "explain": ("llmfleet.commands.explain", "explain"),
     "fit": ("llmfleet.commands.fit", "fit_command"),
     "plan": ("llmfleet.commands.plan", "plan"),
     "simulate": ("llmfleet.commands.simulate", "simulate"),

@@ -11,10 +11,12 @@ from click.testing import CliRunner
 
 from llmfleet.__main__ import main
 from llmfleet.api.autoscaling import Autoscaling
+from llmfleet.core.explain.story import story
 from llmfleet.core.scaling.bounds import bounds
 from llmfleet.reference import root_schema
 from tests.builders import deployment, with_spec
 from tests.integration.crd.offline import judge
+from tests.unit.operator.test_story import account
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -74,9 +76,14 @@ def test_the_pieces_of_autoscaling_in_the_readme_are_legal() -> None:
     assert bounds(Autoscaling.model_validate(told), "2026-11-20T12:00:00Z").trouble == ""
 
 
-def test_what_the_readme_wakes_is_refused_only_for_want_of_a_cluster(monkeypatch) -> None:
+def test_what_the_readme_tells_of_a_decision_is_what_the_command_tells() -> None:
+    (shown,) = re.findall(r"```\n(Now: .*?)```", README, re.DOTALL)
+    assert shown in story(account(), 3600)
+
+
+def test_what_the_readme_asks_the_operator_is_refused_only_for_want_of_a_cluster(monkeypatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/nowhere")
-    lines = re.findall(r"^llmfleet (wake .*?)\s*(?:#.*)?$", README, re.MULTILINE)
-    assert len(lines) == 2
+    lines = re.findall(r"^llmfleet ((?:wake|explain) .*?)\s*(?:#.*)?$", README, re.MULTILINE)
+    assert len(lines) == 5
     for line in lines:
         assert "no cluster" in CliRunner().invoke(main, line.split()).output

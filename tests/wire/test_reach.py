@@ -10,13 +10,16 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 from kubernetes.aio.client import ApiClient, Configuration
 
+from llmfleet.core.explain.account import Account
 from llmfleet.shell import console, reach
 from llmfleet.shell.cluster import ApiServer
-from llmfleet.shell.console import WAKE_PATH, Woken
+from llmfleet.shell.console import ACCOUNT_PATH, WAKE_PATH, Woken
 from llmfleet.shell.errors import FleetError, Refused, Unavailable
 from llmfleet.shell.ports import Key
 from llmfleet.shell.reach import Answer
+from tests.builders import NOW
 
+ACCOUNT = ACCOUNT_PATH.format(namespace="team-a", name="qwen")
 PATH = WAKE_PATH.format(namespace="team-a", name="qwen")
 
 
@@ -25,6 +28,7 @@ class Operator:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Key, int]] = []
+        self.asked: list[tuple[Key, float]] = []
         self.error: FleetError | None = None
         self.port = unused_port()
 
@@ -34,6 +38,12 @@ class Operator:
             raise self.error
         return Woken(before=0, replicas=replicas, reason="Woken", message="told to")
 
+    def explain(self, key: Key, seconds: float) -> Account:
+        self.asked.append((key, seconds))
+        if self.error:
+            raise self.error
+        return Account(namespace=key.namespace, name=key.name, now=NOW, wanted=1, ready=1, least=0, most=4)
+
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
@@ -42,7 +52,7 @@ class Operator:
 @pytest.fixture
 async def operator() -> AsyncIterator[Operator]:
     made = Operator()
-    runner = await console.serve(made.port, made.wake)
+    runner = await console.serve(made.port, made.wake, made.explain)
     yield made
     await runner.cleanup()
 
@@ -92,6 +102,25 @@ async def test_a_form_of_a_browser_is_no_call(operator: Operator) -> None:
     ) as answer:
         assert answer.status == 415
     assert operator.calls == []
+
+
+async def test_an_account_is_asked_for_a_fleet_and_a_time(operator: Operator) -> None:
+    status, found = await reach.ask_directly(operator.address, "GET", f"{ACCOUNT}?seconds=600")
+    assert (status, Account.model_validate(found).most) == (200, 4)
+    assert operator.asked == [(Key("team-a", "qwen"), 600.0)]
+
+
+@pytest.mark.parametrize("query", ["seconds=0", "seconds=nan", "seconds=999999999", "hours=1", "seconds=soon"])
+async def test_an_account_of_a_time_that_is_none_is_refused(operator: Operator, query: str) -> None:
+    status, found = await reach.ask_directly(operator.address, "GET", f"{ACCOUNT}?{query}")
+    assert status == 400
+    assert query.split("=", maxsplit=1)[0] in found["message"]
+    assert operator.asked == []
+
+
+async def test_where_there_is_nothing_to_explain_it_is_said(operator: Operator) -> None:
+    operator.error = Refused("it has no spec.autoscaling", 409)
+    assert await reach.ask_directly(operator.address, "GET", ACCOUNT) == Answer(409, {"message": str(operator.error)})
 
 
 async def test_where_nobody_listens_the_address_is_named() -> None:

@@ -11,6 +11,9 @@ from http import HTTPStatus
 from llmfleet import names
 from llmfleet.api.status import AutoscalingStatus, Decision
 from llmfleet.api.v1alpha1 import LLMDeployment
+from llmfleet.core.explain import account as accounts
+from llmfleet.core.explain import seen as look
+from llmfleet.core.explain.account import Account, NotAutoscaled
 from llmfleet.core.scaling import decide as scaling
 from llmfleet.core.scaling.bounds import Bounds, bounds
 from llmfleet.core.scaling.decide import Memory, Policy
@@ -22,6 +25,7 @@ from llmfleet.core.wake import hindrance
 from llmfleet.core.world import Observed, Raw, observe
 from llmfleet.settings import Settings
 from llmfleet.shell.cache import Cache
+from llmfleet.shell.chronicle import Chronicle
 from llmfleet.shell.console import Woken
 from llmfleet.shell.errors import Conflict, Refused, Unavailable
 from llmfleet.shell.ports import Clock, Cluster, Key, Pods
@@ -50,6 +54,7 @@ class Autoscaler:
     """Called when a decision must not wait for the watch to bring it."""
     _memories: dict[str, Memory] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
+    _chronicles: dict[str, Chronicle] = field(default_factory=dict)
 
     async def tick(self, key: Key) -> float | None:
         """One look at the load; seconds until the next, None when the fleet is not autoscaled. Raises FleetError."""
@@ -83,11 +88,24 @@ class Autoscaler:
             await asyncio.sleep(WAKE_AGAIN_SECONDS)
         raise Unavailable(f"{key} changes all the time; the call is remembered and carried out with the next look")
 
-    def _wakeable(self, key: Key, replicas: int) -> tuple[Observed, LLMDeployment]:
+    def account(self, key: Key, seconds: float) -> Account:
+        """What is known of the last ``seconds``. Refused where there is nothing to explain."""
+        observed = self._known(key)
+        try:
+            told = accounts.from_status(observed, self.clock.rfc3339())
+        except NotAutoscaled as error:
+            raise Refused(f"{key}: {error}", HTTPStatus.CONFLICT) from error
+        chronicle = self._chronicles.get(observed.raw["metadata"]["uid"])
+        return accounts.since(chronicle.told(told) if chronicle else told, seconds)
+
+    def _known(self, key: Key) -> Observed:
         raw = self.cache.owner(key)
         if raw is None:
             raise Refused(f"{key}: the operator knows no LLMDeployment of that name", HTTPStatus.NOT_FOUND)
-        observed = self._observe(key, raw)
+        return self._observe(key, raw)
+
+    def _wakeable(self, key: Key, replicas: int) -> tuple[Observed, LLMDeployment]:
+        observed = self._known(key)
         refusal = hindrance(observed, replicas, self.clock.rfc3339())
         if observed.deployment is None or refusal:
             raise Refused(f"{key}: {refusal}", HTTPStatus.CONFLICT)
@@ -119,6 +137,8 @@ class Autoscaler:
             asked = replace(asked, idle_seconds=math.inf)
         decision, self._memories[uid] = scaling.decide(asked, memory, size, seen, now)
         self._measure(key, seen)
+        chronicle = self._chronicles.setdefault(uid, Chronicle(wall))
+        chronicle.note(wall, look.seen(asked, self._memories[uid], decision, seen, now), decision, size)
         await self._record(key, observed, decision, size, within.changes)
         return decision
 
@@ -154,6 +174,7 @@ class Autoscaler:
         """Drop what is remembered of an object that is gone."""
         self._memories.pop(uid, None)
         self._written.pop(uid, None)
+        self._chronicles.pop(uid, None)
 
 
 def _is_enforced(observed: Observed) -> bool:

@@ -11,11 +11,14 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from llmfleet.core.explain.account import Account
 from llmfleet.shell.errors import FleetError, Refused
 from llmfleet.shell.ports import Key
 
 HOST = "127.0.0.1"
 WAKE_PATH = "/v1/namespaces/{namespace}/llmdeployments/{name}/wake"
+ACCOUNT_PATH = "/v1/namespaces/{namespace}/llmdeployments/{name}/account"
+LONGEST_SECONDS = 7 * 86_400
 MOST_BYTES = 4096
 JSON = "application/json"
 
@@ -26,6 +29,14 @@ class WakeCall(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     replicas: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class AccountCall(BaseModel):
+    """For how long an account is asked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seconds: Annotated[float, Field(gt=0, le=LONGEST_SECONDS)] = 3600.0
 
 
 class Woken(BaseModel):
@@ -43,7 +54,11 @@ Wake = Callable[[Key, int], Awaitable[Woken]]
 """Have at least so many replicas; FleetError when that cannot be."""
 
 
-async def serve(port: int, wake: Wake) -> web.AppRunner:
+Explain = Callable[[Key, float], Account]
+"""What is known of a fleet's last so many seconds; FleetError when there is nothing."""
+
+
+async def serve(port: int, wake: Wake, explain: Explain) -> web.AppRunner:
     """Start answering; the caller cleans the runner up. OSError when the port is taken."""
 
     async def answer_wake(request: web.Request) -> web.Response:
@@ -58,8 +73,18 @@ async def serve(port: int, wake: Wake) -> web.AppRunner:
             return _told(_status(error), str(error))
         return web.Response(text=woken.model_dump_json(), content_type=JSON)
 
+    async def answer_account(request: web.Request) -> web.Response:
+        try:
+            query = AccountCall.model_validate(dict(request.query))
+            found = explain(_key(request), query.seconds)
+        except ValidationError as error:
+            return _told(HTTPStatus.BAD_REQUEST, "; ".join(map(_field, error.errors())))
+        except FleetError as error:
+            return _told(_status(error), str(error))
+        return web.Response(text=found.model_dump_json(by_alias=True, exclude_none=True), content_type=JSON)
+
     app = web.Application(client_max_size=MOST_BYTES)
-    app.add_routes([web.post(WAKE_PATH, answer_wake)])
+    app.add_routes([web.post(WAKE_PATH, answer_wake), web.get(ACCOUNT_PATH, answer_account)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, HOST, port).start()

@@ -100,9 +100,9 @@ class Operator:
     async def _answer(self) -> None:
         """Answer on loopback for as long as we lead; a port that is taken costs that, and no fleet."""
         try:
-            runner = await console.serve(self._settings.loopback_port, self._autoscaler.wake)
+            runner = await console.serve(self._settings.loopback_port, self._autoscaler.wake, self._autoscaler.account)
         except OSError as error:
-            log.warning("nobody can wake a fleet by a call: %s; set LLMFLEET_LOOPBACK_PORT", error)
+            log.warning("nobody can ask this operator to wake or explain: %s; set LLMFLEET_LOOPBACK_PORT", error)
             return
         try:
             await asyncio.Event().wait()

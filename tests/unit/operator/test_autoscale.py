@@ -10,6 +10,7 @@ from llmfleet.core.scaling.sample import Latencies, Sample, sample
 from llmfleet.settings import Settings
 from llmfleet.shell.autoscale import policy
 from llmfleet.shell.errors import Refused, Unavailable
+from llmfleet.shell.ports import Key
 from llmfleet_runtime.contract import LoadReport
 from tests.builders import NOW, deployment, parsed, with_autoscaling, with_spec
 from tests.fakes import FakeOperator
@@ -225,11 +226,42 @@ async def test_a_decision_that_cannot_be_written_is_decided_again(error: Excepti
     assert made.world.ready() == 4
 
 
+async def test_an_account_has_the_decisions_the_loads_and_what_is_called_for() -> None:
+    made = await settled()
+    await look(made, 12, BUSY)
+    found = made.autoscaler.account(made.key, 3600)
+    told = [(each.from_, each.to, each.reason) for each in found.decisions]
+    assert told == [(1, 4, "RateLimited"), (4, 4, "MaxReplicas")]
+    assert (found.called_for, found.standing.desired, found.least, found.most) == (16, 4, 1, 4)
+    assert (found.points[-1].wanted, found.points[-1].in_flight) == (4, 128.0)
+    assert len(found.sources) == 2
+
+
+async def test_an_operator_that_started_anew_tells_what_the_status_has() -> None:
+    made = await settled()
+    await look(made, 12, BUSY)
+    again = FakeOperator(made.world)
+    again.see()
+    found = again.autoscaler.account(again.key, 3600)
+    assert ([each.to for each in found.decisions], found.points) == ([4], ())
+    assert found.sources == ("the last ten decisions of the status",)
+
+
+@pytest.mark.parametrize(("key", "status"), [(Key("team-a", "none"), 404), (Key("team-a", "qwen"), 409)])
+async def test_a_fleet_that_nobody_sizes_has_no_account(key: Key, status: int) -> None:
+    made = FakeOperator(Simulator(deployment(with_spec(replicas=2))))
+    await made.settle()
+    with pytest.raises(Refused) as error:
+        made.autoscaler.account(key, 3600)
+    assert error.value.status == status
+
+
 async def test_what_is_remembered_goes_with_the_object() -> None:
     made = await settled()
     await look(made, 2, BUSY)
     made.autoscaler.forget(made.world.raw["metadata"]["uid"])
-    assert (made.autoscaler._memories, made.autoscaler._written) == ({}, {})
+    found = made.autoscaler
+    assert (found._memories, found._written, found._chronicles) == ({}, {}, {})
 
 
 def test_spec_and_settings_make_the_policy() -> None:

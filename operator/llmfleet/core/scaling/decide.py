@@ -79,6 +79,8 @@ class Decision:
     why: Why
     message: str
     load_seen: bool = True
+    called_for: int | None = field(default=None, compare=False)
+    """What the load alone calls for, whatever zero, wake, bounds and schedules make of it."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,9 @@ def decide(policy: Policy, memory: Memory, size: int, tick: Tick, now: float) ->
     memory = _remember(policy, replace(memory, watch=watch, rest=rest), tick, now)
     panic = summarize(memory.ticks, now, policy.panic_window_seconds)
     load_seen = size == 0 or panic.coverage >= policy.least_coverage
-    step, memory = _called_for(policy, memory, (size, tick, panic), flow, now)
-    step = _bounded(policy, _rested(policy, rest, step, now))
-    return Decision(step.replicas, step.why, "; ".join(step.said), load_seen), memory
+    called, memory = _called_for(policy, memory, (size, tick, panic), flow, now)
+    step = _bounded(policy, _rested(policy, rest, called, now))
+    return Decision(step.replicas, step.why, "; ".join(step.said), load_seen, called.replicas), memory
 
 
 def _called_for(
