@@ -50,3 +50,24 @@ def test_a_call_that_cannot_be_is_refused_with_what_to_do(start: Start, fleet: F
     fleet.await_condition("Ready")
     code, said = woken(fleet.namespace, operator.loopback_port)
     assert (code, "it has no spec.autoscaling, so that spec.replicas is its size; set that" in said) == (1, True)
+
+
+def test_a_schedule_moves_the_minimum_and_the_status_says_until_when(start: Start, fleet: Fleet) -> None:
+    operator = start()
+    fleet.create(replicas=None, autoscaling=SLEEPY)
+    fleet.await_condition("Ready")
+    minutes = {"name": "minutes", "start": "*/2 * * * *", "durationSeconds": 100, "minReplicas": 3}
+    hours = {"name": "hours", "start": "0 * * * *", "durationSeconds": 3600, "minReplicas": 2}
+    fleet.edit(autoscaling={"schedules": [hours, {**minutes, "timeZone": "Europe/Wien"}]})
+    eventually(fleet.ready_pods, lambda ready: ready == 2)
+    told = eventually(lambda: fleet.condition("ScalingActive"), lambda found: found.get("reason") == "InvalidSchedule")
+    assert "schedule minutes: timeZone 'Europe/Wien' is none of the IANA database" in told["message"]
+    fleet.edit(autoscaling={"schedules": [hours, {**minutes, "timeZone": "Europe/Vienna"}]})
+    eventually(fleet.ready_pods, lambda ready: ready == 3)
+    decided = fleet.get()["status"]["autoscaling"]
+    assert (decided["reason"], decided["limitedBy"], decided["desired"]) == ("Schedule", "Schedule", 3)
+    assert decided["nextScheduleChange"] > decided["since"]
+    address = f"http://127.0.0.1:{operator.loopback_port}"
+    story = CliRunner().invoke(main, ["explain", "qwen", "-n", fleet.namespace, "--operator", address])
+    assert story.exit_code == 0, story.output
+    assert "→ at least 3 by schedule minutes" in story.output
