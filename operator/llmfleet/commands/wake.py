@@ -24,7 +24,7 @@ def wake(
     """Start the fleet of the LLMDeployment NAME, and keep it for autoscaling.scaleToZeroAfterSeconds at least.
 
     The operator is reached by a port-forward to the pod that holds its Lease, under your own rights: get on leases and
-    pods, and create on pods/portforward, in the operator's namespace.
+    pods, get and create on pods/portforward, in the operator's namespace.
     """
     path, body = WAKE_PATH.format(namespace=namespace, name=name), {"replicas": replicas}
     try:
@@ -56,5 +56,7 @@ def _told(name: str, woken: Woken) -> str:
 def _next_step(error: FleetError) -> str:
     status = error.status if isinstance(error, Refused) else 0
     if status in (HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED):
-        return "have somebody grant you get on leases and pods, and create on pods/portforward, where the operator runs"
+        return (
+            "have somebody grant you get on leases, pods and pods/portforward, and create on the last, in its namespace"
+        )
     return "check the context, --operator-namespace, and that the operator runs: kubectl get lease llmfleet -A"
