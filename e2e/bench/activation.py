@@ -30,7 +30,7 @@ FLEETS = 5
 """Woken one after the other, then put to sleep together."""
 AUTOSCALED = {"replicas": None, "autoscaling": {"minReplicas": 0, "maxReplicas": 4, "targets": {"queueDepth": 4}}}
 ASLEEP_BY_HAND = {"replicas": 0, "autoscaling": None}
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS, CALM_SECONDS = 60.0, 1.5
 
 
 @click.command("activation", help=__doc__)
@@ -105,6 +105,7 @@ class Dormitory:
         await until(lambda: self._all(_is_at_zero), PATIENCE_SECONDS, "fleets at zero", every=0.2)
         await self._edit(AUTOSCALED)
         await until(lambda: self._all(_is_asleep), PATIENCE_SECONDS, "fleets asleep", every=0.2)
+        await asyncio.sleep(CALM_SECONDS)  # one that sleeps has been let alone for longer
 
     async def wake(self, number: int) -> float:
         """Seconds from the call until the write that scales is answered."""
