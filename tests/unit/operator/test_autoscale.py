@@ -232,7 +232,7 @@ async def test_an_account_has_the_decisions_the_loads_and_what_is_called_for() -
     found = made.autoscaler.account(made.key, 3600)
     told = [(each.from_, each.to, each.reason) for each in found.decisions]
     assert told == [(1, 4, "RateLimited"), (4, 4, "MaxReplicas")]
-    assert (found.called_for, found.standing.desired, found.least, found.most) == (16, 4, 1, 4)
+    assert (found.called_for, found.standing.desired, found.least, found.most) == (18, 4, 1, 4)
     assert (found.points[-1].wanted, found.points[-1].in_flight) == (4, 128.0)
     assert len(found.sources) == 2
 

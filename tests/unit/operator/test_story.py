@@ -34,7 +34,7 @@ def test_the_story_tells_what_happened_and_what_holds_and_what_would_change_it()
         "    → at most 4, 1 blocked\n"
         "\n"
         "Now: 4 replicas wanted, 2 replicas ready, for 1 min\n"
-        "  MaxReplicas, which keeps the load from the 5 it calls for: More is called for; maxReplicas forbids it. "
+        "  MaxReplicas, while the load calls for 5: More is called for; maxReplicas forbids it. "
         "Raise it, or accept slower answers.\n"
         "      14.2 requests/s now\n"
         "    → 3.10 per replica at p95 <= 2000 ms to the first token\n"
@@ -73,7 +73,7 @@ def test_what_limits_says_what_the_load_calls_for(why: Why) -> None:
         pytest.param({"standing": None}, "nothing is decided yet", id="a new fleet"),
         pytest.param({"decisions": ()}, "The size was never changed", id="a calm hour"),
         pytest.param({"now": "2026-11-22T00:10:00Z"}, "2026-11-21 11:59:00Z  1 → 4", id="yesterday"),
-        pytest.param({"standing": standing(Why.STEADY), "called_for": 4}, "Steady: The size is right.", id="steady"),
+        pytest.param({"standing": standing(Why.STEADY), "called_for": 4}, "Steady: The size is right", id="steady"),
         pytest.param({"standing": AutoscalingStatus(desired=4, reason="Later", since=LATE)}, "Later", id="unknown"),
     ],
 )  # fmt: skip

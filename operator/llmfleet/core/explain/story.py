@@ -48,7 +48,7 @@ def _standing(account: Account) -> Iterator[str]:
         return
     observed = "" if account.is_enforced else "; mode is Observe, so that only spec.replicas counts"
     yield f"Now: {wanted} wanted, {ready} ready, for {span(elapsed(held.since, account.now))}{observed}"
-    limited = f", which keeps the load from the {account.called_for} it calls for" if _is_kept(account) else ""
+    limited = f", while the load calls for {account.called_for}" if _is_kept(account) else ""
     yield f"  {held.reason}{limited}: {MEANINGS.get(_why(held.reason), '')}".rstrip(": ")
     yield from _chain(held.message)
     yield f"  Bounds: {account.least}{_by(account.least_by)} to {account.most}{_by(account.most_by)}{_next(account)}"
@@ -82,6 +82,7 @@ def counterfactuals(account: Account) -> tuple[str, ...]:
             "until half of the ready pods tell their load, only minReplicas, schedules and wake move the size",
         ),
         Why.HELD_DOWN: ("time: the smaller size must have sufficed for the whole hold-down time",),
+        Why.FLAP_BUDGET: (f"time: an hour after the first of the last turns it shrinks towards {called}",),
         Why.RATE_LIMITED: (f"the next look: it goes on towards {called}",),
         Why.PANIC: ("more load; fewer replicas only a stable window after the burst",),
     }

@@ -90,10 +90,17 @@ class Step:
     replicas: int
     why: Why
     said: tuple[str, ...]
+    first: int | None = None
+    """The number that the way began with; None for this one."""
+
+    @property
+    def called(self) -> int:
+        """What the load called for before anything kept it from that."""
+        return self.replicas if self.first is None else self.first
 
     def to(self, replicas: int, why: Why, words: str) -> "Step":
         """The next number, or this one again when nothing changed."""
-        return self if replicas == self.replicas else Step(replicas, why, (*self.said, words))
+        return self if replicas == self.replicas else Step(replicas, why, (*self.said, words), self.called)
 
 
 def decide(policy: Policy, memory: Memory, size: int, tick: Tick, now: float) -> tuple[Decision, Memory]:
@@ -106,7 +113,7 @@ def decide(policy: Policy, memory: Memory, size: int, tick: Tick, now: float) ->
     load_seen = size == 0 or panic.coverage >= policy.least_coverage
     called, memory = _called_for(policy, memory, (size, tick, panic), flow, now)
     step = _bounded(policy, _rested(policy, rest, called, now))
-    return Decision(step.replicas, step.why, "; ".join(step.said), load_seen, called.replicas), memory
+    return Decision(step.replicas, step.why, "; ".join(step.said), load_seen, called.called), memory
 
 
 def _called_for(
@@ -155,7 +162,8 @@ def _offered(
     """What the arrivals call for under the objectives; the reason is what limits a replica."""
     found, kept = offered.wanted(objectives, memory.arrivals, sizes, flow, now)
     why = Why(found.limit) if found.limit and found.replicas != sizes[0] else Why.STEADY
-    return Step(found.replicas, why, found.said), replace(memory, arrivals=kept)
+    why = Why.FLAP_BUDGET if found.is_turning else why
+    return Step(found.replicas, why, found.said, found.needed), replace(memory, arrivals=kept)
 
 
 def _queued(

@@ -81,6 +81,10 @@ class Wanted:
     said: tuple[str, ...]
     limit: Limit | None = None
     """What the number comes from; None when nothing could be told."""
+    needed: int | None = None
+    """Fewer, where they would do and are not taken yet."""
+    is_turning: bool = False
+    """Whether that is because the fleet has turned too often."""
 
 
 def wanted(
@@ -265,6 +269,7 @@ def _released(
     shortest = 2 * memory.startup.seconds
     if now - max(memory.blind, memory.started) < shortest:
         said = f"all pods told their load for less than {shortest:.0f} s: {size}"
-        return Wanted(size, (*words, said), limit), memory
+        return Wanted(size, (*words, said), limit, floor), memory
     found, keep = memory.keep.release(needed, floor, size, now)
-    return Wanted(found.size, (*words, found.said), limit), replace(memory, keep=keep)
+    wanted = Wanted(found.size, (*words, found.said), limit, floor, found.is_turning)
+    return wanted, replace(memory, keep=keep)
