@@ -12,6 +12,7 @@ from llmfleet import __version__
 MODULES = {
     "explain": ("llmfleet.commands.explain", "explain"),
     "fit": ("llmfleet.commands.fit", "fit_command"),
+    "quantize": ("llmfleet.commands.quantize", "quantize"),
     "plan": ("llmfleet.commands.plan", "plan"),
     "simulate": ("llmfleet.commands.simulate", "simulate"),
     "wake": ("llmfleet.commands.wake", "wake"),

@@ -12,7 +12,7 @@ from llmfleet.core.explain.account import Account, Point
 FEWEST_POINTS = 2
 ROWS = 11
 """Lines of a chart in the terminal."""
-NEXT = "pip install 'llmfleet[pictures]'"
+NEXT = "pip install 'llmfleet[plot]'"
 
 
 class Line(NamedTuple):

@@ -108,7 +108,7 @@ def test_a_library_that_is_missing_is_named_with_how_to_get_it(
     monkeypatch.setitem(sys.modules, library, None)
     found, _ = ran(monkeypatch, SEEN, option)
     assert found.exit_code == 1
-    assert re.search(rf"needs {library.split('.', maxsplit=1)[0]}: pip install 'llmfleet\[pictures\]'", found.output)
+    assert re.search(rf"needs {library.split('.', maxsplit=1)[0]}: pip install 'llmfleet\[plot\]'", found.output)
 
 
 def test_a_missing_library_costs_nothing_where_no_picture_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
