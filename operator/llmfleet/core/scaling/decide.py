@@ -26,9 +26,6 @@ class Policy:
 
     min_replicas: int
     max_replicas: int
-    min_by: str = ""
-    """The schedule that says so; empty where it is the spec."""
-    max_by: str = ""
     queue_depth: int | None = None
     """Waiting requests per replica that are acceptable; None when that is no target."""
     max_concurrency: int | None = None
@@ -48,6 +45,9 @@ class Policy:
     """Most a fleet grows in one decision, as a factor of its size."""
     least_coverage: float = 0.5
     """Fewer heard pods than this is no data."""
+    min_by: str = ""
+    """The schedule that sets ``min_replicas``; empty where it is the spec."""
+    max_by: str = ""
 
 
 @dataclass(frozen=True)
