@@ -33,7 +33,8 @@ class Chart(NamedTuple):
 
 def charts(account: Account) -> list[Chart]:
     """Replicas and load always; latencies where they are an objective. Latencies are in milliseconds."""
-    wanted, ready = Line("wanted", lambda point: point.wanted, True), Line("ready", lambda point: point.ready, True)  # noqa: FBT003
+    wanted = Line("wanted", lambda point: point.wanted, is_step=True)
+    ready = Line("ready", lambda point: point.ready, is_step=True)
     load = (Line("in flight", lambda point: point.in_flight), Line("waiting", lambda point: point.waiting))
     found = [Chart("replicas", (wanted, ready)), Chart("requests", load)]
     for promise, title, value in (

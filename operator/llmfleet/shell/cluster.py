@@ -157,7 +157,8 @@ class ApiServer:
             "GET", path, query_params=[("ports", str(port))], auth_settings=["BearerToken"]
         )
         rest = self._client.rest_client
-        rest.pool_manager = rest.pool_manager or rest._create_pool_manager()  # noqa: SLF001 as its own WsApiClient does
+        if rest.pool_manager is None:
+            rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 because its own WsApiClient does the same
         options: dict[str, Any] = {"proxy": rest.proxy, "headers": headers, "protocols": [PORT_FORWARD_PROTOCOL]}
         try:
             socket = await rest.pool_manager.ws_connect(url, **options)

@@ -36,7 +36,7 @@ def every(start: str, hours: float = 1, zone: str = VIENNA, **bound: int) -> Sch
         pytest.param("2026-11-21 12:00:00", False, "2026-11-23 07:00", id="Saturday"),
     ],
 )
-def test_a_window_begins_with_its_start_and_ends_after_its_length(now: str, is_open: bool, changes: str) -> None:  # noqa: FBT001
+def test_a_window_begins_with_its_start_and_ends_after_its_length(now: str, is_open: bool, changes: str) -> None:  # noqa: FBT001 because it is a column
     assert window(OFFICE, at(now)) == Window(is_open, at(changes))
 
 
@@ -55,7 +55,7 @@ def test_a_window_begins_with_its_start_and_ends_after_its_length(now: str, is_o
         pytest.param(every("0 22 * * *", 8), "2026-10-25 03:59", True, "2026-10-25 04:00", id="a night of eight hours"),
     ],
 )  # fmt: skip
-def test_the_clocks_may_change(schedule: Schedule, now: str, is_open: bool, changes: str) -> None:  # noqa: FBT001
+def test_the_clocks_may_change(schedule: Schedule, now: str, is_open: bool, changes: str) -> None:  # noqa: FBT001 because it is a column
     assert window(schedule, at(now)) == Window(is_open, at(changes))
 
 

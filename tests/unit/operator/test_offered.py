@@ -297,5 +297,4 @@ def test_a_fleet_that_turned_too_often_stays_and_says_what_it_would_be() -> None
     assert (calm.released(600, 1500) > 0, turning.released(600, 1500)) == (True, 0)
     size, decision = turning.between(1400, 1500)[-1]
     assert (decision.why, decision.replicas) == (Why.FLAP_BUDGET, size)
-    assert decision.called_for is not None
-    assert decision.called_for < size
+    assert (decision.called_for or size) < size
