@@ -13,10 +13,11 @@ from . import activation, drain, quantize, rest, row, startup
 from .autoscaling import command as autoscaling
 from .control_plane import command as control_plane
 from .fit import command as fit
+from .runtime import command as runtime
 
 BENCHES = {"startup": (startup.run, 5), "drain": (drain.run, 20), "rest": (rest.run, 1)}
 """Each with how often it repeats what it measures, unless told otherwise."""
-ALONE = (control_plane, fit, quantize, autoscaling, activation)
+ALONE = (control_plane, fit, quantize, autoscaling, activation, runtime)
 """Those that bring what they need themselves."""
 
 
