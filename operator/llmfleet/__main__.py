@@ -1,4 +1,4 @@
-"""The command: run the operator, plan a file, fit or quantize a model, simulate or replay a policy, generate files."""
+"""The command: run the operator, ask it or the cluster, try models and policies, generate what models make."""
 
 import importlib
 import sys
@@ -10,11 +10,13 @@ from pydantic import ValidationError
 from llmfleet import __version__
 
 MODULES = {
+    "explain": ("llmfleet.commands.explain", "explain"),
     "fit": ("llmfleet.commands.fit", "fit_command"),
     "quantize": ("llmfleet.commands.quantize", "quantize"),
     "plan": ("llmfleet.commands.plan", "plan"),
     "replay": ("llmfleet.commands.replay", "replay"),
     "simulate": ("llmfleet.commands.simulate", "simulate"),
+    "wake": ("llmfleet.commands.wake", "wake"),
 }
 
 

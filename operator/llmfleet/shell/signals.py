@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llmfleet.core.pods import PodView
-from llmfleet.core.scaling.decide import Why
 from llmfleet.core.scaling.sample import Sample
+from llmfleet.core.scaling.why import Why
 from llmfleet.shell.ports import Key, Pods, Source, SourceUnavailable
 
 

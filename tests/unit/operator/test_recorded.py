@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from llmfleet.core.scaling.decide import Policy, Why
+from llmfleet.core.scaling.decide import Policy
 from llmfleet.core.scaling.recorded import Look, Step, joined, looks, replay, sizes
 from llmfleet.core.scaling.retold import MOST_SHOWN, document, replayed, text
 from llmfleet.core.scaling.sample import Sample
 from llmfleet.core.scaling.series import Points, Scrape
+from llmfleet.core.scaling.why import Why
 
 SCRAPE = Scrape(interval=10.0)
 

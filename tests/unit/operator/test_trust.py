@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from llmfleet.core.scaling.decide import Decision, Memory, Policy, Why, decide
+from llmfleet.core.scaling.decide import Decision, Memory, Policy, decide
 from llmfleet.core.scaling.load import tick
 from llmfleet.core.scaling.sample import Latencies, Sample
 from llmfleet.core.scaling.trust import Leave, Trust, trust
+from llmfleet.core.scaling.why import Why
 
 TOLD = Sample(1.0, 0.0, "a", prompt_tokens=1.0, token=Latencies(1.0, 1.0))
 SILENT = Sample()

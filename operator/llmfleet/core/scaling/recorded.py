@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from llmfleet.core.scaling.decide import Memory, Policy, Why, decide
+from llmfleet.core.scaling.decide import Memory, Policy, decide
 from llmfleet.core.scaling.load import tick
 from llmfleet.core.scaling.sample import Sample
 from llmfleet.core.scaling.series import Points, Scrape, samples
+from llmfleet.core.scaling.why import Why
 
 SIZE = "llmfleet_desired_replicas"
 WARM_SECONDS = 600.0
