@@ -84,6 +84,9 @@ def counterfactuals(account: Account) -> tuple[str, ...]:
         Why.HELD_DOWN: ("time: the smaller size must have sufficed for the whole hold-down time",),
         Why.FLAP_BUDGET: (f"time: an hour after the first of the last turns it shrinks towards {called}",),
         Why.RATE_LIMITED: (f"the next look: it goes on towards {called}",),
+        Why.LOW_TRUST: (f"pods that tell their load, fresh and under known names: then it goes on towards {called}",),
+        Why.SOURCE_UNKNOWN: (f"a metricsSourceName that the operator knows: then it goes on towards {called}",),
+        Why.SOURCE_UNAVAILABLE: (f"a metrics source that answers: then it goes on towards {called}",),
         Why.PANIC: ("more load; fewer replicas only a stable window after the burst",),
     }
     usual = ("more load than these replicas carry, as reckoned above; less load for longer than they are kept",)
