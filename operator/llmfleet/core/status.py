@@ -141,8 +141,8 @@ def _scaled(observed: Observed, now: str) -> Told:
         return ConditionStatus.FALSE, Reason.NOT_CONFIGURED, words
     decision, trouble = observed.status.autoscaling, bounds(spec.autoscaling, now).trouble
     if decision and not decision.load_seen:
-        words = ("too few pods report their load; the size is held", trouble)
-        return ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, "; ".join(filter(None, words))
+        words = "too few pods report their load; the size is held"
+        return ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, f"{words}; {trouble}" if trouble else words
     if trouble:
         return ConditionStatus.FALSE, Reason.INVALID_SCHEDULE, f"{trouble} | {MEANINGS[Reason.INVALID_SCHEDULE]}"
     if decision is None:
