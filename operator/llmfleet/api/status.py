@@ -88,6 +88,9 @@ class Problem(Resource):
     reason: Name = Field(description="One CamelCase word, of a closed list.")
     count: Count = Field(description="How many pods have this trouble.")
     example_pod: Name = Field(default="", description="Name of one pod that has it.")
+    node: Annotated[str, Field(max_length=253)] | None = Field(
+        default=None, description="Where that pod is; absent while it has no node."
+    )
     message: Text = Field(default="", description="The scheduler's, kubelet's or engine's own words.")
 
 

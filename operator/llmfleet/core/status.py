@@ -30,7 +30,6 @@ from llmfleet.core.pods import Health
 from llmfleet.core.progress import is_complete, rollout_status
 from llmfleet.core.room import UNPLACED
 from llmfleet.core.size import held_by
-from llmfleet.core.trouble import Trouble
 from llmfleet.core.verdict import Verdict, verdict
 from llmfleet.core.world import Observed
 
@@ -200,12 +199,11 @@ def _given_up_before(observed: Observed, plan: Plan) -> str:
 
 
 def _problems(observed: Observed, now: str) -> tuple[Problem, ...]:
-    grouped: dict[Reason, list[tuple[str, Trouble]]] = {}
+    grouped: dict[Reason, list[Problem]] = {}
     for pod in observed.staying():
         if pod.trouble and pod.trouble.shows(now):
-            grouped.setdefault(pod.trouble.reason, []).append((pod.name, pod.trouble))
-    each = (
-        Problem(reason=reason, count=len(found), example_pod=found[0][0], message=found[0][1].message[-900:])
-        for reason, found in grouped.items()
-    )
+            reason, message = pod.trouble.reason, pod.trouble.message[-900:]
+            one = Problem(reason=reason, count=1, example_pod=pod.name, node=pod.node or None, message=message)
+            grouped.setdefault(reason, []).append(one)
+    each = (found[0].model_copy(update={"count": len(found)}) for found in grouped.values())
     return tuple(sorted(each, key=lambda problem: (-problem.count, problem.reason)))[:MAX_PROBLEMS]
