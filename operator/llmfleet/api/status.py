@@ -172,6 +172,20 @@ class Resolved(Resource):
     quantization: Annotated[str, Field(max_length=128)] | None = Field(
         default=None, description="What the served weights are, as the pod reports it; absent where it did not look."
     )
+    commit: Name | None = Field(
+        default=None,
+        description="What was fetched: the hub's commit, the archive's sha256, or a digest over the object store's "
+        "listing. Absent for a folder.",
+    )
+
+
+class Download(Resource):
+    """How the slowest of the pods that fetch their model stands."""
+
+    percent: Annotated[int, Field(ge=0, le=100)] = Field(description="What is there, in steps of 10.")
+    retry_time: Time | None = Field(
+        default=None, description="When a download that failed is tried again; absent while it goes on."
+    )
 
 
 class Status(Resource):
@@ -208,6 +222,9 @@ class Status(Resource):
     )
     adapters: AdaptersStatus | None = Field(
         default=None, description="How spec.lora.adapters stand; absent without any."
+    )
+    download: Download | None = Field(
+        default=None, description="The download of the model; absent while no pod fetches one."
     )
     last_failure: Failure | None = Field(default=None, description="Why pods failed last; kept after they recovered.")
     drains: tuple[Drain, ...] = Field(

@@ -23,7 +23,7 @@ from llmfleet.api.status import (
     RevisionStatus,
     Status,
 )
-from llmfleet.core import adapters, drains
+from llmfleet.core import adapters, download, drains
 from llmfleet.core.failure import last_failure
 from llmfleet.core.plan import Outcomes, Plan, Ref
 from llmfleet.core.pods import Health
@@ -64,6 +64,7 @@ def derive(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Stat
         revisions=_revisions(observed, plan),
         problems=_problems(observed, now),
         adapters=adapters.adapters_status(adapters.standing(observed, plan.revision)),
+        download=download.download(observed, plan.revision),
         last_failure=last_failure(observed, plan.revision, now),
         drains=drains.fold(observed.status.drains, observed.removals),
     )
@@ -169,6 +170,7 @@ def _resolved(observed: Observed, plan: Plan) -> Resolved | None:
         "max_model_len": report.max_model_len if report else None,
         "engine_version": report.engine_version if report else None,
         "quantization": report.quantization if report else None,
+        "commit": report.commit if report else None,
     }
     known = (past or Resolved()).model_copy(update={key: value for key, value in facts.items() if value is not None})
     return None if known == Resolved() else known  # an applied empty object would become null, which is refused
