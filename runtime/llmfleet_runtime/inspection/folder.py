@@ -32,7 +32,7 @@ def files_of(folder: Path) -> Files:
         quant_config=_section(folder, "hf_quant_config.json"),
         tokenizer_config=_section(folder, "tokenizer_config.json"),
         index=index,
-        tensors=tuple(each for name in headers for each in _tensors(folder / name)) if headers else None,
+        tensors=tuple(each for name in headers for each in tensors_of(folder / name)) if headers else None,
         gguf=_gguf(folder / ggufs[0]) if len(ggufs) == 1 else None,
         adapter_config=_section(folder, "adapter_config.json"),
         missing=tuple(sorted(_named(index) - {name.removesuffix(KEPT_HEADER) for name in headers})),
@@ -48,7 +48,8 @@ def _section(folder: Path, name: str, most: int = MOST_TEXT_BYTES) -> Section | 
     return Section.parse(name, _first(path, most))
 
 
-def _tensors(path: Path) -> Iterator[Tensor]:
+def tensors_of(path: Path) -> Iterator[Tensor]:
+    """Those of one safetensors file. Raises ``BadModel`` and ``OSError``."""
     size = path.stat().st_size
     # A header kept without its file cannot tell whether the tensors were all there.
     is_whole = not path.name.endswith(KEPT_HEADER)
