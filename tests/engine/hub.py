@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +25,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         parts = self.path.partition("?")[0].strip("/").split("/")
         name = "/".join(parts[2:4] if parts[0] == "api" else parts[:2])
+        if parts[0] == "api":
+            parts[4:] = parts[4:] or ["revision", "main"]
         folder = self.repositories.get(name)
         if name == "team/gated":
             self.answer(403, b"{}", {"X-Error-Code": "GatedRepo"})
@@ -34,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
         elif parts[4] == "revision" and parts[5] not in ("main", COMMIT):
             self.answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
         elif parts[4] == "revision":
-            files = [{"rfilename": each.name} for each in folder.iterdir()]
+            files = [{"rfilename": each.name, "size": each.stat().st_size} for each in folder.iterdir()]
             self.answer(200, json.dumps({"id": name, "sha": COMMIT, "siblings": files}).encode())
         else:
             files = [
@@ -44,7 +47,12 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, json.dumps(files).encode())
 
     def send(self, path):
-        self.answer(200, path.read_bytes(), {"X-Repo-Commit": COMMIT, "ETag": f'"{digest(path)}"'})
+        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{digest(path)}"'}
+        first, last = re.fullmatch(r"(?:bytes=(\d+)-(\d+))?", self.headers["Range"] or "").groups()
+        if first is None:
+            return self.answer(200, path.read_bytes(), headers)
+        body = path.read_bytes()[int(first) : int(last) + 1]
+        return self.answer(206, body, headers)
 
     def answer(self, status, body, headers=None):
         self.send_response(status)

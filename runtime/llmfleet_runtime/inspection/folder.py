@@ -18,8 +18,17 @@ KEPT_HEADER = ".header"
 """``NAME.safetensors.header``: the first bytes of a file that was left where it is, its header and nothing more."""
 
 
+TEXTS = frozenset(
+    ("config.json", "hf_quant_config.json", "tokenizer_config.json", "model.safetensors.index.json",
+     "adapter_config.json")
+)  # fmt: skip
+"""What is read of a folder beside the heads of weights; of all other files the name is enough."""
+
+
 def files_of(folder: Path) -> Files:
-    """Raises ``BadModel`` for broken files and ``OSError`` for unreadable ones."""
+    """Raises ``BadModel`` for broken files and ``OSError`` for unreadable ones. A GGUF file may stand for a folder."""
+    if folder.suffix == ".gguf" and folder.is_file():
+        return Files(frozenset({folder.name}), gguf=_gguf(folder))
     names = frozenset(sorted(each.name for each in folder.iterdir() if each.is_file()))
     if len(names) > MOST_FILES:
         raise BadModel(f"the folder has {len(names)} files; more than {MOST_FILES} are not read")
