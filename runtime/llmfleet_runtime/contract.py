@@ -38,6 +38,7 @@ from .lora import (
     AdapterStatus,
     LoraLimits,
 )
+from .made import QUANTIZING, QUANTIZING_METHODS, Made, Order, Quality, Refusal, Step
 
 __all__ = [
     "ADAPTER_NAME_CHARACTERS",
@@ -45,6 +46,8 @@ __all__ = [
     "ALLOWED_ARGUMENTS",
     "ENV_NAME_PATTERN",
     "FLAG_ARGUMENTS",
+    "QUANTIZING",
+    "QUANTIZING_METHODS",
     "REFUSED_ENV_NAMES",
     "REFUSED_ENV_PREFIXES",
     "Adapter",
@@ -63,12 +66,17 @@ __all__ = [
     "LiveConfig",
     "LoadReport",
     "LoraLimits",
+    "Made",
     "ModelFacts",
     "NamedValue",
+    "Order",
     "Phase",
+    "Quality",
     "Quantization",
     "QuantizationFacts",
+    "Refusal",
     "RuntimeStatus",
+    "Step",
     "TargetModule",
     "Totals",
     "WeightRole",
