@@ -25,8 +25,6 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         parts = self.path.partition("?")[0].strip("/").split("/")
         name = "/".join(parts[2:4] if parts[0] == "api" else parts[:2])
-        if parts[0] == "api":
-            parts[4:] = parts[4:] or ["revision", "main"]
         folder = self.repositories.get(name)
         if name == "team/gated":
             self.answer(403, b"{}", {"X-Error-Code": "GatedRepo"})
@@ -34,24 +32,23 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
         elif parts[0] != "api":
             self.send(folder / parts[-1])
-        elif parts[4] == "revision" and parts[5] not in ("main", COMMIT):
+        elif parts[4:5] == ["revision"] and parts[5] not in ("main", COMMIT):
             self.answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
-        elif parts[4] == "revision":
-            files = [{"rfilename": each.name, "size": each.stat().st_size} for each in folder.iterdir()]
+        elif parts[4:5] in ([], ["revision"]):
+            files = [{"rfilename": each.name, **facts(each)} for each in folder.iterdir()]
             self.answer(200, json.dumps({"id": name, "sha": COMMIT, "siblings": files}).encode())
         else:
             files = [
-                {"type": "file", "path": each.name, "size": each.stat().st_size, "oid": digest(each)}
-                for each in folder.iterdir()
+                {"type": "file", "path": each.name, "oid": digest(each), **facts(each)} for each in folder.iterdir()
             ]
             self.answer(200, json.dumps(files).encode())
 
     def send(self, path):
         headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{digest(path)}"'}
-        first, last = re.fullmatch(r"(?:bytes=(\d+)-(\d+))?", self.headers["Range"] or "").groups()
-        if first is None:
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
+        if asked is None:
             return self.answer(200, path.read_bytes(), headers)
-        body = path.read_bytes()[int(first) : int(last) + 1]
+        body = path.read_bytes()[int(asked[1]) : int(asked[2]) + 1 if asked[2] else None]
         return self.answer(206, body, headers)
 
     def answer(self, status, body, headers=None):
@@ -63,8 +60,16 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
+def facts(path):
+    """Size and, of weights, the sha256: the hub keeps those apart from the small files."""
+    size, is_large = path.stat().st_size, path.suffix == ".safetensors"
+    lfs = {"oid": digest(path), "sha256": digest(path), "size": size, "pointerSize": 134}
+    return {"size": size, "blobId": hashlib.sha1(path.name.encode()).hexdigest()} | ({"lfs": lfs} if is_large else {})
+
+
 def digest(path):
-    return hashlib.sha1(path.read_bytes()).hexdigest()
+    kind = hashlib.sha256 if path.suffix == ".safetensors" else hashlib.sha1
+    return kind(path.read_bytes()).hexdigest()
 
 
 @contextmanager
