@@ -143,7 +143,7 @@ def _scaled(observed: Observed, now: str) -> Told:
         return ConditionStatus.FALSE, Reason.NOT_CONFIGURED, words
     decision, trouble = observed.status.autoscaling, bounds(spec.autoscaling, now).trouble
     if decision and not decision.load_seen:
-        return _unheard(decision)
+        return _unheard(decision, trouble)
     if trouble:
         return ConditionStatus.FALSE, Reason.INVALID_SCHEDULE, f"{trouble} | {MEANINGS[Reason.INVALID_SCHEDULE]}"
     if decision is None:
@@ -162,12 +162,12 @@ def _followed(observed: Observed, has_replicas: bool) -> tuple[Reason, str]:  # 
     return Reason.LOAD_OBSERVED, "the size follows the load the pods report"
 
 
-def _unheard(decision: AutoscalingStatus) -> Told:
-    """What keeps the load from being known."""
-    if decision.reason in _SOURCE_TROUBLES:
-        return ConditionStatus.FALSE, Reason(decision.reason), decision.message
-    words = "too few pods report their load; the size is held"
-    return ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, words
+def _unheard(decision: AutoscalingStatus, trouble: str) -> Told:
+    """What keeps the load from being known; ``trouble`` is what is wrong with a schedule."""
+    held = Reason.LOAD_UNAVAILABLE, "too few pods report their load; the size is held"
+    known = decision.reason in _SOURCE_TROUBLES
+    reason, words = (Reason(decision.reason), decision.message) if known else held
+    return ConditionStatus.FALSE, reason, f"{words}; {trouble}" if trouble else words
 
 
 def _resolved(observed: Observed, plan: Plan) -> Resolved | None:

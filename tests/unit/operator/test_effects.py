@@ -37,6 +37,7 @@ SPEC = SCHEMA["properties"]["spec"]
 ELSEWHERE = {
     **dict.fromkeys(
         (
+            "autoscaling.metricsSourceName",
             "autoscaling.scaleToZeroAfterSeconds",
             "autoscaling.schedules[].name",
             "autoscaling.targets.kvCacheUtilizationPercent",

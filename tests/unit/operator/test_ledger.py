@@ -86,7 +86,7 @@ async def test_a_leave_waits_for_a_pass_that_succeeds() -> None:
     made.cluster.refusals["status"] = Unavailable("503")
     with pytest.raises(Unavailable):
         await made.reconcile()
-    assert counted(made, "llmfleet_aborted_requests_total") is None
+    assert counted(made, "llmfleet_aborted_requests_total") == 0
     made.cluster.refusals.clear()
     await made.reconcile()
     assert (len(drains(made)), counted(made, "llmfleet_aborted_requests_total")) == (1, 2)
@@ -98,7 +98,7 @@ async def test_a_new_operator_counts_nothing_again() -> None:
     await made.reconcile()
     again = FakeOperator(made.world)
     await again.reconcile()
-    assert (drains(again), counted(again, "llmfleet_aborted_requests_total")) == (drains(made), None)
+    assert (drains(again), counted(again, "llmfleet_aborted_requests_total")) == (drains(made), 0)
 
 
 async def test_five_are_remembered() -> None:
