@@ -45,13 +45,13 @@ class Loopback:
         """Close the session."""
         await self._session.close()
 
-    async def is_healthy(self) -> bool:
-        """Whether ``/health`` answers 200 in time."""
+    async def health(self) -> int | None:
+        """Status of ``/health``, 503 when the engine is dead behind its server; None when no answer comes in time."""
         try:
             async with self._session.get(f"{self._base}/health") as answer:
-                return answer.status == 200
+                return answer.status
         except FAILURES:
-            return False
+            return None
 
     async def try_request(self, model: str) -> str:
         """Have one token made, or one embedding by a model that makes none; "" or what went wrong."""

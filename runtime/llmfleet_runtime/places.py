@@ -1,4 +1,4 @@
-"""Where the pod's files and ports are; the environment may move them, for tests."""
+"""Where the pod's files and ports are, and its patience; the environment may change them, for tests."""
 
 import os
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .contract import ADAPTER_FOLDER, CONFIG_FOLDER, MODEL_FOLDER, SERVING_PORT, STATUS_PORT, TERMINATION_MESSAGE_FILE
+from .pulse import STALL_SECONDS
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Places:
     adapter_folder: Path = Path(ADAPTER_FOLDER)
     model_folder: Path = Path(MODEL_FOLDER)
     """Where the claim of a ``pvc://`` address is."""
+    stall_seconds: float = STALL_SECONDS
+    """How long an engine with work may stand still."""
 
 
 def places(environment: Mapping[str, str] = os.environ) -> Places:
@@ -30,4 +33,5 @@ def places(environment: Mapping[str, str] = os.environ) -> Places:
         status_port=int(environment.get("LLMFLEET_STATUS_PORT", STATUS_PORT)),
         adapter_folder=Path(environment.get("LLMFLEET_ADAPTER_FOLDER", ADAPTER_FOLDER)),
         model_folder=Path(environment.get("LLMFLEET_MODEL_FOLDER", MODEL_FOLDER)),
+        stall_seconds=float(environment.get("LLMFLEET_STALL_SECONDS", STALL_SECONDS)),
     )

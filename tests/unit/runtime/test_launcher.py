@@ -185,6 +185,32 @@ def test_a_crash_keeps_the_engines_words_though_its_exit_code_is_zero(start):
     assert message.startswith("the engine ended by itself, with exit code 0\nValueError: the fake engine was told")
 
 
+@pytest.mark.proves("F36")
+@pytest.mark.parametrize("is_leaving", [False, True], ids=["serving", "draining"])
+def test_an_engine_that_its_server_calls_dead_is_a_death(start, is_leaving):
+    pod = start({"endpointLagSeconds": 30}, dead=1)
+    pod.until_ready()
+    if is_leaving:
+        pod.terminate()
+    assert pod.wait(20) == ExitCode.ENGINE_DIED
+    assert pod.farewell().message.startswith("the engine died and its server went on without it")
+
+
+@pytest.mark.proves("R62", "F37")
+def test_an_engine_that_stands_still_with_work_is_neither_ready_nor_alive_and_not_drained(start, monkeypatch):
+    """The stand-in's page says for ever that one request runs."""
+    monkeypatch.setenv("LLMFLEET_STALL_SECONDS", "1")
+    pod = start({"endpointLagSeconds": 30})
+    pod.until_ready()
+    pod.until(lambda: pod.get("/livez")[0] == 503, 10)
+    status = RuntimeStatus.model_validate_json(pod.get("/status")[1])
+    assert (pod.get("/readyz")[0], status.phase) == (503, Phase.READY)
+    assert status.message.startswith("the engine has stood still for")
+    pod.terminate()
+    assert pod.wait(10) == ExitCode.STOPPED
+    assert pod.farewell().message == "stopped while stalled"
+
+
 def test_an_engine_that_dies_while_draining_is_a_death(start):
     pod = start({"endpointLagSeconds": 5})
     pod.until_ready()
