@@ -13,6 +13,7 @@ from . import drain, rest, row, startup
 from .autoscaling import command as autoscaling
 from .control_plane import command as control_plane
 from .fit import command as fit
+from .runtime import command as runtime
 
 BENCHES = {"startup": (startup.run, 5), "drain": (drain.run, 20), "rest": (rest.run, 1)}
 """Each with how often it repeats what it measures, unless told otherwise."""
@@ -43,7 +44,7 @@ def on_the_stack(name: str) -> click.Command:
 
 
 main = click.Group(
-    commands=[*map(on_the_stack, BENCHES), control_plane.command, fit.command, autoscaling.command],
+    commands=[*map(on_the_stack, BENCHES), control_plane.command, fit.command, runtime.command, autoscaling.command],
     help="Measure what is promised; one bench a run.",
 )
 

@@ -53,6 +53,7 @@ __all__ = [
     "AdapterStatus",
     "Document",
     "EngineConfig",
+    "EngineWarning",
     "ExitCode",
     "Farewell",
     "LayerGroup",
@@ -66,8 +67,10 @@ __all__ = [
     "Quantization",
     "QuantizationFacts",
     "RuntimeStatus",
+    "StartupPhases",
     "TargetModule",
     "Totals",
+    "WarningReason",
     "WeightRole",
     "Weights",
     "WeightsFrom",
@@ -177,6 +180,32 @@ class LiveConfig(Document):
     """All that shall be served; absent says nothing about adapters."""
 
 
+class StartupPhases(Document):
+    """How long the phases of a pod's start took that the pod can time, seconds."""
+
+    download: float
+    """Until the engine was started with all that it needs, and what it then fetched itself."""
+    load: float
+    """Until it answered."""
+    warm_up: float
+    """Until it had made a token and served its adapters."""
+
+
+class WarningReason(StrEnum):
+    """Why a pod serves with less than usual."""
+
+    ENGINE_VERSION_UNKNOWN = "EngineVersionUnknown"
+    METRIC_UNKNOWN = "MetricUnknown"
+
+
+class EngineWarning(Document):
+    """Something about the engine that does not keep it from serving."""
+
+    reason: str
+    """A ``WarningReason``; a later runtime may know more."""
+    message: str
+
+
 class RuntimeStatus(Document):
     """``GET /status`` of the launcher."""
 
@@ -196,6 +225,10 @@ class RuntimeStatus(Document):
     message: str = ""
     adapters: tuple[AdapterStatus, ...] | None = None
     """In the order of the live document; absent where the engine takes none."""
+    startup: StartupPhases | None = None
+    """Absent before Ready."""
+    warnings: tuple[EngineWarning, ...] | None = None
+    """Absent before Ready, and where there is none."""
 
 
 class Totals(Document):

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,13 +19,14 @@ from .drain import Ledger, drain
 from .engine import Engine
 from .farewell import farewell, write
 from .lifecycle import Event, after
-from .load import kv_cache_tokens
+from .load import kv_cache_tokens, warnings
 from .loopback import Loopback
 from .places import Places, places
 from .sampler import Sampler
 from .server import serve
 from .shelf import Shelf
 from .start import Start, prepare
+from .startup import Marks, phases
 from .sync import Live
 from .upkeep import Upkeep
 from .vitals import Vitals
@@ -45,6 +47,7 @@ class Pod:
         """Needs a running loop; ``engine`` was just started."""
         self._config = config
         self._engine = engine
+        self._began = start.began or engine.started
         self._loopback = Loopback(platform.port, start.token)
         self._sampler = Sampler(self._loopback, engine.started)
         self._upkeep = _upkeep(config, place, self._loopback)
@@ -112,7 +115,7 @@ class Pod:
         phase = after(self._status.phase, event)
         if phase != self._status.phase:
             log.info("%s -> %s: %s", self._status.phase, phase, event)
-            self._status = self._status.model_copy(update={"phase": phase, "since": time.time(), "message": ""})
+            self._learn(phase=phase, since=time.time(), message="")
         return phase
 
     async def _rise(self) -> Event:
@@ -122,12 +125,15 @@ class Pod:
                 while await self._loopback.health() != 200:  # noqa: ASYNC110 because the engine cannot call us
                     await asyncio.sleep(START_POLL_SECONDS)
                 self._happened(Event.ENGINE_HEALTHY)
+                healthy = time.time()
                 await self._warm_up()
         except TimeoutError:
             return Event.STARTUP_TIMED_OUT
         if self._config.lora:
             left = self._engine.started + self._config.startup_timeout_seconds - time.time()
             await self._upkeep.first_round(left / 2)
+        marks = Marks(self._began, self._engine.started, healthy, time.time())
+        self._learn(startup=phases(marks, self._engine.output()))
         self._vitals.begin()
         self._happened(Event.ENGINE_ANSWERED)
         async with asyncio.TaskGroup() as group:
@@ -140,14 +146,20 @@ class Pod:
     async def _warm_up(self) -> None:
         while problem := await self._loopback.try_request(self._config.served_names[0]):
             log.warning("the first request failed: %s", problem)
-            self._status = self._status.model_copy(update={"message": f"the first request failed: {problem}"})
+            self._learn(message=f"the first request failed: {problem}")
             await asyncio.sleep(1)
         page = await self._loopback.metrics()
-        learned = {
-            "max_model_len": await self._loopback.max_model_len(),
-            "kv_cache_tokens": kv_cache_tokens(page or ""),
-        }
-        self._status = self._status.model_copy(update=learned)
+        found = warnings(self._status.engine_version or "", page)
+        for each in found:
+            log.warning("%s: %s", each.reason, each.message)
+        self._learn(
+            max_model_len=await self._loopback.max_model_len(),
+            kv_cache_tokens=kv_cache_tokens(page or ""),
+            warnings=found or None,
+        )
+
+    def _learn(self, **members: object) -> None:
+        self._status = self._status.model_copy(update=members)
 
     async def _leave(self, living: asyncio.Task[Event]) -> Farewell:
         """SIGTERM came; ``living`` ends when the engine's own processes do."""
@@ -197,8 +209,8 @@ class Pod:
         return farewell(ExitCode.ENGINE_DIED, message, output=self._engine.output())
 
 
-def run() -> int:
-    """Run this container's pod; returns the exit code."""
+def run(began: float) -> int:
+    """Run this container's pod, begun at that Unix time; returns the exit code."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s launcher %(levelname)s %(message)s")
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
     place = places()
@@ -209,7 +221,7 @@ def run() -> int:
     except BadConfig as error:
         parting = farewell(ExitCode.BAD_CONFIG, str(error), reason=error.reason)
     else:
-        parting = asyncio.run(_run(config, platform, place, start))
+        parting = asyncio.run(_run(config, platform, place, replace(start, began=began)))
     write(parting, place.termination_message)
     return parting.exit_code
 

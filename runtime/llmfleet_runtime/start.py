@@ -24,6 +24,8 @@ class Start:
     environment: Mapping[str, str]
     weights: str | None = None
     """What the served weights are, as far as it was looked up."""
+    began: float | None = None
+    """Unix seconds at which the launcher did."""
 
     @property
     def token(self) -> str:

@@ -71,7 +71,8 @@ class Autoscaler:
         samples = await self.pods.samples(ready)
         now = self.clock.monotonic()
         memory = self._memories.get(uid) or Memory.fresh(now)
-        seen = tick(now, samples)
+        startup = observed.status.startup
+        seen = tick(now, samples, tuple(float(each.seconds) for each in startup.recent) if startup else ())
         decision, self._memories[uid] = scaling.decide(policy(deployment, self.settings), memory, size, seen, now)
         self._measure(key, seen)
         await self._record(key, observed, decision, size)

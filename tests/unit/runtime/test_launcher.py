@@ -71,6 +71,26 @@ def test_a_pod_becomes_ready_after_a_real_request_and_tells_what_it_learned(star
     assert "the first request failed: 500" in pod.output()
 
 
+def test_a_ready_pod_tells_where_the_time_of_its_start_went(start):
+    began = time.time()
+    pod = start(start=1, first_failures=1)
+    pod.until_ready()
+    took, startup = time.time() - began, RuntimeStatus.model_validate_json(pod.get("/status")[1]).startup
+    assert startup.load >= 1
+    assert startup.warm_up >= 1
+    assert 2 <= startup.download + startup.load + startup.warm_up <= took
+
+
+def test_metrics_that_the_engine_lacks_are_named(start):
+    """The stand-in's page has two."""
+    pod = start()
+    pod.until_ready()
+    (only,) = RuntimeStatus.model_validate_json(pod.get("/status")[1]).warnings
+    assert only.reason == "MetricUnknown"
+    assert "no vllm:num_requests_waiting, vllm:kv_cache_usage_perc" in only.message
+    assert "vllm:num_requests_running" not in only.message
+
+
 def test_before_it_is_ready_it_is_alive_and_says_so(start):
     pod = start(start=30)
     pod.until(lambda: pod.get("/livez")[0] == 200)
@@ -252,6 +272,20 @@ def test_weights_that_are_as_asked_are_said_in_the_status(start, tmp_path):
     pod = start({"model": str(tmp_path), "quantization": {"method": "AWQ"}})
     pod.until_ready()
     assert RuntimeStatus.model_validate_json(pod.get("/status")[1]).quantization == "awq, 4 bits"
+
+
+@pytest.mark.proves("R71")
+def test_the_hubs_token_is_in_no_argument_page_log_or_farewell(start, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_SENTINEL\n")
+    pod = start(crash=3)
+    pod.until_ready()
+    processes = [Path("/proc", str(each)) for each in (pod.process.pid, pod.engine_pid())]
+    assert [b"hf_SENTINEL" in (each / "environ").read_bytes() for each in processes] == [True, True]
+    said = [(each / "cmdline").read_text() for each in processes]
+    said += [pod.get(path)[1] for path in ("/status", "/load", "/metrics", "/livez", "/readyz")]
+    assert pod.wait() == ExitCode.ENGINE_DIED
+    said += [pod.output(), (pod.folder / "farewell").read_text()]
+    assert [each for each in said if "SENTINEL" in each] == []
 
 
 def test_orphans_are_collected_and_nothing_survives_the_launcher(start):

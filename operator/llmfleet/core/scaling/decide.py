@@ -110,6 +110,7 @@ def decide(policy: Policy, memory: Memory, size: int, tick: Tick, now: float) ->
     panic = summarize(memory.ticks, now, policy.panic_window_seconds)
     steps = []
     if policy.objectives:
+        memory = replace(memory, arrivals=memory.arrivals.hear(tick.startups))
         step, memory = _offered(policy.objectives, memory, (size, tick.ready), flow, now)
         steps.append(_rate_limited(policy, step, size))
     if panic.coverage < policy.least_coverage:
