@@ -25,7 +25,7 @@ class Start:
     weights: str | None = None
     """What the served weights are, as far as it was looked up."""
     began: float | None = None
-    """Unix seconds at which the launcher did."""
+    """When the launcher itself did, Unix seconds."""
 
     @property
     def token(self) -> str:
