@@ -147,7 +147,7 @@ class StartupPhases(Resource):
 class Start(Resource):
     """One pod's first start."""
 
-    pod: Name = Field(description="Name of the pod.")
+    pod: Name = Field(description="Name of the pod that started.")
     seconds: Count = Field(description="From its creation until it could serve, seconds.")
     phases: StartupPhases = Field(description="Where the time went.")
 

@@ -17,6 +17,7 @@ REPEAT_SECONDS = 300
 """The same Event about the same object is posted again only after this time."""
 MOST_REMEMBERED = 4096
 _TOLD = (ConditionType.READY, ConditionType.RECONCILING)
+STARTUP = "Time of each phase of a pod's first start, seconds."
 STARTUP_BUCKETS = (1, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
 DRAIN_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
 
@@ -51,25 +52,27 @@ class Metrics:
         self.decisions = Counter(
             "llmfleet_scaling_decisions", "Changes of size, by reason.", (*labels, "reason"), registry=registry
         )
+        self._add_lives(labels)
+
+    def _add_lives(self, labels: tuple[str, str]) -> None:
+        """How pods come and go."""
         self.drained = Counter(
             "llmfleet_drained_pods",
             "Pods that left; told is no where a pod did not say what it cost.",
             (*labels, "told"),
-            registry=registry,
+            registry=self.registry,
         )
         self.aborted = Counter(
-            "llmfleet_aborted_requests", "Requests that leaving pods cut off.", labels, registry=registry
+            "llmfleet_aborted_requests", "Requests that leaving pods cut off.", labels, registry=self.registry
         )
         self.drain_seconds = Histogram(
-            "llmfleet_drain_seconds", "Time a leaving pod drained, seconds.", buckets=DRAIN_BUCKETS, registry=registry
+            "llmfleet_drain_seconds",
+            "Time a leaving pod drained, seconds.",
+            buckets=DRAIN_BUCKETS,
+            registry=self.registry,
         )
-
         self.startup_seconds = Histogram(
-            "llmfleet_startup_seconds",
-            "Time of each phase of a pod's first start, seconds.",
-            ("phase",),
-            buckets=STARTUP_BUCKETS,
-            registry=registry,
+            "llmfleet_startup_seconds", STARTUP, ("phase",), buckets=STARTUP_BUCKETS, registry=self.registry
         )
 
     def time(self, start: Start) -> None:

@@ -11,21 +11,6 @@ from pathlib import Path
 import pytest
 
 from llmfleet_runtime.contract import ExitCode, LoadReport, Phase, RuntimeStatus
-from tests.unit.runtime.launched import launch_fake
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Start launchers that are gone after the test."""
-    started = []
-
-    def start(document=None, **fakes):
-        started.append(launch_fake(tmp_path, document, **fakes))
-        return started[-1]
-
-    yield start
-    for pod in started:
-        pod.destroy()
 
 
 class Stream(threading.Thread):
@@ -69,26 +54,6 @@ def test_a_pod_becomes_ready_after_a_real_request_and_tells_what_it_learned(star
     assert (status.phase, status.engine_version, status.guarded) == (Phase.READY, "0.32.0+cpu", True)
     assert (status.max_model_len, status.kv_cache_tokens, status.live_number) == (8192, 1280, 0)
     assert "the first request failed: 500" in pod.output()
-
-
-def test_a_ready_pod_tells_where_the_time_of_its_start_went(start):
-    began = time.time()
-    pod = start(start=1, first_failures=1)
-    pod.until_ready()
-    took, startup = time.time() - began, RuntimeStatus.model_validate_json(pod.get("/status")[1]).startup
-    assert startup.load >= 1
-    assert startup.warm_up >= 1
-    assert 2 <= startup.download + startup.load + startup.warm_up <= took
-
-
-def test_metrics_that_the_engine_lacks_are_named(start):
-    """The stand-in's page has two."""
-    pod = start()
-    pod.until_ready()
-    (only,) = RuntimeStatus.model_validate_json(pod.get("/status")[1]).warnings
-    assert only.reason == "MetricUnknown"
-    assert "no vllm:num_requests_waiting, vllm:kv_cache_usage_perc" in only.message
-    assert "vllm:num_requests_running" not in only.message
 
 
 def test_before_it_is_ready_it_is_alive_and_says_so(start):
@@ -205,32 +170,6 @@ def test_a_crash_keeps_the_engines_words_though_its_exit_code_is_zero(start):
     assert message.startswith("the engine ended by itself, with exit code 0\nValueError: the fake engine was told")
 
 
-@pytest.mark.proves("F36")
-@pytest.mark.parametrize("is_leaving", [False, True], ids=["serving", "draining"])
-def test_an_engine_that_its_server_calls_dead_is_a_death(start, is_leaving):
-    pod = start({"endpointLagSeconds": 30}, dead=1)
-    pod.until_ready()
-    if is_leaving:
-        pod.terminate()
-    assert pod.wait(20) == ExitCode.ENGINE_DIED
-    assert pod.farewell().message.startswith("the engine died and its server went on without it")
-
-
-@pytest.mark.proves("R62", "F37")
-def test_an_engine_that_stands_still_with_work_is_neither_ready_nor_alive_and_not_drained(start, monkeypatch):
-    """The stand-in's page says for ever that one request runs."""
-    monkeypatch.setenv("LLMFLEET_STALL_SECONDS", "1")
-    pod = start({"endpointLagSeconds": 30})
-    pod.until_ready()
-    pod.until(lambda: pod.get("/livez")[0] == 503, 10)
-    status = RuntimeStatus.model_validate_json(pod.get("/status")[1])
-    assert (pod.get("/readyz")[0], status.phase) == (503, Phase.READY)
-    assert status.message.startswith("the engine has stood still for")
-    pod.terminate()
-    assert pod.wait(10) == ExitCode.STOPPED
-    assert pod.farewell().message == "stopped while stalled"
-
-
 def test_an_engine_that_dies_while_draining_is_a_death(start):
     pod = start({"endpointLagSeconds": 5})
     pod.until_ready()
@@ -272,20 +211,6 @@ def test_weights_that_are_as_asked_are_said_in_the_status(start, tmp_path):
     pod = start({"model": str(tmp_path), "quantization": {"method": "AWQ"}})
     pod.until_ready()
     assert RuntimeStatus.model_validate_json(pod.get("/status")[1]).quantization == "awq, 4 bits"
-
-
-@pytest.mark.proves("R71")
-def test_the_hubs_token_is_in_no_argument_page_log_or_farewell(start, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", "hf_SENTINEL\n")
-    pod = start(crash=3)
-    pod.until_ready()
-    processes = [Path("/proc", str(each)) for each in (pod.process.pid, pod.engine_pid())]
-    assert [b"hf_SENTINEL" in (each / "environ").read_bytes() for each in processes] == [True, True]
-    said = [(each / "cmdline").read_text() for each in processes]
-    said += [pod.get(path)[1] for path in ("/status", "/load", "/metrics", "/livez", "/readyz")]
-    assert pod.wait() == ExitCode.ENGINE_DIED
-    said += [pod.output(), (pod.folder / "farewell").read_text()]
-    assert [each for each in said if "SENTINEL" in each] == []
 
 
 def test_orphans_are_collected_and_nothing_survives_the_launcher(start):
