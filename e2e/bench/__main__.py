@@ -9,7 +9,7 @@ from rich.console import Console
 from e2e.cluster import ClusterError, progress
 from e2e.stack import KubectlError, NotInTime, bring_up
 
-from . import drain, rest, row, startup
+from . import drain, quantize, rest, row, startup
 from .autoscaling import command as autoscaling
 from .control_plane import command as control_plane
 from .fit import command as fit
@@ -44,7 +44,14 @@ def on_the_stack(name: str) -> click.Command:
 
 
 main = click.Group(
-    commands=[*map(on_the_stack, BENCHES), control_plane.command, fit.command, runtime.command, autoscaling.command],
+    commands=[
+        *map(on_the_stack, BENCHES),
+        control_plane.command,
+        fit.command,
+        runtime.command,
+        quantize.command,
+        autoscaling.command,
+    ],
     help="Measure what is promised; one bench a run.",
 )
 

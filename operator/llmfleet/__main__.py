@@ -1,4 +1,4 @@
-"""The command: run the operator, plan a file, fit a model to GPUs, simulate a policy, generate what models make."""
+"""The command: run the operator, plan a file, fit or quantize a model, simulate a policy, generate what models make."""
 
 import importlib
 import sys
@@ -11,6 +11,7 @@ from llmfleet import __version__
 
 MODULES = {
     "fit": ("llmfleet.commands.fit", "fit_command"),
+    "quantize": ("llmfleet.commands.quantize", "quantize"),
     "plan": ("llmfleet.commands.plan", "plan"),
     "simulate": ("llmfleet.commands.simulate", "simulate"),
 }

@@ -37,6 +37,7 @@ from .lora import (
     AdapterStatus,
     LoraLimits,
 )
+from .made import QUANTIZING, QUANTIZING_METHODS, Made, Order, Quality, Refusal, Step
 
 __all__ = [
     "ADAPTER_NAME_CHARACTERS",
@@ -44,6 +45,8 @@ __all__ = [
     "ALLOWED_ARGUMENTS",
     "ENV_NAME_PATTERN",
     "FLAG_ARGUMENTS",
+    "QUANTIZING",
+    "QUANTIZING_METHODS",
     "REFUSED_ENV_NAMES",
     "REFUSED_ENV_PREFIXES",
     "Adapter",
@@ -61,13 +64,18 @@ __all__ = [
     "LiveConfig",
     "LoadReport",
     "LoraLimits",
+    "Made",
     "ModelFacts",
     "NamedValue",
+    "Order",
     "Phase",
+    "Quality",
     "Quantization",
     "QuantizationFacts",
+    "Refusal",
     "RuntimeStatus",
     "StartupPhases",
+    "Step",
     "TargetModule",
     "Totals",
     "WarningReason",

@@ -8,6 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from llmfleet.__main__ import main
+from llmfleet.commands.quantize import quantize
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -32,6 +33,13 @@ def test_every_command_of_the_readme_is_a_task() -> None:
 def test_every_task_says_in_a_line_what_it_does() -> None:
     helpless = [name for name, task in TASKS.items() if not name.startswith("_") and not task.get("help")]
     assert helpless == []
+
+
+def test_the_commands_that_quantize_are_as_the_command_takes_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = re.findall(r"^llmfleet quantize (.*?)\s*(?:#.*)?$", README, re.MULTILINE)
+    parsed = [quantize.make_context("quantize", line.split()).params for line in lines]
+    assert [each["methods"] for each in parsed] == [("FP8", "GPTQ")]
 
 
 def test_the_page_on_fitting_shows_what_the_command_says(tmp_path, monkeypatch):
