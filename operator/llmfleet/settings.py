@@ -25,6 +25,11 @@ class Settings(BaseSettings):
         "beside the operator's own.",
     )
     hf_endpoint: str = Field(default="", description="Hub that hf:// models come from. Empty: the public one.")
+    host_path_caches: str = Field(
+        default="",
+        description="Comma-separated folders of nodes that fleets may keep models below, such as /mnt/models. Empty: "
+        "none. Whoever may write an LLMDeployment may then write there.",
+    )
     endpoint_lag_seconds: Annotated[float, Field(ge=0, le=120)] = Field(
         default=8.0, description="How long a leaving pod keeps serving until every proxy has forgotten it, seconds."
     )
@@ -61,6 +66,11 @@ class Settings(BaseSettings):
     def namespaces(self) -> tuple[str, ...]:
         """The watched namespaces; none means the whole cluster."""
         return _listed(self.watch_namespaces)
+
+    @property
+    def allowed_host_paths(self) -> tuple[str, ...]:
+        """Folders of nodes that may be caches."""
+        return _listed(self.host_path_caches)
 
     @property
     def status_namespaces(self) -> tuple[str, ...]:

@@ -38,6 +38,8 @@ from .lora import (
     LoraLimits,
 )
 from .made import QUANTIZING, QUANTIZING_METHODS, Made, Order, Quality, Refusal, Step
+from .readiness import EngineWarning, StartupPhases, WarningReason
+from .source import REMOTE_SCHEMES, DownloadReason, DownloadStatus, ModelFiles
 
 __all__ = [
     "ADAPTER_NAME_CHARACTERS",
@@ -49,12 +51,15 @@ __all__ = [
     "QUANTIZING_METHODS",
     "REFUSED_ENV_NAMES",
     "REFUSED_ENV_PREFIXES",
+    "REMOTE_SCHEMES",
     "Adapter",
     "AdapterFacts",
     "AdapterReason",
     "AdapterState",
     "AdapterStatus",
     "Document",
+    "DownloadReason",
+    "DownloadStatus",
     "EngineConfig",
     "EngineWarning",
     "ExitCode",
@@ -66,6 +71,7 @@ __all__ = [
     "LoraLimits",
     "Made",
     "ModelFacts",
+    "ModelFiles",
     "NamedValue",
     "Order",
     "Phase",
@@ -99,6 +105,15 @@ ADAPTER_FOLDER = f"{SCRATCH_FOLDER}/adapters"
 HUB_TOKEN = "HF_TOKEN"  # noqa: S105 because it is the name of a variable and of a Secret's key, no token
 """Variable of the container, and key of the user's Secret that it comes from."""
 
+STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""Variables of the container, and keys of the user's Secret, that an object store asks for."""
+STORE_SETTINGS = ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
+"""The same, and the Secret may lack them."""
+
+REGISTRY_LOGIN = "LLMFLEET_REGISTRY_LOGIN"
+"""Variable of the container that holds the ``.dockerconfigjson`` of the user's Secret."""
+REGISTRY_LOGIN_KEY = ".dockerconfigjson"
+
 CHAT_TEMPLATE = "LLMFLEET_CHAT_TEMPLATE"
 """Variable of the container that holds a chat template; the kubelet fills it from the user's ConfigMap."""
 
@@ -123,6 +138,8 @@ class ExitCode(IntEnum):
 class Phase(StrEnum):
     """Where a pod stands in its life; the transitions are the table in ``lifecycle.py``."""
 
+    DOWNLOADING = "Downloading"
+    """Before the table's: the model is fetched, and no engine runs."""
     STARTING = "Starting"
     WARMING = "Warming"
     READY = "Ready"
@@ -150,9 +167,13 @@ class EngineConfig(Document):
 
     version: Literal[1] = 1
     model: str
-    """What the engine is told to load: a folder in the container, or a hub repository name."""
+    """A folder in the container, a hub repository's name, or an address that the launcher fetches first."""
     revision: str | None = None
     """Hub commit, tag or branch; only with a repository name."""
+    files: ModelFiles | None = None
+    """Which files are fetched; absent: whatever an engine needs."""
+    sha256: str | None = None
+    """Of an archive on the web, 64 hex digits."""
     served_names: tuple[str, ...] = Field(min_length=1)
     max_model_len: int | None = None
     """Tokens; absent means the engine's own ``auto``."""
@@ -188,32 +209,6 @@ class LiveConfig(Document):
     """All that shall be served; absent says nothing about adapters."""
 
 
-class StartupPhases(Document):
-    """How long the phases of a pod's start took that the pod can time, seconds."""
-
-    download: float
-    """Until the engine was started with all that it needs, and what it then fetched itself."""
-    load: float
-    """Until it answered."""
-    warm_up: float
-    """Until it had made a token and served its adapters."""
-
-
-class WarningReason(StrEnum):
-    """Why a pod serves with less than usual."""
-
-    ENGINE_VERSION_UNKNOWN = "EngineVersionUnknown"
-    METRIC_UNKNOWN = "MetricUnknown"
-
-
-class EngineWarning(Document):
-    """Something about the engine that does not keep it from serving."""
-
-    reason: str
-    """A ``WarningReason``; a later runtime may know more."""
-    message: str
-
-
 class RuntimeStatus(Document):
     """``GET /status`` of the launcher."""
 
@@ -230,6 +225,10 @@ class RuntimeStatus(Document):
     kv_cache_tokens: int | None = None
     quantization: str | None = None
     """What the served weights are; absent when nobody looked."""
+    commit: str | None = None
+    """What was fetched: the hub's commit, the archive's digest, or one over the object store's listing."""
+    download: DownloadStatus | None = None
+    """Only in the phase Downloading."""
     message: str = ""
     adapters: tuple[AdapterStatus, ...] | None = None
     """In the order of the live document; absent where the engine takes none."""
@@ -277,7 +276,7 @@ class Farewell(Document):
     version: Literal[1] = 1
     exit_code: int
     reason: str
-    """``Stopped``, ``EngineDied``, ``BadConfig``, or sharper: ``QuantizationMismatch``, ``QuantizationUnsupported``."""
+    """``Stopped``, ``EngineDied``, ``BadConfig``, or sharper: ``QuantizationMismatch``, a ``DownloadReason``."""
     message: str = ""
     """The engine's own last words, shortened from the front."""
     in_flight_at_start: int | None = None

@@ -1,1 +1,1 @@
-"""What the pods' own part costs and keeps: its start beside the bare engine's, adapters swapped under load."""
+"""Measures the launcher's pod against the same work done without it. Each module beside gives rows of one kind."""

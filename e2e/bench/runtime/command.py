@@ -1,7 +1,7 @@
-"""``python -m e2e.bench runtime``: one group of rows after the other, in one table."""
+"""``poe bench runtime``: what the pod's own program costs, against the plain library or engine in the same run."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -11,38 +11,37 @@ from e2e.bench import row
 from e2e.bench.row import Row
 from e2e.cluster import ClusterError, progress
 from e2e.cluster.progress import Report
-from e2e.stack import KubectlError, NotInTime, bring_up
+from e2e.engine.install import InstallError
+from e2e.stack import KubectlError, NotInTime, Stack, bring_up
 
-from . import adapters, startup
+from . import adapters, download, startup
 
-Group = Callable[[Report, int | None], tuple[Row, ...]]
-
-
-def on_the_stack(module_run: Callable[..., tuple[Row, ...]], default_runs: int) -> Group:
-    """A group that needs the whole stack."""
-    return lambda report, runs: module_run(bring_up(report), report, runs or default_runs)
+Part = Callable[[Report, int], Sequence[Row]]
 
 
-GROUPS: dict[str, Group] = {
-    "startup": on_the_stack(startup.run, 5),
-    "adapters": on_the_stack(adapters.run, 6),
+def on_the_stack(part: Callable[[Stack, Report, int], Sequence[Row]]) -> Part:
+    """A part that needs the test cluster with llmfleet on it."""
+    return lambda report, runs: part(bring_up(report), report, runs)
+
+
+PARTS: dict[str, Part] = {
+    "download": download.run,
+    "startup": on_the_stack(startup.run),
+    "adapters": on_the_stack(adapters.run),
 }
-"""By the word for ``--only``; each takes how often it repeats, None for its own default."""
+"""What can be measured: (progress, how often) -> rows."""
 
 
-@click.command("runtime", help=sys.modules["e2e.bench.runtime"].__doc__)
-@click.option("--only", type=click.Choice(sorted(GROUPS)), multiple=True, help="This group of rows; may be repeated.")
-@click.option("--runs", type=click.IntRange(1, 100), help="How often each group repeats what it measures.")
+@click.command("runtime", help=__doc__)
+@click.option("--runs", type=click.IntRange(1, 100), default=5, show_default=True, help="How often; medians count.")
+@click.option("--only", type=click.Choice(sorted(PARTS)), multiple=True, help="Only these parts.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the numbers here.")
-def command(only: tuple[str, ...], runs: int | None, json_file: Path | None) -> None:
-    """Run the groups; some minutes each."""
+def command(runs: int, only: tuple[str, ...], json_file: Path | None) -> None:
+    """Run the parts one after the other and judge all their rows together."""
     report = progress.choose()
-    rows: list[Row] = []
     try:
-        for name, group in GROUPS.items():
-            if not only or name in only:
-                rows += group(report, runs)
-    except (ClusterError, KubectlError, NotInTime) as error:
+        rows = [each for name in only or PARTS for each in PARTS[name](report, runs)]
+    except (InstallError, ClusterError, KubectlError, NotInTime) as error:
         click.echo(f"bench runtime: {error}", err=True)
         sys.exit(1)
     if json_file:

@@ -72,6 +72,8 @@ class Reason(StrEnum):
     MODEL_NOT_FOUND = "ModelNotFound"
     MODEL_ACCESS_DENIED = "ModelAccessDenied"
     MODEL_DOWNLOAD_FAILED = "ModelDownloadFailed"
+    UNSAFE_WEIGHTS = "UnsafeWeights"
+    HOST_PATH_NOT_ALLOWED = "HostPathNotAllowed"
     UNSUPPORTED_MODEL = "UnsupportedModel"
     TENSOR_PARALLEL_MISMATCH = "TensorParallelMismatch"
     QUANTIZATION_UNSUPPORTED = "QuantizationUnsupported"
@@ -174,12 +176,16 @@ MEANINGS: dict[Reason, str] = {
     Reason.EVICTED: "A pod was sent away from its node, by a drain, by pressure on the node or because the node "
     "refused it; it is replaced.",
     Reason.NODE_LOST: "A pod's node is gone, going or not reporting; the pod is replaced on another one.",
-    Reason.MODEL_NOT_FOUND: "The engine finds no model at model.uri and model.revision; correct them. A private "
-    "repository needs model.credentials.",
-    Reason.MODEL_ACCESS_DENIED: "The hub refuses access to the model; accept its terms with the account of the token, "
-    "and name the Secret with that token in model.credentials.",
-    Reason.MODEL_DOWNLOAD_FAILED: "The place the model comes from cannot be reached or asks to wait; each start tries "
-    "again.",
+    Reason.MODEL_NOT_FOUND: "There is no model at model.uri and model.revision that model.files lets through; correct "
+    "them. A private repository needs model.credentials.",
+    Reason.MODEL_ACCESS_DENIED: "The source refuses access to the model; name a Secret that opens it in "
+    "model.credentials. On a hub, accept the model's terms with the account of the token.",
+    Reason.MODEL_DOWNLOAD_FAILED: "The place the model comes from cannot be reached, asks to wait or sends other bytes "
+    "than it should; the pods try again by themselves, at status.download.retryTime.",
+    Reason.UNSAFE_WEIGHTS: "The model's only weights are in a format that can run code when it is loaded; save them as "
+    "safetensors or GGUF, or take a repository that has them so.",
+    Reason.HOST_PATH_NOT_ALLOWED: "model.cache.hostPath.path is not below a folder that the operator's setting "
+    "hostPathCaches names; take another type of cache, or ask whoever runs the operator.",
     Reason.UNSUPPORTED_MODEL: "The engine does not know this kind of model; take a newer engine.image, or another "
     "model.",
     Reason.TENSOR_PARALLEL_MISMATCH: "The model cannot be split over that many GPUs; their number must "

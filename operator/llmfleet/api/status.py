@@ -88,6 +88,9 @@ class Problem(Resource):
     reason: Name = Field(description="One CamelCase word, of a closed list.")
     count: Count = Field(description="How many pods have this trouble.")
     example_pod: Name = Field(default="", description="Name of one pod that has it.")
+    node: Annotated[str, Field(max_length=253)] | None = Field(
+        default=None, description="Where that pod is; absent while it has no node."
+    )
     message: Text = Field(default="", description="The scheduler's, kubelet's or engine's own words.")
 
 
@@ -199,6 +202,20 @@ class Resolved(Resource):
     quantization: Annotated[str, Field(max_length=128)] | None = Field(
         default=None, description="What the served weights are, as the pod reports it; absent where it did not look."
     )
+    commit: Name | None = Field(
+        default=None,
+        description="What was fetched: the hub's commit, the archive's sha256, or a digest over the object store's "
+        "listing. Absent for a folder.",
+    )
+
+
+class Download(Resource):
+    """How the slowest of the pods that fetch their model stands."""
+
+    percent: Annotated[int, Field(ge=0, le=100)] = Field(description="What is there, in steps of 10.")
+    retry_time: Time | None = Field(
+        default=None, description="When a download that failed is tried again; absent while it goes on."
+    )
 
 
 class Status(Resource):
@@ -235,6 +252,9 @@ class Status(Resource):
     )
     adapters: AdaptersStatus | None = Field(
         default=None, description="How spec.lora.adapters stand; absent without any."
+    )
+    download: Download | None = Field(
+        default=None, description="The download of the model; absent while no pod fetches one."
     )
     last_failure: Failure | None = Field(default=None, description="Why pods failed last; kept after they recovered.")
     drains: tuple[Drain, ...] = Field(

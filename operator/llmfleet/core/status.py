@@ -24,7 +24,7 @@ from llmfleet.api.status import (
     RevisionStatus,
     Status,
 )
-from llmfleet.core import adapters, drains, starts
+from llmfleet.core import adapters, download, drains, starts
 from llmfleet.core.engine import engine_verified
 from llmfleet.core.failure import last_failure
 from llmfleet.core.plan import Outcomes, Plan, Ref
@@ -32,7 +32,6 @@ from llmfleet.core.pods import Health
 from llmfleet.core.progress import is_complete, rollout_status
 from llmfleet.core.room import UNPLACED
 from llmfleet.core.size import held_by
-from llmfleet.core.trouble import Trouble
 from llmfleet.core.verdict import Verdict, verdict
 from llmfleet.core.world import Observed
 
@@ -67,6 +66,7 @@ def derive(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Stat
         revisions=_revisions(observed, plan),
         problems=_problems(observed, now),
         adapters=adapters.adapters_status(adapters.standing(observed, plan.revision)),
+        download=download.download(observed, plan.revision),
         last_failure=last_failure(observed, plan.revision, now),
         startup=starts.fold(observed, plan.revision),
         drains=drains.fold(observed.status.drains, observed.removals),
@@ -174,6 +174,7 @@ def _resolved(observed: Observed, plan: Plan) -> Resolved | None:
         "max_model_len": report.max_model_len if report else None,
         "engine_version": report.engine_version if report else None,
         "quantization": report.quantization if report else None,
+        "commit": report.commit if report else None,
     }
     known = (past or Resolved()).model_copy(update={key: value for key, value in facts.items() if value is not None})
     return None if known == Resolved() else known  # an applied empty object would become null, which is refused
@@ -204,12 +205,11 @@ def _given_up_before(observed: Observed, plan: Plan) -> str:
 
 
 def _problems(observed: Observed, now: str) -> tuple[Problem, ...]:
-    grouped: dict[Reason, list[tuple[str, Trouble]]] = {}
+    grouped: dict[Reason, list[Problem]] = {}
     for pod in observed.staying():
         if pod.trouble and pod.trouble.shows(now):
-            grouped.setdefault(pod.trouble.reason, []).append((pod.name, pod.trouble))
-    each = (
-        Problem(reason=reason, count=len(found), example_pod=found[0][0], message=found[0][1].message[-900:])
-        for reason, found in grouped.items()
-    )
+            reason, message = pod.trouble.reason, pod.trouble.message[-900:]
+            one = Problem(reason=reason, count=1, example_pod=pod.name, node=pod.node or None, message=message)
+            grouped.setdefault(reason, []).append(one)
+    each = (found[0].model_copy(update={"count": len(found)}) for found in grouped.values())
     return tuple(sorted(each, key=lambda problem: (-problem.count, problem.reason)))[:MAX_PROBLEMS]

@@ -7,6 +7,7 @@ from enum import StrEnum
 from llmfleet.api.conditions import MEANINGS, Reason
 from llmfleet.core import adapters
 from llmfleet.core.admission import REFUSING
+from llmfleet.core.download import download
 from llmfleet.core.plan import Outcomes, Plan
 from llmfleet.core.pods import worst
 from llmfleet.core.progress import is_complete, overdue_in
@@ -171,7 +172,9 @@ def _under_way(case: _Case) -> Verdict:
     if observed.has_others(plan.revision):
         return Verdict(State.RECONCILING, Reason.ROLLING_OUT, f"{ready}; {_with_previous(case)}")
     if observed.ready() == 0:
-        return Verdict(State.RECONCILING, Reason.STARTING, ready)
+        found = download(observed, plan.revision)
+        words = f"{ready}; {found.percent} % of the model is downloaded" if found else ready
+        return Verdict(State.RECONCILING, Reason.STARTING, words)
     return Verdict(State.RECONCILING, Reason.SCALING, ready)
 
 

@@ -63,6 +63,8 @@ GIVEN: dict[str, Raw] = {
     "autoscaling.targets.timeToFirstToken": {"autoscaling": {"targets": {"timeToFirstToken": {"milliseconds": 2000}}}},
     "model.cache.persistentVolumeClaim": {"model": {"cache": {"type": "PersistentVolumeClaim"}}},
     "model.cache.ephemeral": {"model": {"cache": {"type": "Ephemeral", "ephemeral": {"size": "5Gi"}}}},
+    "model.cache.hostPath": {"model": {"cache": {"type": "HostPath"}}},
+    "model.sha256": {"model": {"uri": "https://host/tiny.tar"}},
     "lora.maxAdapters": {"lora": {"maxPerBatch": 1}},
     "disruption": {"replicas": 5},
     "quantization.source": {"quantization": {"method": "FP8"}},
@@ -89,7 +91,7 @@ BESIDE: dict[str, Raw] = {
 
 TEXTS = (
     "alpha", "beta", "example.org/alpha", "example.org/beta", "hf://org/alpha", "hf://org/beta", "seed", "watermark",
-    "2026-11-21T12:00:00Z", "2026-11-21T13:00:00Z",
+    "2026-11-21T12:00:00Z", "2026-11-21T13:00:00Z", "/mnt/alpha", "/mnt/beta", "a" * 64, "b" * 64,
 )  # fmt: skip
 AMOUNTS = ("1Gi", "2Gi")
 
