@@ -36,6 +36,8 @@ SIZE = {8: 0.7, 4: 0.55}
 LEARNED = 150
 """Perplexity at most: who has learned nothing of 1,024 tokens has 1,024."""
 KILL_SECONDS = 300
+VARIABLES = {**os.environ, "OMP_NUM_THREADS": "1"}
+"""Two threads wait for each other on a machine that does something else as well."""
 CPU = Platform("0.32.0+cpu", is_cpu_build=True, has_amx=has_amx())
 
 
@@ -65,7 +67,8 @@ def command(json_file: Path | None, plot: Path | None) -> None:
         asked += [word for method in METHODS for word in ("--method", method)]
         first = _killed_after_the_first(asked, out)
         picture = ("--plot", str(plot.absolute())) if plot else ()
-        found = subprocess.run(_command(*asked, *picture, "-o", "json"), stdout=subprocess.PIPE, text=True, check=True)
+        command = _command(*asked, *picture, "-o", "json")
+        found = subprocess.run(command, env=VARIABLES, stdout=subprocess.PIPE, text=True, check=True)
         checkpoints = json.loads(found.stdout)["checkpoints"]
         rows = [*_rows(checkpoints), _made_twice(first, out), _refused_beforehand(asked)]
     if json_file:
@@ -80,7 +83,7 @@ def _command(*words: str) -> tuple[str, ...]:
 
 def _killed_after_the_first(asked: list[str], out: Path) -> Mapping[str, int]:
     """Kill command and program while the second checkpoint is made; the files of the first, with their times."""
-    running = subprocess.Popen(_command(*asked), start_new_session=True)
+    running = subprocess.Popen(_command(*asked), env=VARIABLES, start_new_session=True)
     try:
         deadline = time.monotonic() + KILL_SECONDS
         while not (out / ".llmfleet/int8.partial").exists() and time.monotonic() < deadline:

@@ -43,7 +43,8 @@ def trained(python: str) -> Path:
         partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
         paths = os.pathsep.join((str(ROOT), str(ROOT / "runtime")))
         command = (python, "-P", "-m", "e2e.engine.trained", str(partial))
-        subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, check=True)
+        # Two threads wait for each other on a machine that does something else as well.
+        subprocess.run(command, env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}, check=True)
         partial.rename(folder)
     return folder
 

@@ -1,4 +1,4 @@
-"""The command: run the operator, plan a file, fit or quantize a model, simulate a policy, generate what models make."""
+"""The command: run the operator, ask it or the cluster, try models and policies, generate what models make."""
 
 import importlib
 import sys
@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from llmfleet import __version__
 
 MODULES = {
+    "explain": ("llmfleet.commands.explain", "explain"),
     "fit": ("llmfleet.commands.fit", "fit_command"),
     "quantize": ("llmfleet.commands.quantize", "quantize"),
     "plan": ("llmfleet.commands.plan", "plan"),
     "simulate": ("llmfleet.commands.simulate", "simulate"),
+    "wake": ("llmfleet.commands.wake", "wake"),
 }
 
 

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     health_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
         default=8080, description="Port of /livez, /readyz and /metrics."
     )
+    loopback_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
+        default=8081, description="Port on loopback at which llmfleet wake reaches the operator by a port-forward."
+    )
     lease_duration_seconds: Annotated[float, Field(ge=3, le=300)] = Field(
         default=15.0, description="A leader that has not renewed for this long may be replaced, seconds."
     )

@@ -12,8 +12,17 @@ from llmfleet_runtime.checkpoint import checkpoint
 from llmfleet_runtime.contract import EngineConfig, Quantization
 from llmfleet_runtime.machine import has_amx
 from llmfleet_runtime.quantization import on_the_fly
+from tests.engine.hub import COMMIT, hub
 
 CPU = Platform("0.32.0+cpu", is_cpu_build=True, has_amx=has_amx())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Two wait for each other on a machine that does something else as well."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("OMP_NUM_THREADS", "1")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +76,32 @@ def test_what_this_engine_would_not_serve_is_refused_in_its_own_words(asked):
     assert found.exit_code == 1
     assert "vLLM's CPU build has no kernel for it" in found.output
     assert "this engine serves FP8, INT8, GPTQ, AWQ" in found.output
+
+
+@pytest.fixture
+def hub_address(model, tmp_path, monkeypatch):
+    with hub({"team/tiny": model}) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+        yield address
+
+
+def of_a_hub(name, asked, tmp_path):
+    words = ["quantize", f"hf://{name}", "--out", str(tmp_path / "out"), *asked[4:-2]]
+    return CliRunner().invoke(main, [*words, "--method", "FP8", "--revision", COMMIT])
+
+
+def test_a_model_of_a_hub_is_fetched_and_judged_by_transformers_where_there_is_no_engine(asked, hub_address, tmp_path):
+    found = of_a_hub("team/tiny", asked, tmp_path)
+    assert found.exit_code == 0, found.output
+    source, made = json.loads(found.stdout)["checkpoints"]
+    assert source["folder"].startswith(str(tmp_path / "hub"))
+    assert made["quality"]["by"].startswith("transformers ")
+    assert 0.9 < made["perplexityRatio"] < 1.1
+    assert "tokensPerSecond" not in made["quality"]
+
+
+def test_a_repository_that_is_not_there_is_said_in_the_hubs_words(asked, hub_address, tmp_path):
+    found = of_a_hub("team/none", asked, tmp_path)
+    assert found.exit_code == 1
+    assert "team/none: RepositoryNotFoundError" in found.output

@@ -108,12 +108,14 @@ class Reason(StrEnum):
     ENGINE_VERIFIED = "EngineVerified"
     ENGINE_VERSION_UNKNOWN = "EngineVersionUnknown"
     METRIC_UNKNOWN = "MetricUnknown"
+    INVALID_SCHEDULE = "InvalidSchedule"
 
 
 MEANINGS: dict[Reason, str] = {
     Reason.PENDING: "Not looked at yet; the operator is about to.",
     Reason.ALL_REPLICAS_READY: "Every wanted replica runs the current spec and answers.",
-    Reason.SCALED_TO_ZERO: "Zero replicas are wanted and none runs; set replicas above zero to serve.",
+    Reason.SCALED_TO_ZERO: "Zero replicas are wanted and none runs, so the Service refuses requests. Set replicas "
+    "above zero to serve; an autoscaled fleet that sleeps is started by `llmfleet wake` or by a schedule.",
     Reason.SERVING: "At least one replica answers requests.",
     Reason.NO_READY_REPLICAS: "No replica answers; see Stalled and problems for the cause.",
     Reason.STARTING: "Pods of the first revision are starting.",
@@ -228,6 +230,8 @@ MEANINGS: dict[Reason, str] = {
     Reason.FOREIGN_AUTOSCALER: "A HorizontalPodAutoscaler of somebody, KEDA's for instance, aims at this fleet. One "
     "that aims at its Deployment is left the size, so that nobody fights over pods; one that aims at this object is "
     "refused while spec.autoscaling is set. Delete it, or aim it at this object and take spec.autoscaling away.",
+    Reason.INVALID_SCHEDULE: "A schedule cannot be followed, as the message says: it counts for nothing until it is "
+    "corrected. The other schedules and the load size the fleet as ever.",
     Reason.OBSERVING: "autoscaling.mode is Observe: status.autoscaling says what Enforce would do.",
     Reason.ENGINE_VERIFIED: "The runtime was made for this version of the engine and finds all that it reads of it.",
     Reason.ENGINE_VERSION_UNKNOWN: "The image holds an engine that the runtime was not made for. It serves; "

@@ -184,6 +184,12 @@ class AutoscalingStatus(Resource):
     reason: Name = Field(description="The rule that decided.")
     message: Text = Field(default="", description="The numbers it decided on, step by step.")
     since: Time = Field(description="When desired last changed.")
+    limited_by: Name | None = Field(
+        default=None, description="The rule that kept the load from what it calls for; absent when none did."
+    )
+    next_schedule_change: Time | None = Field(
+        default=None, description="When a schedule begins or ends next; absent when none will soon."
+    )
     load_seen: bool = Field(default=True, description="False while too few pods report their load.")
     history: tuple[Decision, ...] = Field(
         default=(), max_length=10, description="The last ten changes, oldest first.", json_schema_extra=LIST_ATOMIC

@@ -13,6 +13,7 @@ from llmfleet.core.pods import worst
 from llmfleet.core.progress import is_complete, overdue_in
 from llmfleet.core.remedy import remedy
 from llmfleet.core.trouble import Trouble, creations
+from llmfleet.core.wake import asleep
 from llmfleet.core.world import Observed
 
 
@@ -160,7 +161,8 @@ def _complete(case: _Case) -> Verdict | None:
         return None
     desired = case.plan.desired
     if desired == 0:
-        return Verdict(State.READY, Reason.SCALED_TO_ZERO, MEANINGS[Reason.SCALED_TO_ZERO])
+        message = asleep(case.observed) or MEANINGS[Reason.SCALED_TO_ZERO]
+        return Verdict(State.READY, Reason.SCALED_TO_ZERO, message)
     return Verdict(State.READY, Reason.ALL_REPLICAS_READY, f"{desired} of {desired} replicas run the current spec")
 
 

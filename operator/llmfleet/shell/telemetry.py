@@ -143,7 +143,7 @@ def _is_trouble(each: Condition) -> bool:
     if each.type == ConditionType.ENGINE_VERIFIED:
         return each.status == ConditionStatus.FALSE
     is_stalled = each.type == ConditionType.STALLED and each.status == ConditionStatus.TRUE
-    return is_stalled or each.reason == Reason.FOREIGN_AUTOSCALER
+    return is_stalled or each.reason in (Reason.FOREIGN_AUTOSCALER, Reason.INVALID_SCHEDULE)
 
 
 def action_name(action: Action) -> str:

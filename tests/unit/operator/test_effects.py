@@ -37,6 +37,8 @@ SPEC = SCHEMA["properties"]["spec"]
 ELSEWHERE = {
     **dict.fromkeys(
         (
+            "autoscaling.scaleToZeroAfterSeconds",
+            "autoscaling.schedules[].name",
             "autoscaling.targets.kvCacheUtilizationPercent",
             "autoscaling.targets.queueDepth",
             "autoscaling.targets.timePerOutputToken.milliseconds",
@@ -57,6 +59,7 @@ ELSEWHERE = {
 GIVEN: dict[str, Raw] = {
     "autoscaling": {"autoscaling": {"maxReplicas": 9, "targets": {"queueDepth": 4}}},
     "autoscaling.mode": {"replicas": 5},
+    "autoscaling.scaleToZeroAfterSeconds": {"autoscaling": {"minReplicas": 0}},
     "autoscaling.targets.timePerOutputToken": {
         "autoscaling": {"targets": {"timePerOutputToken": {"milliseconds": 100}}}
     },
@@ -85,6 +88,7 @@ BESIDE: dict[str, Raw] = {
     "engine.args[]": {"name": "seed", "value": "1"},
     "engine.env[]": {"name": "A", "value": "x"},
     "pod.tolerations[]": {"key": "gpu"},
+    "autoscaling.schedules[]": {"name": "it", "start": "59 11 * * *", "durationSeconds": 61, "minReplicas": 2},
     "lora.adapters[]": {"name": "sql", "uri": "hf://org/sql"},
 }
 """What an entry of a list needs beside the leaf."""
@@ -92,6 +96,7 @@ BESIDE: dict[str, Raw] = {
 TEXTS = (
     "alpha", "beta", "example.org/alpha", "example.org/beta", "hf://org/alpha", "hf://org/beta", "seed", "watermark",
     "2026-11-21T12:00:00Z", "2026-11-21T13:00:00Z", "/mnt/alpha", "/mnt/beta", "a" * 64, "b" * 64,
+    "59 11 * * *", "0 3 * * *",
 )  # fmt: skip
 AMOUNTS = ("1Gi", "2Gi")
 
