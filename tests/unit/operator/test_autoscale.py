@@ -12,7 +12,7 @@ from llmfleet.shell.autoscale import policy
 from llmfleet.shell.errors import Refused, Unavailable
 from llmfleet.shell.ports import Key
 from llmfleet_runtime.contract import LoadReport
-from tests.builders import NOW, deployment, parsed, with_autoscaling, with_spec, with_status
+from tests.builders import NOW, deployment, parsed, with_autoscaling, with_spec
 from tests.fakes import FakeOperator
 from tests.simulator import Simulator
 
@@ -48,17 +48,6 @@ async def test_a_decision_is_recorded_under_its_own_manager_and_sizes_the_fleet(
     assert {manager for manager, members in made.cluster.statuses if "autoscaling" in members} == {
         "llmfleet-autoscaler"
     }
-
-
-async def test_starts_that_pods_told_are_the_lead_time_also_after_a_restart_of_the_operator() -> None:
-    targets = {"timeToFirstToken": {"milliseconds": 500}}
-    phases = dict.fromkeys(("schedule", "pull", "download", "load", "warmUp"), 9)
-    startup = {"revision": "r", "p50Seconds": 45, "p90Seconds": 45, "phases": phases}
-    startup["recent"] = [{"pod": "a", "seconds": 45, "phases": phases}]
-    made = await settled(*AUTOSCALED, with_spec(autoscaling={"targets": targets}), with_status(startup=startup))
-    await look(made, 2)
-    (memory,) = made.autoscaler._memories.values()
-    assert memory.arrivals.startup.seconds == 45
 
 
 async def test_each_change_is_told_with_its_numbers() -> None:

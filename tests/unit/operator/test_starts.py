@@ -34,7 +34,8 @@ from tests.builders import (
     with_metadata,
     with_spec,
     with_status,
-)
+)from tests.fakes import FakeOperator
+from tests.simulator import Simulator
 
 BORN, PLACED, RUNS = "2026-11-21T12:00:00Z", "2026-11-21T12:00:04Z", "2026-11-21T12:00:15Z"
 OWN = deployment()
@@ -186,3 +187,14 @@ def test_what_went_on_record_is_told_once() -> None:
     assert [each.pod for each in added(before, after)] == ["p2"]
     assert [each.pod for each in added(None, before)] == ["p0", "p1"]
     assert added(after, after) == added(after, None) == ()
+
+
+async def test_starts_that_pods_told_are_the_lead_time_also_after_a_restart_of_the_operator() -> None:
+    targets = {"timeToFirstToken": {"milliseconds": 500}}
+    autoscaling = {"minReplicas": 1, "maxReplicas": 4, "targets": targets}
+    startup = with_status(startup=standing(45).model_dump(mode="json", by_alias=True))
+    made = FakeOperator(Simulator(deployment(with_spec(autoscaling=autoscaling), startup)))
+    await made.settle(12)
+    await made.tick()
+    (memory,) = made.autoscaler._memories.values()
+    assert memory.arrivals.startup.seconds == 45
