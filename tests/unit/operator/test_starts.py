@@ -34,7 +34,8 @@ from tests.builders import (
     with_metadata,
     with_spec,
     with_status,
-)from tests.fakes import FakeOperator
+)
+from tests.fakes import FakeOperator
 from tests.simulator import Simulator
 
 BORN, PLACED, RUNS = "2026-11-21T12:00:00Z", "2026-11-21T12:00:04Z", "2026-11-21T12:00:15Z"
