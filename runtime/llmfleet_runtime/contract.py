@@ -28,6 +28,7 @@ from .facts import (
     Weights,
     WeightsFrom,
 )
+from .findings import Findings, InspectionReason
 from .lora import (
     ADAPTER_NAME_CHARACTERS,
     ADAPTER_NAME_PATTERN,
@@ -64,6 +65,8 @@ __all__ = [
     "EngineWarning",
     "ExitCode",
     "Farewell",
+    "Findings",
+    "InspectionReason",
     "LayerGroup",
     "LayerKind",
     "LiveConfig",
