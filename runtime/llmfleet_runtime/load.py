@@ -1,7 +1,7 @@
 """Pure: vLLM's metrics page -> the compact ``LoadReport``.
 
 A page is 50 kB with 600 lines, and 4,000 pods are asked every few seconds, so it is read once, line by
-line, and only the names of the contract are looked at. A value that is not a finite number of zero or more
+line, and only the names below are looked at. A value that is not a finite number of zero or more
 is as absent as a missing one: no data is never read as no load.
 """
 
@@ -10,13 +10,24 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from .contract import EngineMetrics as Names
-from .contract import LoadReport, Totals
+from .contract import EngineWarning, LoadReport, Totals, WarningReason
+from .surface import (
+    CACHE_INFO,
+    GENERATION_TOKENS,
+    KV_CACHE_USAGE,
+    PROMPT_TOKENS,
+    REQUEST_TIME_PER_OUTPUT_TOKEN,
+    RUNNING,
+    TIME_PER_OUTPUT_TOKEN,
+    TIME_TO_FIRST_TOKEN,
+    VERIFIED,
+    WAITING,
+    is_verified,
+    missing,
+)
 
-JUDGED = (*Names.TIME_TO_FIRST_TOKEN, *Names.REQUEST_TIME_PER_OUTPUT_TOKEN)
-BUCKETED = frozenset(f"{name}_bucket" for name in JUDGED)
+BUCKETED = frozenset(f"{name}_bucket" for name in (*TIME_TO_FIRST_TOKEN, *REQUEST_TIME_PER_OUTPUT_TOKEN))
 
-CACHE_INFO = "vllm:cache_config_info"
 BLOCKS = re.compile(r'\bnum_gpu_blocks="(\d+)"')
 BLOCK_SIZE = re.compile(r'\bblock_size="(\d+)"')
 UPPER_BOUND = re.compile(r'[{,]le="([^"]*)"')
@@ -32,14 +43,14 @@ def report(page: str, started: float, in_flight: int, idle_seconds: float | None
         started=started,
         in_flight=in_flight,
         idle_seconds=idle_seconds,
-        running=_sum(samples, Names.RUNNING),
-        waiting=_sum(samples, Names.WAITING),
+        running=_sum(samples, RUNNING),
+        waiting=_sum(samples, WAITING),
         kv_cache_usage=_fullest(samples),
-        prompt_tokens=_sum(samples, Names.PROMPT_TOKENS),
-        generation_tokens=_sum(samples, Names.GENERATION_TOKENS),
-        time_to_first_token=_totals(samples, Names.TIME_TO_FIRST_TOKEN),
-        time_per_output_token=_totals(samples, Names.TIME_PER_OUTPUT_TOKEN),
-        request_time_per_output_token=_totals(samples, Names.REQUEST_TIME_PER_OUTPUT_TOKEN),
+        prompt_tokens=_sum(samples, PROMPT_TOKENS),
+        generation_tokens=_sum(samples, GENERATION_TOKENS),
+        time_to_first_token=_totals(samples, TIME_TO_FIRST_TOKEN),
+        time_per_output_token=_totals(samples, TIME_PER_OUTPUT_TOKEN),
+        request_time_per_output_token=_totals(samples, REQUEST_TIME_PER_OUTPUT_TOKEN),
     )
 
 
@@ -51,6 +62,19 @@ def kv_cache_tokens(page: str) -> int | None:
             blocks, size = BLOCKS.search(line), BLOCK_SIZE.search(line)
             total += int(blocks[1]) * int(size[1]) if blocks and size else 0
     return total or None
+
+
+def warnings(engine_version: str, page: str | None) -> tuple[EngineWarning, ...]:
+    """What about this engine is not as it was when this package was made; a page that did not come says nothing."""
+    found = []
+    if not is_verified(engine_version):
+        known = ", ".join(VERIFIED)
+        words = f"vLLM {engine_version} was never tried with this runtime, only {known}; it runs as those would"
+        found.append(EngineWarning(reason=WarningReason.ENGINE_VERSION_UNKNOWN, message=words))
+    if page and (names := missing(page)):
+        words = f"the engine's metrics page has no {', '.join(names)}"
+        found.append(EngineWarning(reason=WarningReason.METRIC_UNKNOWN, message=words))
+    return tuple(found)
 
 
 def _samples(page: str) -> Samples:
@@ -97,7 +121,7 @@ def _sum(samples: Samples, names: tuple[str, ...]) -> float | None:
 
 
 def _fullest(samples: Samples) -> float | None:
-    values = _values(samples, Names.KV_CACHE_USAGE)
+    values = _values(samples, KV_CACHE_USAGE)
     return None if values is None else min(max(values), 1.0)
 
 

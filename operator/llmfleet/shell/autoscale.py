@@ -143,7 +143,8 @@ class Autoscaler:
         now = self.clock.monotonic()
         self._news[uid] = now + heard.interval
         memory = self._memories.get(uid) or Memory.fresh(now)
-        seen = tick(now, heard.samples)
+        startup = observed.status.startup
+        seen = tick(now, heard.samples, tuple(float(each.seconds) for each in startup.recent) if startup else ())
         within = _within(deployment, wall)
         asked = policy(deployment, self.settings, within)
         if sum(map(bool, observed.fleets().values())) > 1:  # a rollout that nobody watches must end all the same

@@ -76,6 +76,10 @@ class History:
         """What the look at ``now`` showed; None when nothing could be compared."""
         return self.flows[-1] if self.flows and self.flows[-1].time == now else None
 
+    def hear(self, startups: tuple[float, ...]) -> "History":
+        """With what pods tell of their starts, seconds."""
+        return replace(self, startup=self.startup.hear(startups))
+
 
 @dataclass(frozen=True)
 class Wanted:
