@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from . import surface
 from .allowed import (
     ALLOWED_ARGUMENTS,
     ENV_NAME_PATTERN,
@@ -62,7 +63,6 @@ __all__ = [
     "DownloadReason",
     "DownloadStatus",
     "EngineConfig",
-    "EngineMetrics",
     "EngineWarning",
     "ExitCode",
     "Farewell",
@@ -92,6 +92,7 @@ __all__ = [
     "WeightRole",
     "Weights",
     "WeightsFrom",
+    "surface",
 ]
 
 CONFIG_FOLDER = "/etc/llmfleet"
@@ -129,19 +130,6 @@ READYZ_PATH = "/readyz"
 STATUS_PATH = "/status"
 LOAD_PATH = "/load"
 METRICS_PATH = "/metrics"
-
-
-class EngineMetrics:
-    """Names of vLLM's metrics by what they tell; newest name first, the first that a page has is taken."""
-
-    RUNNING = ("vllm:num_requests_running",)
-    WAITING = ("vllm:num_requests_waiting",)
-    KV_CACHE_USAGE = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
-    PROMPT_TOKENS = ("vllm:prompt_tokens_total", "vllm:prompt_tokens")
-    GENERATION_TOKENS = ("vllm:generation_tokens_total", "vllm:generation_tokens")
-    TIME_TO_FIRST_TOKEN = ("vllm:time_to_first_token_seconds",)
-    TIME_PER_OUTPUT_TOKEN = ("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds")
-    REQUEST_TIME_PER_OUTPUT_TOKEN = ("vllm:request_time_per_output_token_seconds",)
 
 
 class ExitCode(IntEnum):

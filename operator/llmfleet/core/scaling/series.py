@@ -10,19 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from llmfleet.core.scaling.sample import Sample, sample
-from llmfleet_runtime.contract import EngineMetrics, LoadReport, Totals
+from llmfleet_runtime.contract import LoadReport, Totals, surface
 
 STALE_INTERVALS = 3.0
 """Points that are older are no numbers any more."""
 _PLAIN = (
-    *EngineMetrics.RUNNING,
-    *EngineMetrics.WAITING,
-    *EngineMetrics.KV_CACHE_USAGE,
-    *EngineMetrics.PROMPT_TOKENS,
-    *EngineMetrics.GENERATION_TOKENS,
+    *surface.RUNNING,
+    *surface.WAITING,
+    *surface.KV_CACHE_USAGE,
+    *surface.PROMPT_TOKENS,
 )
-_JUDGED = (*EngineMetrics.TIME_TO_FIRST_TOKEN, *EngineMetrics.REQUEST_TIME_PER_OUTPUT_TOKEN)
-_HISTOGRAMS = (*_JUDGED, *EngineMetrics.TIME_PER_OUTPUT_TOKEN)
+_JUDGED = (*surface.TIME_TO_FIRST_TOKEN, *surface.REQUEST_TIME_PER_OUTPUT_TOKEN)
+_HISTOGRAMS = (*_JUDGED, *surface.TIME_PER_OUTPUT_TOKEN)
 NAMES = (
     *_PLAIN,
     *(f"{name}_{part}" for name in _HISTOGRAMS for part in ("sum", "count")),
@@ -114,18 +113,17 @@ def _sample(read: tuple[float, Page] | None, uid: str, scrape: Scrape, now: floa
     if read is None:
         return Sample(pod=uid)
     time, page = read
-    usage = _values(page, EngineMetrics.KV_CACHE_USAGE)
+    usage = _values(page, surface.KV_CACHE_USAGE)
     report = LoadReport(
         started=0.0,
         in_flight=0,
-        running=_sum(page, EngineMetrics.RUNNING),
-        waiting=_sum(page, EngineMetrics.WAITING),
+        running=_sum(page, surface.RUNNING),
+        waiting=_sum(page, surface.WAITING),
         kv_cache_usage=max(usage) if usage else None,
-        prompt_tokens=_sum(page, EngineMetrics.PROMPT_TOKENS),
-        generation_tokens=_sum(page, EngineMetrics.GENERATION_TOKENS),
-        time_to_first_token=_totals(page, EngineMetrics.TIME_TO_FIRST_TOKEN),
-        time_per_output_token=_totals(page, EngineMetrics.TIME_PER_OUTPUT_TOKEN),
-        request_time_per_output_token=_totals(page, EngineMetrics.REQUEST_TIME_PER_OUTPUT_TOKEN),
+        prompt_tokens=_sum(page, surface.PROMPT_TOKENS),
+        time_to_first_token=_totals(page, surface.TIME_TO_FIRST_TOKEN),
+        time_per_output_token=_totals(page, surface.TIME_PER_OUTPUT_TOKEN),
+        request_time_per_output_token=_totals(page, surface.REQUEST_TIME_PER_OUTPUT_TOKEN),
     )
     return replace(sample(report, uid), started=None, scraped=time, intervals=max(0.0, now - time) / scrape.interval)
 
