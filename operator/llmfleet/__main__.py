@@ -1,5 +1,6 @@
 """The command: run the operator, plan a file, fit a model to GPUs, simulate a policy, generate what models make."""
 
+import gc
 import importlib
 import sys
 from pathlib import Path
@@ -53,6 +54,7 @@ def run() -> None:
     except ValidationError as error:
         raise click.ClickException("\n".join(_explained(error))) from error
     log.configure(settings.log_level)
+    gc.freeze()  # what is imported stays: the collector need not look at it again and again
     try:
         sys.exit(uvloop.run(run_operator(settings)))
     except FleetError as error:

@@ -20,6 +20,7 @@ from llmfleet.shell.defaults import defaults_of
 from llmfleet.shell.errors import FleetError, NotLeader
 from llmfleet.shell.kinds import CHILDREN, OWN, POD
 from llmfleet.shell.lease import Lease
+from llmfleet.shell.listing import Listing
 from llmfleet.shell.pods import RuntimeClient
 from llmfleet.shell.ports import Key
 from llmfleet.shell.queue import WorkQueue
@@ -43,7 +44,7 @@ class Operator:
     def __init__(self, settings: Settings, api: ApiServer, lease: Lease, pods: RuntimeClient, metrics: Metrics) -> None:
         """Wire the parts; nothing runs yet."""
         self._settings, self._api, self._lease = settings, api, lease
-        self._clock, self._cache, self.metrics = SystemClock(), Cache(), metrics
+        self._clock, self._cache, self.metrics = SystemClock(), Cache(self._wake), metrics
         events = Events(api, self._clock.rfc3339)
         parts: dict[str, Any] = {"cache": self._cache, "cluster": api, "pods": pods, "clock": self._clock}
         parts |= {"metrics": metrics, "events": events}
@@ -51,7 +52,7 @@ class Operator:
         self._reconciler = Reconciler(defaults=defaults_of(settings), room=room, **parts)
         self._autoscaler = Autoscaler(settings=settings, **parts)
         self._reflectors = [
-            Reflector(api, self._cache, kind, namespace, settings.watch_silence_seconds, self._wake)
+            Reflector(api, self._cache, kind, namespace, settings.watch_silence_seconds)
             for namespace in settings.namespaces or (None,)
             for kind in (*CHILDREN, POD)
         ]
@@ -100,10 +101,8 @@ class Operator:
         await self._reconciles.close()
         await self._ticks.close()
 
-    def _wake(self, key: Key | None) -> None:
+    def _wake(self, key: Key) -> None:
         """Have a fleet looked at; one whose object is gone is forgotten, its children go by owner reference."""
-        if key is None:
-            return
         owner = self._cache.owner(key)
         if owner is None:
             self._reconciles.forget(key)
@@ -118,14 +117,14 @@ class Operator:
         raw = {**raw, "kind": OWN.kind}
         if is_gone:
             self._autoscaler.forget(raw["metadata"]["uid"])
-        self._wake(self._cache.drop(raw) if is_gone else self._cache.put(raw))
+            self._cache.drop(raw)
+        else:
+            self._cache.put(raw)
 
     def _listed(self, raw: Raw) -> None:
-        """Kopf lists at its start too, right after we have: what is known already wakes nobody."""
+        """Kopf lists at its start too, right after we have: what is known already is no news."""
         self._relist_due.set()
-        known = self._cache.owner(Key(raw["metadata"]["namespace"], raw["metadata"]["name"]))
-        if known is None or known["metadata"]["resourceVersion"] != raw["metadata"]["resourceVersion"]:
-            self._seen(raw, is_gone=False)
+        self._seen(raw, is_gone=False)
 
     async def _list_first(self) -> None:
         """Fill the cache before anything is decided; a server that cannot answer is asked again."""
@@ -142,13 +141,12 @@ class Operator:
 
     async def _relist(self) -> None:
         """Bring the LLMDeployments level with the cluster: at the start, and for what kopf never tells."""
-        before = self._cache.versions()
-        listed = []
-        for namespace in self._settings.namespaces or (None,):
-            listed += [raw async for raw in self._api.list(OWN, namespace)]
         await self._look_at_scalers()
-        for key in self._cache.replace(listed, frozenset({OWN.kind}), before):
-            self._wake(key)
+        listing = Listing(self._cache, frozenset({OWN.kind}))
+        for namespace in self._settings.namespaces or (None,):
+            async for raw in self._api.list(OWN, namespace):
+                listing.take(raw)
+        listing.end()
 
     async def _look_at_scalers(self) -> None:
         """Before the fleets, so that no size is taken back from the autoscaler that it was left to."""
