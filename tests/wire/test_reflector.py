@@ -63,7 +63,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 def watching(api: ApiServer, wire: Wire) -> Callable[..., Any]:
     async def play(*answers: Answer, there: tuple[Any, ...] = ()) -> tuple[Cache, list[Key]]:
         woken: list[Key] = []
-        cache = Cache(woken.append)
+        cache = Cache(lambda key, _: woken.append(key))
         for each in (OWN, *there):
             cache.put(each)
         woken.clear()

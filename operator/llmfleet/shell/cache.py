@@ -22,8 +22,8 @@ def key_of(raw: Raw) -> Key | None:
 class Cache:
     """Objects by owner. An older version of an object never replaces a newer one."""
 
-    def __init__(self, changed: Callable[[Key], None] = lambda _: None) -> None:
-        """``changed`` hears of each fleet whose objects differ from before, whoever brought the news.
+    def __init__(self, changed: Callable[[Key, Ref], None] = lambda *_: None) -> None:
+        """``changed`` hears of each object that differs from before, and whose it is, whoever brought the news.
 
         So a fleet is looked at again after a write of ours, and the watch's echo of the write is none.
         """
@@ -68,7 +68,7 @@ class Cache:
     def _tell(self, key: Key, news: Ref) -> None:
         """Of children without an owner there is nothing to tell."""
         if news.kind == names.KIND or self._has_owner(key):
-            self._changed(key)
+            self._changed(key, news)
 
     def identities(self, kinds: frozenset[str], namespace: str | None) -> dict[str, tuple[Key, Ref]]:
         """Every object of these kinds, in one namespace or all, by UID."""

@@ -23,7 +23,7 @@ MERGE = "application/merge-patch+json"
 REQUEST_TIMEOUT = ClientTimeout(total=30)
 CONNECT_SECONDS = 5
 WATCH_SECONDS = 300
-PAGE_SIZE = 500
+PAGE_SIZE = 100
 UNBORN = "1"
 """Version that no object ever has, etcd's first write being revision 2: an apply of it creates or is a conflict."""
 

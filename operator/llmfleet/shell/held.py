@@ -53,7 +53,8 @@ class Held:
         """Hold an object; one without a version is older than any."""
         slim = trimmed(raw)
         version = slim["metadata"].pop("resourceVersion", "0")
-        return cls(raw["metadata"]["uid"], version, orjson.dumps(slim))
+        # A copy, for what orjson gives lies in a block of up to four times its length.
+        return cls(raw["metadata"]["uid"], version, bytes(memoryview(orjson.dumps(slim))))
 
     @property
     def raw(self) -> Raw:

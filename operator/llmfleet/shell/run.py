@@ -8,6 +8,7 @@ import socket
 import time
 from typing import Any
 
+from llmfleet.core.plan import Ref
 from llmfleet.core.world import Raw
 from llmfleet.settings import Settings
 from llmfleet.shell import health, scalers, watch
@@ -101,17 +102,20 @@ class Operator:
         await self._reconciles.close()
         await self._ticks.close()
 
-    def _wake(self, key: Key) -> None:
+    def _wake(self, key: Key, news: Ref) -> None:
         """Have a fleet looked at; one whose object is gone is forgotten, its children go by owner reference."""
-        owner = self._cache.owner(key)
-        if owner is None:
-            self._reconciles.forget(key)
-            self._ticks.forget(key)
-            self.metrics.forget(*key)
-            return
-        self._reconciles.wake(key)
-        if owner["spec"].get("autoscaling") or owner.get("status", {}).get("autoscaling"):
-            self._ticks.wake(key)
+        if news.kind == OWN.kind:
+            owner = self._cache.owner(key)
+            if owner is None:
+                return self._forget(key)
+            if owner["spec"].get("autoscaling") or owner.get("status", {}).get("autoscaling"):
+                self._ticks.wake(key)
+        return self._reconciles.wake(key)
+
+    def _forget(self, key: Key) -> None:
+        self._reconciles.forget(key)
+        self._ticks.forget(key)
+        self.metrics.forget(*key)
 
     def _seen(self, raw: Raw, is_gone: bool) -> None:  # noqa: FBT001 because kopf's port says so
         raw = {**raw, "kind": OWN.kind}
@@ -151,8 +155,9 @@ class Operator:
     async def _look_at_scalers(self) -> None:
         """Before the fleets, so that no size is taken back from the autoscaler that it was left to."""
         for key in await scalers.look(self._api, self._settings.namespaces, self._cache):
-            if self._cache.owner(key):
-                self._wake(key)
+            own = Ref(OWN.kind, key.name)
+            if self._cache.get(key, own):
+                self._wake(key, own)
 
     async def _look_at_scalers_regularly(self) -> None:
         while True:

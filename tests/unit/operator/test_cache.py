@@ -35,7 +35,7 @@ def told() -> list[Key]:
 
 @pytest.fixture
 def cache(told: list[Key]) -> Cache:
-    filled = Cache(told.append)
+    filled = Cache(lambda key, _: told.append(key))
     filled.put(version(SERVICE, 5))
     return filled
 
@@ -169,7 +169,7 @@ def marked(raw: Raw) -> None:
     ],
 )
 def test_only_what_somebody_reads_is_news(told: list[Key], raw: Raw, change: Modifier, is_news: bool) -> None:  # noqa: FBT001 because it is a table
-    cache = Cache(told.append)
+    cache = Cache(lambda key, _: told.append(key))
     for each in (OWN, version(raw, 5)):
         cache.put(each)
     told.clear()
