@@ -19,7 +19,7 @@ from llmfleet.shell.listing import Listing
 from llmfleet.shell.ports import Key
 from llmfleet.shell.reconcile import Reconciler
 from llmfleet.shell.telemetry import Events, Metrics
-from tests.builders import DEFAULTS, NOW, merged
+from tests.builders import DEFAULTS, NOW
 from tests.simulator import Simulator
 
 
@@ -28,12 +28,13 @@ class FakeClock:
     """A clock that moves when told to."""
 
     now: float = 1000.0
+    wall: str = NOW
 
     def monotonic(self) -> float:
         return self.now
 
     def rfc3339(self) -> str:
-        return NOW
+        return self.wall
 
 
 @dataclass
@@ -73,7 +74,8 @@ class FakeCluster:
         is_autoscaler = manager == "llmfleet-autoscaler"
         kept = None if is_autoscaler else self._status().get("autoscaling")
         old = self._status() if is_autoscaler else {}
-        self.world.raw = {**self.world.raw, "status": merged(old, {"autoscaling": kept, **status})}
+        rest = {name: each for name, each in old.items() if name != "autoscaling"}
+        self.world.raw = {**self.world.raw, "status": rest | ({"autoscaling": kept} if kept else {}) | dict(status)}
         self.world._touch(self.world.raw)
         return copy.deepcopy(self.world.raw)
 

@@ -9,13 +9,16 @@ from rich.console import Console
 from e2e.cluster import ClusterError, progress
 from e2e.stack import KubectlError, NotInTime, bring_up
 
-from . import drain, rest, row, startup
+from . import activation, drain, quantize, rest, row, startup
 from .autoscaling import command as autoscaling
 from .control_plane import command as control_plane
 from .fit import command as fit
+from .runtime import command as runtime
 
 BENCHES = {"startup": (startup.run, 5), "drain": (drain.run, 20), "rest": (rest.run, 1)}
 """Each with how often it repeats what it measures, unless told otherwise."""
+ALONE = (control_plane, fit, quantize, autoscaling, activation, runtime)
+"""Those that bring what they need themselves."""
 
 
 def on_the_stack(name: str) -> click.Command:
@@ -43,7 +46,7 @@ def on_the_stack(name: str) -> click.Command:
 
 
 main = click.Group(
-    commands=[*map(on_the_stack, BENCHES), control_plane.command, fit.command, autoscaling.command],
+    commands=[*map(on_the_stack, BENCHES), *(each.command for each in ALONE)],
     help="Measure what is promised; one bench a run.",
 )
 

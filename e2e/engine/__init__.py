@@ -3,6 +3,17 @@
 from .adapter import Flaw, tiny_adapter
 from .install import engine_folder, install
 from .model import tiny_model
-from .plugins import plugins
+from .plugins import clients, plugins, servers
+from .registries import registry
 
-__all__ = ["Flaw", "engine_folder", "install", "plugins", "tiny_adapter", "tiny_model"]
+__all__ = [
+    "Flaw",
+    "clients",
+    "engine_folder",
+    "install",
+    "plugins",
+    "registry",
+    "servers",
+    "tiny_adapter",
+    "tiny_model",
+]

@@ -56,7 +56,7 @@ def _gptq(bits: int, *, is_ordered: bool = False) -> Callable[[Array], Tensors]:
     def quantize(weight: Array) -> Tensors:
         codes, scales = rounded(weight, bits, GROUP)
         outputs, inputs = weight.shape
-        groups = np.arange(inputs) // GROUP
+        groups: Array = np.arange(inputs) // GROUP
         zeros = np.full((inputs // GROUP, outputs), 2 ** (bits - 1) - 1, np.uint8)  # the first version stores one less
         return {
             "qweight": ("I32", packed(codes, bits).T),

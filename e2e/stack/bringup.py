@@ -38,7 +38,7 @@ def provide(report: Report) -> tuple[Cluster, tuple[images.Built, images.Built]]
         packages.install(report)
         built = pool.submit(build_images, venv, report)
         build.build(Profile.FULL, report)
-        binds = (venv.result(), Path(sys.base_prefix))
+        binds = (venv.result(), engine.clients(), Path(sys.base_prefix))
         return clusters.up(Profile.FULL, binds=binds, report=report), built.result()
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from e2e.cluster import Cluster, ClusterError, images, layout
+from e2e.engine import clients
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONSTRAINTS = ROOT / "e2e" / "constraints.txt"
 INPUTS = {
     "operator": ("pyproject.toml", "README.md", "LICENSE", "operator/llmfleet", "runtime/llmfleet_runtime"),
-    "runtime": ("runtime/llmfleet_runtime",),
+    "runtime": ("runtime/llmfleet_runtime", "runtime/clients.txt"),
 }
 """What each image is made from, beside its Containerfile."""
 
@@ -46,11 +47,14 @@ def build_runtime(engine: Path) -> Built:
     """Build what is missing on top of a stand-in for the engine's image."""
     below = empty_context("engine")
     shutil.copyfile(ENGINE_FILE, below / "Containerfile")
-    images.build(below / "Containerfile", below, ENGINE, {"ENGINE": str(engine)})
+    images.build(below / "Containerfile", below, ENGINE, {"ENGINE": str(engine), "CLIENTS": str(clients())})
     context = stage("runtime")
     name = f"localhost/llmfleet/runtime:{tag(context)}"
     return Built(
-        name, images.build(context / "runtime" / "Containerfile", context, name, {"BASE": ENGINE, "PLUGINS": ""})
+        name,
+        images.build(
+            context / "runtime" / "Containerfile", context, name, {"BASE": ENGINE, "PLUGINS": "", "CLIENTS": ""}
+        ),
     )
 
 

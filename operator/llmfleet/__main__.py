@@ -1,4 +1,4 @@
-"""The command: run the operator, plan a file, fit a model to GPUs, simulate a policy, generate what models make."""
+"""The command: run the operator, ask it or the cluster, try models and policies, generate what models make."""
 
 import gc
 import importlib
@@ -11,9 +11,12 @@ from pydantic import ValidationError
 from llmfleet import __version__
 
 MODULES = {
+    "explain": ("llmfleet.commands.explain", "explain"),
     "fit": ("llmfleet.commands.fit", "fit_command"),
+    "quantize": ("llmfleet.commands.quantize", "quantize"),
     "plan": ("llmfleet.commands.plan", "plan"),
     "simulate": ("llmfleet.commands.simulate", "simulate"),
+    "wake": ("llmfleet.commands.wake", "wake"),
 }
 
 

@@ -25,6 +25,11 @@ class Settings(BaseSettings):
         "beside the operator's own.",
     )
     hf_endpoint: str = Field(default="", description="Hub that hf:// models come from. Empty: the public one.")
+    host_path_caches: str = Field(
+        default="",
+        description="Comma-separated folders of nodes that fleets may keep models below, such as /mnt/models. Empty: "
+        "none. Whoever may write an LLMDeployment may then write there.",
+    )
     endpoint_lag_seconds: Annotated[float, Field(ge=0, le=120)] = Field(
         default=8.0, description="How long a leaving pod keeps serving until every proxy has forgotten it, seconds."
     )
@@ -52,6 +57,9 @@ class Settings(BaseSettings):
     health_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
         default=8080, description="Port of /livez, /readyz and /metrics."
     )
+    loopback_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
+        default=8081, description="Port on loopback at which llmfleet wake reaches the operator by a port-forward."
+    )
     lease_duration_seconds: Annotated[float, Field(ge=3, le=300)] = Field(
         default=15.0, description="A leader that has not renewed for this long may be replaced, seconds."
     )
@@ -61,6 +69,11 @@ class Settings(BaseSettings):
     def namespaces(self) -> tuple[str, ...]:
         """The watched namespaces; none means the whole cluster."""
         return _listed(self.watch_namespaces)
+
+    @property
+    def allowed_host_paths(self) -> tuple[str, ...]:
+        """Folders of nodes that may be caches."""
+        return _listed(self.host_path_caches)
 
     @property
     def status_namespaces(self) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ from .lora import (
     AdapterStatus,
     LoraLimits,
 )
+from .made import QUANTIZING, QUANTIZING_METHODS, Made, Order, Quality, Refusal, Step
+from .source import REMOTE_SCHEMES, DownloadReason, DownloadStatus, ModelFiles
 
 __all__ = [
     "ADAPTER_NAME_CHARACTERS",
@@ -44,14 +46,19 @@ __all__ = [
     "ALLOWED_ARGUMENTS",
     "ENV_NAME_PATTERN",
     "FLAG_ARGUMENTS",
+    "QUANTIZING",
+    "QUANTIZING_METHODS",
     "REFUSED_ENV_NAMES",
     "REFUSED_ENV_PREFIXES",
+    "REMOTE_SCHEMES",
     "Adapter",
     "AdapterFacts",
     "AdapterReason",
     "AdapterState",
     "AdapterStatus",
     "Document",
+    "DownloadReason",
+    "DownloadStatus",
     "EngineConfig",
     "ExitCode",
     "Farewell",
@@ -60,12 +67,18 @@ __all__ = [
     "LiveConfig",
     "LoadReport",
     "LoraLimits",
+    "Made",
     "ModelFacts",
+    "ModelFiles",
     "NamedValue",
+    "Order",
     "Phase",
+    "Quality",
     "Quantization",
     "QuantizationFacts",
+    "Refusal",
     "RuntimeStatus",
+    "Step",
     "TargetModule",
     "Totals",
     "WeightRole",
@@ -87,6 +100,15 @@ ADAPTER_FOLDER = f"{SCRATCH_FOLDER}/adapters"
 
 HUB_TOKEN = "HF_TOKEN"  # noqa: S105 because it is the name of a variable and of a Secret's key, no token
 """Variable of the container, and key of the user's Secret that it comes from."""
+
+STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""Variables of the container, and keys of the user's Secret, that an object store asks for."""
+STORE_SETTINGS = ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
+"""The same, and the Secret may lack them."""
+
+REGISTRY_LOGIN = "LLMFLEET_REGISTRY_LOGIN"
+"""Variable of the container that holds the ``.dockerconfigjson`` of the user's Secret."""
+REGISTRY_LOGIN_KEY = ".dockerconfigjson"
 
 CHAT_TEMPLATE = "LLMFLEET_CHAT_TEMPLATE"
 """Variable of the container that holds a chat template; the kubelet fills it from the user's ConfigMap."""
@@ -112,6 +134,8 @@ class ExitCode(IntEnum):
 class Phase(StrEnum):
     """Where a pod stands in its life; the transitions are the table in ``lifecycle.py``."""
 
+    DOWNLOADING = "Downloading"
+    """Before the table's: the model is fetched, and no engine runs."""
     STARTING = "Starting"
     WARMING = "Warming"
     READY = "Ready"
@@ -139,9 +163,13 @@ class EngineConfig(Document):
 
     version: Literal[1] = 1
     model: str
-    """What the engine is told to load: a folder in the container, or a hub repository name."""
+    """A folder in the container, a hub repository's name, or an address that the launcher fetches first."""
     revision: str | None = None
     """Hub commit, tag or branch; only with a repository name."""
+    files: ModelFiles | None = None
+    """Which files are fetched; absent: whatever an engine needs."""
+    sha256: str | None = None
+    """Of an archive on the web, 64 hex digits."""
     served_names: tuple[str, ...] = Field(min_length=1)
     max_model_len: int | None = None
     """Tokens; absent means the engine's own ``auto``."""
@@ -193,6 +221,10 @@ class RuntimeStatus(Document):
     kv_cache_tokens: int | None = None
     quantization: str | None = None
     """What the served weights are; absent when nobody looked."""
+    commit: str | None = None
+    """What was fetched: the hub's commit, the archive's digest, or one over the object store's listing."""
+    download: DownloadStatus | None = None
+    """Only in the phase Downloading."""
     message: str = ""
     adapters: tuple[AdapterStatus, ...] | None = None
     """In the order of the live document; absent where the engine takes none."""
@@ -236,7 +268,7 @@ class Farewell(Document):
     version: Literal[1] = 1
     exit_code: int
     reason: str
-    """``Stopped``, ``EngineDied``, ``BadConfig``, or sharper: ``QuantizationMismatch``, ``QuantizationUnsupported``."""
+    """``Stopped``, ``EngineDied``, ``BadConfig``, or sharper: ``QuantizationMismatch``, a ``DownloadReason``."""
     message: str = ""
     """The engine's own last words, shortened from the front."""
     in_flight_at_start: int | None = None

@@ -1,4 +1,4 @@
-"""The hub's own client, which comes with the engine: adapters to download, and the base model that the engine has.
+"""The hub's own client, which comes with the engine: adapters to download; and what a base model says of itself.
 
 It is imported late: it takes half a second, and most pods need nothing of it.
 """
@@ -36,14 +36,11 @@ def download(repository: str, revision: str | None, token: str | None) -> Path:
         raise AdapterRefused(AdapterReason.DOWNLOAD_FAILED, f"{repository}: {words}") from error
 
 
-def base_shapes(model: str, revision: str | None) -> Shapes:
-    """What the folder or the cached repository says of the engine's weights; nothing where that cannot be read."""
-    folder = Path(model) if Path(model).is_dir() else _cached(model, revision)
-    return shapes(folder) if folder else {}
-
-
 def shapes(folder: Path) -> Shapes:
-    """From ``config.json`` as far as it tells, and from every safetensors file, which knows better."""
+    """What a model's folder says of its weights; nothing where that cannot be read.
+
+    From ``config.json`` as far as it tells, and from every safetensors file, which knows better.
+    """
     found: dict[str, tuple[int, int]] = {}
     try:
         found.update(from_config(json.loads((folder / "config.json").read_bytes())))
@@ -55,14 +52,3 @@ def shapes(folder: Path) -> Shapes:
         except (OSError, BadHeader):
             continue
     return found
-
-
-def _cached(repository: str, revision: str | None) -> Path | None:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 because of the module's docstring
-
-    try:
-        return Path(
-            snapshot_download(repository, revision=revision, local_files_only=True, allow_patterns=["config.json"])
-        )
-    except (OSError, ValueError):
-        return None

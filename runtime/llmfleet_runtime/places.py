@@ -5,7 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .contract import ADAPTER_FOLDER, CONFIG_FOLDER, MODEL_FOLDER, SERVING_PORT, STATUS_PORT, TERMINATION_MESSAGE_FILE
+from .contract import (
+    ADAPTER_FOLDER,
+    CACHE_FOLDER,
+    CONFIG_FOLDER,
+    MODEL_FOLDER,
+    SERVING_PORT,
+    STATUS_PORT,
+    TERMINATION_MESSAGE_FILE,
+)
+
+CLIENTS_FOLDER = "/opt/llmfleet/clients"
+"""Of the runtime image: what the downloading process needs beside the engine's libraries (runtime/clients.txt)."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +30,8 @@ class Places:
     adapter_folder: Path = Path(ADAPTER_FOLDER)
     model_folder: Path = Path(MODEL_FOLDER)
     """Where the claim of a ``pvc://`` address is."""
+    cache_folder: Path = Path(CACHE_FOLDER)
+    clients_folder: Path = Path(CLIENTS_FOLDER)
 
 
 def places(environment: Mapping[str, str] = os.environ) -> Places:
@@ -30,4 +43,6 @@ def places(environment: Mapping[str, str] = os.environ) -> Places:
         status_port=int(environment.get("LLMFLEET_STATUS_PORT", STATUS_PORT)),
         adapter_folder=Path(environment.get("LLMFLEET_ADAPTER_FOLDER", ADAPTER_FOLDER)),
         model_folder=Path(environment.get("LLMFLEET_MODEL_FOLDER", MODEL_FOLDER)),
+        cache_folder=Path(environment.get("LLMFLEET_CACHE_FOLDER", CACHE_FOLDER)),
+        clients_folder=Path(environment.get("LLMFLEET_CLIENTS_FOLDER", CLIENTS_FOLDER)),
     )

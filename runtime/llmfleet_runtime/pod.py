@@ -6,14 +6,17 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from . import hub, machine
 from .argv import BadConfig, Platform
+from .arrival import arrive
 from .contract import ENGINE_FILE, HUB_TOKEN, EngineConfig, ExitCode, Farewell, LoadReport, Phase, RuntimeStatus
 from .credentials import hub_token
+from .download import requested
 from .drain import Ledger, drain
 from .engine import Engine
 from .farewell import farewell, write
@@ -24,7 +27,7 @@ from .places import Places, places
 from .sampler import Sampler
 from .server import serve
 from .shelf import Shelf
-from .start import Start, prepare
+from .start import Start, foresee, prepare
 from .sync import Live
 from .upkeep import Upkeep
 
@@ -58,6 +61,7 @@ class Pod:
             since=engine.started,
             engine_version=platform.engine_version,
             quantization=start.weights,
+            commit=start.commit,
         )
 
     def ask_to_stop(self) -> None:
@@ -202,11 +206,9 @@ def run() -> int:
     try:
         config = read_config(place)
         platform = machine.platform(place.serving_port)
-        start = prepare(config, platform, os.environ)
+        parting = asyncio.run(_run(config, platform, place))
     except BadConfig as error:
         parting = farewell(ExitCode.BAD_CONFIG, str(error), reason=error.reason)
-    else:
-        parting = asyncio.run(_run(config, platform, place, start))
     write(parting, place.termination_message)
     return parting.exit_code
 
@@ -224,7 +226,15 @@ def read_config(place: Places) -> EngineConfig:
         raise BadConfig(f"{path}: {member}: {first['msg']}") from error
 
 
-async def _run(config: EngineConfig, platform: Platform, place: Places, start: Start) -> Farewell:
+async def _run(config: EngineConfig, platform: Platform, place: Places) -> Farewell:
+    commit = None
+    if request := requested(config, place):
+        foresee(config, platform, os.environ)
+        arrived = await arrive(request, platform, place)
+        if isinstance(arrived, Farewell):
+            return arrived
+        config, commit = config.model_copy(update={"model": arrived.path, "revision": None}), arrived.commit
+    start = prepare(config, platform, os.environ, commit)
     log.info("vLLM %s, %d cores: %s", platform.engine_version, platform.cpus, " ".join(start.command[1:]))
     engine = Engine(start.command, start.environment)
     pod = Pod(config, platform, place, engine, start)
@@ -241,7 +251,7 @@ def _upkeep(config: EngineConfig, place: Places, loopback: Loopback) -> Upkeep:
     token = hub_token(os.environ).get(HUB_TOKEN)
     shelf = Shelf(place.adapter_folder, place.model_folder, lambda name, revision: hub.download(name, revision, token))
     max_rank = config.lora.max_rank if config.lora else 0
-    return Upkeep(loopback, shelf, lambda: hub.base_shapes(config.model, config.revision), max_rank)
+    return Upkeep(loopback, shelf, lambda: hub.shapes(Path(config.model)), max_rank)
 
 
 async def _first(*ends: asyncio.Future[Any]) -> None:

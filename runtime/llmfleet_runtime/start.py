@@ -10,10 +10,13 @@ from pathlib import Path
 from . import machine
 from .argv import BadConfig, Platform, Prepared, argv, environment
 from .checkpoint import checkpoint
-from .contract import CHAT_TEMPLATE, HUB_TOKEN, EngineConfig
+from .contract import CHAT_TEMPLATE, HUB_TOKEN, REGISTRY_LOGIN, STORE_KEYS, STORE_SETTINGS, EngineConfig
 from .credentials import hub_token
 from .guard import TOKEN_VARIABLE
 from .quantization import on_the_fly, served
+
+_NOT_THE_ENGINES = frozenset({CHAT_TEMPLATE, REGISTRY_LOGIN, *STORE_KEYS, *STORE_SETTINGS})
+"""Variables of the container that the engine does not see."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Start:
     environment: Mapping[str, str]
     weights: str | None = None
     """What the served weights are, as far as it was looked up."""
+    commit: str | None = None
+    """What was fetched; None for a folder of the container."""
 
     @property
     def token(self) -> str:
@@ -31,7 +36,20 @@ class Start:
         return self.environment[TOKEN_VARIABLE]
 
 
-def prepare(config: EngineConfig, platform: Platform, container: Mapping[str, str]) -> Start:
+def foresee(config: EngineConfig, platform: Platform, container: Mapping[str, str]) -> None:
+    """Raises ``BadConfig`` when a repository's weights are not as asked: before they are fetched, if it says so now."""
+    token = hub_token(container).get(HUB_TOKEN)
+    if config.quantization is None or "://" in config.model:
+        return
+    try:
+        found = checkpoint(config, token)
+    except BadConfig:
+        return  # the download says it, and tries again
+    if found:
+        on_the_fly(config.quantization, found, platform)
+
+
+def prepare(config: EngineConfig, platform: Platform, container: Mapping[str, str], commit: str | None = None) -> Start:
     """Everything that is decided before the engine starts; ``container`` holds this process's variables.
 
     Raises ``BadConfig`` when the engine should not be started at all.
@@ -40,11 +58,12 @@ def prepare(config: EngineConfig, platform: Platform, container: Mapping[str, st
     found = checkpoint(config, variables.get(HUB_TOKEN))
     made = on_the_fly(config.quantization, found, platform) if found else None
     prepared = Prepared(made, _chat_template(container.get(CHAT_TEMPLATE)))
-    inherited = {name: value for name, value in container.items() if name != CHAT_TEMPLATE}
+    inherited = {name: value for name, value in container.items() if name not in _NOT_THE_ENGINES}
     return Start(
         (sys.executable, *argv(config, platform, machine.memory_bytes(), prepared)),
         {**inherited, **variables, TOKEN_VARIABLE: secrets.token_urlsafe()},
         served(config.quantization, found, made) if found else None,
+        commit,
     )
 
 

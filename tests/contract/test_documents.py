@@ -124,4 +124,5 @@ def test_an_argument_once_allowed_stays_allowed(name):
 
 def test_exit_codes_and_phases_never_change_their_meaning():
     assert {code.name: int(code) for code in ExitCode} == {"STOPPED": 0, "BAD_CONFIG": 64, "ENGINE_DIED": 70}
-    assert [*map(str, Phase)] == ["Starting", "Warming", "Ready", "Draining", "Stopping", "Failed"]
+    phases = ["Downloading", "Starting", "Warming", "Ready", "Draining", "Stopping", "Failed"]
+    assert [*map(str, Phase)] == phases

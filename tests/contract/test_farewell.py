@@ -12,7 +12,7 @@ from llmfleet.core.drains import removals
 from llmfleet.core.remedy import remedy
 from llmfleet.core.trouble import of_crash
 from llmfleet_runtime.argv import BadConfig
-from llmfleet_runtime.contract import ExitCode
+from llmfleet_runtime.contract import DownloadReason, ExitCode
 from llmfleet_runtime.drain import Ledger
 from llmfleet_runtime.farewell import farewell, fitted
 from llmfleet_runtime.quantization import Mismatch, Unsupported
@@ -84,7 +84,7 @@ def test_what_the_launcher_found_out_by_itself_counts_at_once(error: BadConfig, 
 
 
 def test_every_name_that_the_launcher_gives_is_known() -> None:
-    assert {each.reason for each in BadConfig.__subclasses__()} == FAREWELLS.keys()
+    assert {each.reason for each in BadConfig.__subclasses__()} | {*DownloadReason} == FAREWELLS.keys()
 
 
 @pytest.mark.parametrize("entry", OURS, ids=lambda entry: entry.words)

@@ -5,9 +5,19 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
+import yaml
 from click.testing import CliRunner
 
 from llmfleet.__main__ import main
+from llmfleet.api.autoscaling import Autoscaling
+from llmfleet.commands.quantize import quantize
+from llmfleet.core.explain.story import story
+from llmfleet.core.scaling.bounds import bounds
+from llmfleet.reference import root_schema
+from tests.builders import deployment, with_spec
+from tests.integration.crd.offline import judge
+from tests.unit.operator.test_story import account
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -34,6 +44,13 @@ def test_every_task_says_in_a_line_what_it_does() -> None:
     assert helpless == []
 
 
+def test_the_commands_that_quantize_are_as_the_command_takes_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = re.findall(r"^llmfleet quantize (.*?)\s*(?:#.*)?$", README, re.MULTILINE)
+    parsed = [quantize.make_context("quantize", line.split()).params for line in lines]
+    assert [each["methods"] for each in parsed] == [("FP8", "GPTQ")]
+
+
 def test_the_page_on_fitting_shows_what_the_command_says(tmp_path, monkeypatch):
     entry = json.loads((ROOT / "tests/unit/operator/fit/public_models.json").read_text())["meta-llama/Llama-3.1-8B"]
     folder = tmp_path / "Llama-3.1-8B"
@@ -50,3 +67,31 @@ def test_the_page_on_fitting_shows_what_the_command_says(tmp_path, monkeypatch):
     assert len(lines) == 2
     for line in shown.splitlines():
         assert " ".join(line.split()) in told[1]
+
+
+def test_every_command_of_llmfleet_in_the_readme_is_one() -> None:
+    named = set(re.findall(r"(?:^|[|`] ?)llmfleet ([a-z]+)", README, re.MULTILINE))
+    assert {"plan", "wake"} <= named <= {*main.list_commands(click.Context(main))}
+
+
+def test_the_pieces_of_autoscaling_in_the_readme_are_legal() -> None:
+    pieces = re.findall(r"```yaml\n(  autoscaling:.*?)```", README, re.DOTALL)
+    schedules = re.findall(r"```yaml\n(    schedules:.*?)```", README, re.DOTALL)
+    assert (len(pieces), len(schedules)) == (1, 1)
+    told = yaml.safe_load(pieces[0] + schedules[0])["autoscaling"]
+    raw = deployment(with_spec(autoscaling=told))
+    assert judge(root_schema(), raw) == []
+    assert bounds(Autoscaling.model_validate(told), "2026-11-20T12:00:00Z").trouble == ""
+
+
+def test_what_the_readme_tells_of_a_decision_is_what_the_command_tells() -> None:
+    (shown,) = re.findall(r"```\n(Now: .*?)```", README, re.DOTALL)
+    assert shown in story(account(), 3600)
+
+
+def test_what_the_readme_asks_the_operator_is_refused_only_for_want_of_a_cluster(monkeypatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    lines = re.findall(r"^llmfleet ((?:wake|explain) .*?)\s*(?:#.*)?$", README, re.MULTILINE)
+    assert len(lines) == 5
+    for line in lines:
+        assert "no cluster" in CliRunner().invoke(main, line.split()).output

@@ -31,15 +31,14 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
         elif parts[0] != "api":
             self.send(folder / parts[-1])
-        elif parts[4] == "revision" and parts[5] not in ("main", COMMIT):
+        elif parts[4:5] == ["revision"] and parts[5] not in ("main", COMMIT):
             self.answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
-        elif parts[4] == "revision":
-            files = [{"rfilename": each.name} for each in folder.iterdir()]
+        elif parts[4:5] in ([], ["revision"]):
+            files = [{"rfilename": each.name, **facts(each)} for each in folder.iterdir()]
             self.answer(200, json.dumps({"id": name, "sha": COMMIT, "siblings": files}).encode())
         else:
             files = [
-                {"type": "file", "path": each.name, "size": each.stat().st_size, "oid": digest(each)}
-                for each in folder.iterdir()
+                {"type": "file", "path": each.name, "oid": digest(each), **facts(each)} for each in folder.iterdir()
             ]
             self.answer(200, json.dumps(files).encode())
 
@@ -55,8 +54,16 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
+def facts(path):
+    """Size and, of weights, the sha256: the hub keeps those apart from the small files."""
+    size, is_large = path.stat().st_size, path.suffix == ".safetensors"
+    lfs = {"oid": digest(path), "sha256": digest(path), "size": size, "pointerSize": 134}
+    return {"size": size, "blobId": hashlib.sha1(path.name.encode()).hexdigest()} | ({"lfs": lfs} if is_large else {})
+
+
 def digest(path):
-    return hashlib.sha1(path.read_bytes()).hexdigest()
+    kind = hashlib.sha256 if path.suffix == ".safetensors" else hashlib.sha1
+    return kind(path.read_bytes()).hexdigest()
 
 
 @contextmanager

@@ -134,6 +134,7 @@ async def test_a_bookmark_moves_the_version_and_wakes_nobody(watching, wire) -> 
     assert asked(wire)[:3] == ["list", "watch 5", "watch 8"]
 
 
+@pytest.mark.proves("F12")
 async def test_a_listing_that_is_refused_is_asked_for_again(watching, wire) -> None:
     cache, _ = await watching((403, {"message": "no"}), listing(5, service(4)))
     assert asked(wire)[:3] == ["list", "list", "watch 5"]

@@ -55,12 +55,14 @@ class Ours:
 
     def start(self, log: Path) -> Running:
         """See `Contestant`."""
-        self._port = _free_port()
+        self._port, loopback = _free_port(), _free_port()
+        self.address = f"http://127.0.0.1:{loopback}"
         settings = {
             "NAMESPACE": self._namespace,
             "WATCH_NAMESPACES": self._namespace,
             "IDENTITY": "bench",
             "HEALTH_PORT": str(self._port),
+            "LOOPBACK_PORT": str(loopback),
         }
         environment = _environment(self._kubeconfig)
         environment |= {f"LLMFLEET_{name}": value for name, value in settings.items()}

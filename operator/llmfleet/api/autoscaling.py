@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from llmfleet.api.fields import Resource, rule, rules
+from llmfleet.api.fields import Resource, list_map, rule, rules
+from llmfleet.api.schedule import Schedule
 
 
 class Latency(Resource):
@@ -67,7 +68,19 @@ class Autoscaling(Resource):
             rule(
                 "!has(self.minReplicas) || self.minReplicas <= self.maxReplicas",
                 "minReplicas must not exceed maxReplicas",
-            )
+            ),
+            rule(
+                "!has(self.scaleToZeroAfterSeconds) || (has(self.minReplicas) && self.minReplicas == 0) || "
+                "(has(self.schedules) && self.schedules.exists(s, has(s.minReplicas) && s.minReplicas == 0))",
+                "scaleToZeroAfterSeconds needs minReplicas: 0; set it, or remove scaleToZeroAfterSeconds",
+            ),
+            rule(
+                "!has(self.schedules) || self.schedules.all(s, "
+                "(has(s.minReplicas) ? s.minReplicas : (has(self.minReplicas) ? self.minReplicas : 1)) <= "
+                "(has(s.maxReplicas) ? s.maxReplicas : self.maxReplicas))",
+                "schedules: while one holds, its minReplicas, or autoscaling.minReplicas where it has none, must not "
+                "exceed its maxReplicas, or autoscaling.maxReplicas where it has none",
+            ),
         )
     )
 
@@ -75,11 +88,25 @@ class Autoscaling(Resource):
         default=Mode.ENFORCE,
         description="Observe decides and reports in the status, while spec.replicas stays the size. Default: Enforce.",
     )
-    min_replicas: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=1, description="Fewest replicas, 1 to 1000. Default: 1."
+    min_replicas: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=1,
+        description="Fewest replicas, 0 to 1000. With 0, an idle fleet goes to zero, where its Service refuses "
+        "requests until `llmfleet wake` or a schedule starts it; a new fleet starts with one. Default: 1.",
     )
     max_replicas: Annotated[int, Field(ge=1, le=1000)] = Field(description="Most replicas, 1 to 1000.")
     targets: Targets = Field(description="The objectives that size the fleet.")
+    scale_to_zero_after_seconds: Annotated[int, Field(ge=10, le=604_800)] = Field(
+        default=600,
+        description="With minReplicas 0: how long nobody may have asked anything before the fleet goes to zero, and "
+        "how long a woken one is kept, seconds; counted from ready replicas on. Default: 600.",
+    )
+    schedules: tuple[Schedule, ...] = Field(
+        default=(),
+        max_length=8,
+        description="Other bounds at certain times, by name. Of those that hold at once the largest minReplicas and "
+        "the smallest maxReplicas count.",
+        json_schema_extra=list_map("name"),
+    )
 
     @property
     def is_enforced(self) -> bool:

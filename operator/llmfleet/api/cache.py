@@ -1,11 +1,14 @@
 """Where downloads and compiled kernels are kept. A change makes a new revision."""
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from llmfleet.api.fields import ObjectName, Quantity, Resource, at_least, rule, rules
+
+PATH_PATTERN = "^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$"
 
 
 class CacheType(StrEnum):
@@ -14,6 +17,7 @@ class CacheType(StrEnum):
     EMPTY_DIR = "EmptyDir"
     PERSISTENT_VOLUME_CLAIM = "PersistentVolumeClaim"
     EPHEMERAL = "Ephemeral"
+    HOST_PATH = "HostPath"
 
 
 class ClaimCache(Resource):
@@ -37,6 +41,16 @@ class EphemeralCache(Resource):
     )
 
 
+class HostPathCache(Resource):
+    """A folder of the node, for nodes whose disks outlive pods."""
+
+    path: Annotated[str, Field(min_length=2, max_length=256, pattern=PATH_PATTERN)] = Field(
+        description="The folder on each node: below one of the operator's hostPathCaches, there already, and writable "
+        "by group 65532.",
+        examples=["/mnt/models"],
+    )
+
+
 def _goes_with(member: str, type_: CacheType) -> JsonDict:
     return rule(
         f"has(self.{member}) == (has(self.type) && self.type == '{type_}')",
@@ -51,15 +65,18 @@ class Cache(Resource):
         json_schema_extra=rules(
             _goes_with("persistentVolumeClaim", CacheType.PERSISTENT_VOLUME_CLAIM),
             _goes_with("ephemeral", CacheType.EPHEMERAL),
+            _goes_with("hostPath", CacheType.HOST_PATH),
         )
     )
 
     type: CacheType = Field(
         default=CacheType.EMPTY_DIR,
         description="EmptyDir: the node's disk, lost with the pod. PersistentVolumeClaim: a claim that pods share. "
-        "Ephemeral: a volume for each pod. Default: EmptyDir.",
+        "Ephemeral: a volume for each pod. HostPath: a folder of the node, where the operator's settings allow it. "
+        "Default: EmptyDir.",
     )
     persistent_volume_claim: ClaimCache | None = Field(
         default=None, description="The shared claim, with type PersistentVolumeClaim."
     )
     ephemeral: EphemeralCache | None = Field(default=None, description="The volume of each pod, with type Ephemeral.")
+    host_path: HostPathCache | None = Field(default=None, description="The node's folder, with type HostPath.")

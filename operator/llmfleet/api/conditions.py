@@ -71,6 +71,8 @@ class Reason(StrEnum):
     MODEL_NOT_FOUND = "ModelNotFound"
     MODEL_ACCESS_DENIED = "ModelAccessDenied"
     MODEL_DOWNLOAD_FAILED = "ModelDownloadFailed"
+    UNSAFE_WEIGHTS = "UnsafeWeights"
+    HOST_PATH_NOT_ALLOWED = "HostPathNotAllowed"
     UNSUPPORTED_MODEL = "UnsupportedModel"
     TENSOR_PARALLEL_MISMATCH = "TensorParallelMismatch"
     QUANTIZATION_UNSUPPORTED = "QuantizationUnsupported"
@@ -102,12 +104,14 @@ class Reason(StrEnum):
     ADAPTER_REFUSED = "AdapterRefused"
     FOREIGN_AUTOSCALER = "ForeignAutoscaler"
     OBSERVING = "Observing"
+    INVALID_SCHEDULE = "InvalidSchedule"
 
 
 MEANINGS: dict[Reason, str] = {
     Reason.PENDING: "Not looked at yet; the operator is about to.",
     Reason.ALL_REPLICAS_READY: "Every wanted replica runs the current spec and answers.",
-    Reason.SCALED_TO_ZERO: "Zero replicas are wanted and none runs; set replicas above zero to serve.",
+    Reason.SCALED_TO_ZERO: "Zero replicas are wanted and none runs, so the Service refuses requests. Set replicas "
+    "above zero to serve; an autoscaled fleet that sleeps is started by `llmfleet wake` or by a schedule.",
     Reason.SERVING: "At least one replica answers requests.",
     Reason.NO_READY_REPLICAS: "No replica answers; see Stalled and problems for the cause.",
     Reason.STARTING: "Pods of the first revision are starting.",
@@ -170,12 +174,16 @@ MEANINGS: dict[Reason, str] = {
     Reason.EVICTED: "A pod was sent away from its node, by a drain, by pressure on the node or because the node "
     "refused it; it is replaced.",
     Reason.NODE_LOST: "A pod's node is gone, going or not reporting; the pod is replaced on another one.",
-    Reason.MODEL_NOT_FOUND: "The engine finds no model at model.uri and model.revision; correct them. A private "
-    "repository needs model.credentials.",
-    Reason.MODEL_ACCESS_DENIED: "The hub refuses access to the model; accept its terms with the account of the token, "
-    "and name the Secret with that token in model.credentials.",
-    Reason.MODEL_DOWNLOAD_FAILED: "The place the model comes from cannot be reached or asks to wait; each start tries "
-    "again.",
+    Reason.MODEL_NOT_FOUND: "There is no model at model.uri and model.revision that model.files lets through; correct "
+    "them. A private repository needs model.credentials.",
+    Reason.MODEL_ACCESS_DENIED: "The source refuses access to the model; name a Secret that opens it in "
+    "model.credentials. On a hub, accept the model's terms with the account of the token.",
+    Reason.MODEL_DOWNLOAD_FAILED: "The place the model comes from cannot be reached, asks to wait or sends other bytes "
+    "than it should; the pods try again by themselves, at status.download.retryTime.",
+    Reason.UNSAFE_WEIGHTS: "The model's only weights are in a format that can run code when it is loaded; save them as "
+    "safetensors or GGUF, or take a repository that has them so.",
+    Reason.HOST_PATH_NOT_ALLOWED: "model.cache.hostPath.path is not below a folder that the operator's setting "
+    "hostPathCaches names; take another type of cache, or ask whoever runs the operator.",
     Reason.UNSUPPORTED_MODEL: "The engine does not know this kind of model; take a newer engine.image, or another "
     "model.",
     Reason.TENSOR_PARALLEL_MISMATCH: "The model cannot be split over that many GPUs; their number must "
@@ -218,6 +226,8 @@ MEANINGS: dict[Reason, str] = {
     Reason.FOREIGN_AUTOSCALER: "A HorizontalPodAutoscaler of somebody, KEDA's for instance, aims at this fleet. One "
     "that aims at its Deployment is left the size, so that nobody fights over pods; one that aims at this object is "
     "refused while spec.autoscaling is set. Delete it, or aim it at this object and take spec.autoscaling away.",
+    Reason.INVALID_SCHEDULE: "A schedule cannot be followed, as the message says: it counts for nothing until it is "
+    "corrected. The other schedules and the load size the fleet as ever.",
     Reason.OBSERVING: "autoscaling.mode is Observe: status.autoscaling says what Enforce would do.",
 }
 

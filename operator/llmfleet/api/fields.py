@@ -13,9 +13,9 @@ _SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _KEY_NAME = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 KEY_PATTERN = f"^({_SUBDOMAIN}/)?{_KEY_NAME}$"
 RESOURCE_PATTERN = f"^{_SUBDOMAIN}/{_KEY_NAME}$"
-_PATH_PART = "[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*"
+PATH_PART = "[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*"
 IMAGE_PATTERN = (
-    f"^([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?/)?{_PATH_PART}(/{_PATH_PART})*"
+    f"^([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?/)?{PATH_PART}(/{PATH_PART})*"
     "(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[a-f0-9]{64})?$"
 )
 """An image reference as the container runtimes read it; what does not match, no kubelet could pull."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from llmfleet.api.fields import Resource, list_map, rule, rules
-from llmfleet.api.workload import REVISION_PATTERN, uri_rule
+from llmfleet.api.model import REVISION_PATTERN, adapter_uri_rule
 from llmfleet_runtime.contract import ADAPTER_NAME_CHARACTERS, ADAPTER_NAME_PATTERN
 
 MOST_ADAPTERS = 64
@@ -38,7 +38,7 @@ class Adapter(Resource):
         "pvc://CLAIM/PATH on the claim of model.uri; file:///PATH inside the image. Each pod copies it once: publish "
         "new weights under another path or revision.",
         examples=["hf://team/sql-lora"],
-        json_schema_extra=uri_rule(),
+        json_schema_extra=adapter_uri_rule(),
     )
     revision: Annotated[str, Field(min_length=1, max_length=128, pattern=REVISION_PATTERN)] | None = Field(
         default=None,

@@ -88,6 +88,9 @@ class Problem(Resource):
     reason: Name = Field(description="One CamelCase word, of a closed list.")
     count: Count = Field(description="How many pods have this trouble.")
     example_pod: Name = Field(default="", description="Name of one pod that has it.")
+    node: Annotated[str, Field(max_length=253)] | None = Field(
+        default=None, description="Where that pod is; absent while it has no node."
+    )
     message: Text = Field(default="", description="The scheduler's, kubelet's or engine's own words.")
 
 
@@ -151,6 +154,12 @@ class AutoscalingStatus(Resource):
     reason: Name = Field(description="The rule that decided.")
     message: Text = Field(default="", description="The numbers it decided on, step by step.")
     since: Time = Field(description="When desired last changed.")
+    limited_by: Name | None = Field(
+        default=None, description="The rule that kept the load from what it calls for; absent when none did."
+    )
+    next_schedule_change: Time | None = Field(
+        default=None, description="When a schedule begins or ends next; absent when none will soon."
+    )
     load_seen: bool = Field(default=True, description="False while too few pods report their load.")
     history: tuple[Decision, ...] = Field(
         default=(), max_length=10, description="The last ten changes, oldest first.", json_schema_extra=LIST_ATOMIC
@@ -168,6 +177,20 @@ class Resolved(Resource):
     engine_version: Name | None = Field(default=None, description="The engine's version as the pod reports it.")
     quantization: Annotated[str, Field(max_length=128)] | None = Field(
         default=None, description="What the served weights are, as the pod reports it; absent where it did not look."
+    )
+    commit: Name | None = Field(
+        default=None,
+        description="What was fetched: the hub's commit, the archive's sha256, or a digest over the object store's "
+        "listing. Absent for a folder.",
+    )
+
+
+class Download(Resource):
+    """How the slowest of the pods that fetch their model stands."""
+
+    percent: Annotated[int, Field(ge=0, le=100)] = Field(description="What is there, in steps of 10.")
+    retry_time: Time | None = Field(
+        default=None, description="When a download that failed is tried again; absent while it goes on."
     )
 
 
@@ -205,6 +228,9 @@ class Status(Resource):
     )
     adapters: AdaptersStatus | None = Field(
         default=None, description="How spec.lora.adapters stand; absent without any."
+    )
+    download: Download | None = Field(
+        default=None, description="The download of the model; absent while no pod fetches one."
     )
     last_failure: Failure | None = Field(default=None, description="Why pods failed last; kept after they recovered.")
     drains: tuple[Drain, ...] = Field(

@@ -14,10 +14,11 @@ from llmfleet.api.access import Access
 from llmfleet.api.autoscaling import Autoscaling
 from llmfleet.api.fields import Annotations, Resource, no_reserved_keys, rule, rules, well_formed_keys
 from llmfleet.api.lora import Lora
+from llmfleet.api.model import Model
 from llmfleet.api.placement import Pod
 from llmfleet.api.quantization import Quantization
 from llmfleet.api.rollout import Disruption, Rollout
-from llmfleet.api.workload import Accelerator, Engine, Model, Resources
+from llmfleet.api.workload import Accelerator, Engine, Resources
 
 
 class Lifecycle(Resource):
@@ -25,7 +26,8 @@ class Lifecycle(Resource):
 
     startup_timeout_seconds: Annotated[int, Field(ge=10, le=86_400)] = Field(
         default=1200,
-        description="Longest start of a pod before it is restarted, seconds; a change makes a new revision. "
+        description="Longest start of a pod before it is restarted, the model's download included, seconds; what was "
+        "downloaded is kept. A change makes a new revision. "
         "Default: 1200.",
     )
     drain_timeout_seconds: Annotated[int, Field(ge=0, le=3600)] = Field(

@@ -6,14 +6,12 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
-from llmfleet.api.cache import Cache
 from llmfleet.api.fields import (
     IMAGE_PATTERN,
     LIST_SET,
     RESOURCE_PATTERN,
     TEXT_PATTERN,
     LabelValue,
-    ObjectName,
     Quantity,
     Resource,
     at_least,
@@ -24,75 +22,9 @@ from llmfleet.api.fields import (
 from llmfleet.api.tuning import ChatTemplate, KVCache, Parallelism, PrefixCaching
 from llmfleet_runtime.contract import ALLOWED_ARGUMENTS, REFUSED_ENV_NAMES, REFUSED_ENV_PREFIXES
 
-_SEGMENT = "[A-Za-z0-9_][A-Za-z0-9._-]*"
-_URI = f"^(hf://{_SEGMENT}(/{_SEGMENT})?|pvc://[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(/{_SEGMENT})+|file://(/{_SEGMENT})+)$"
-
-
-REVISION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
-
-
-def uri_rule() -> JsonDict:
-    """Refuses an address that no pod can open."""
-    return rules(
-        rule(
-            f"self.matches('{_URI}')",
-            "must be hf://ORG/NAME, pvc://CLAIM/PATH or file:///PATH-IN-THE-IMAGE, without user info",
-        )
-    )
-
 
 def _cel_list(values: tuple[str, ...]) -> str:
     return "[" + ", ".join(f"'{value}'" for value in values) + "]"
-
-
-class Credentials(Resource):
-    """A Secret of this namespace; the pods read it, the operator never does."""
-
-    secret_name: ObjectName = Field(
-        description="Name of the Secret; its key HF_TOKEN holds the hub's token. Pods that run keep the token they "
-        "started with."
-    )
-
-
-class Model(Resource):
-    """The model to serve."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            rule(
-                "!has(self.revision) || self.uri.startsWith('hf://')",
-                "revision is for hf:// models only; remove it",
-                "self.revision + ' with ' + self.uri",
-            ),
-            rule(
-                "!has(self.credentials) || self.uri.startsWith('hf://')",
-                "credentials are for hf:// models only; remove them",
-                "self.uri",
-            ),
-        )
-    )
-
-    uri: Annotated[str, Field(min_length=6, max_length=512)] = Field(
-        description="Where the model is: hf://ORG/NAME on a hub, pvc://CLAIM/PATH on a volume claim of this namespace, "
-        "file:///PATH inside the image. A change makes a new revision.",
-        examples=["hf://Qwen/Qwen3-8B"],
-        json_schema_extra=uri_rule(),
-    )
-    revision: Annotated[str, Field(min_length=1, max_length=128, pattern=REVISION_PATTERN)] | None = Field(
-        default=None, description="Commit, tag or branch on the hub; hf:// only. Default: the hub's main branch."
-    )
-    served_names: tuple[
-        Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")], ...
-    ] = Field(
-        default=(),
-        max_length=16,
-        description="Model names clients may ask for. Default: the name of this object.",
-        json_schema_extra=LIST_SET,
-    )
-    credentials: Credentials | None = Field(
-        default=None, description="What a private or gated hf:// model needs to be downloaded. Default: nothing."
-    )
-    cache: Cache = Field(default=Cache(), description="Where downloads and compiled kernels are kept.")
 
 
 class EngineType(StrEnum):

@@ -14,15 +14,26 @@ from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.capability import capability, needed, needed_by_cache, shown
 from llmfleet.core.plan import Blocked
 
-REFUSING = frozenset({Reason.QUANTIZATION_UNSUPPORTED})
+REFUSING = frozenset({Reason.QUANTIZATION_UNSUPPORTED, Reason.HOST_PATH_NOT_ALLOWED})
 """Reasons that a refusal may have."""
 
 
-def refusals(spec: Spec) -> tuple[Blocked, ...]:
-    """Why no pod of this spec could serve, each with what would work; empty when nothing is known against it."""
+def refusals(spec: Spec, host_paths: tuple[str, ...] = ()) -> tuple[Blocked, ...]:
+    """Why no pod of this spec could serve, each with what would work; empty when nothing is known against it.
+
+    ``host_paths`` are the folders of nodes that the operator allows as caches.
+    """
+    refused = tuple(_node_folder(spec, host_paths))
     if spec.accelerator.type is not AcceleratorType.NVIDIA:
-        return ()
-    return tuple(blocked for check in _CHECKS for blocked in check(spec))
+        return refused
+    return refused + tuple(blocked for check in _CHECKS for blocked in check(spec))
+
+
+def _node_folder(spec: Spec, allowed: tuple[str, ...]) -> Iterator[Blocked]:
+    asked = spec.model.cache.host_path
+    if asked and not any(f"{asked.path}/".startswith(f"{folder.rstrip('/')}/") for folder in allowed):
+        told = f"folders below {', '.join(allowed)} are" if allowed else "no folder is"
+        yield Blocked(Reason.HOST_PATH_NOT_ALLOWED, f"model.cache.hostPath.path is {asked.path}, and {told} allowed")
 
 
 def _weights(spec: Spec) -> Iterator[Blocked]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from llmfleet.api.conditions import Reason
+from llmfleet_runtime.contract import DownloadReason
 
 MOST_SEARCHED = 8192
 """Characters of a text; a termination message has 4,096 bytes at most."""
@@ -112,8 +113,13 @@ _STARTUP_TIMED_OUT = {
 FAREWELLS = {
     "QuantizationMismatch": Reason.QUANTIZATION_MISMATCH,
     "QuantizationUnsupported": Reason.QUANTIZATION_UNSUPPORTED,
+    DownloadReason.NOT_FOUND: Reason.MODEL_NOT_FOUND,
+    DownloadReason.ACCESS_DENIED: Reason.MODEL_ACCESS_DENIED,
+    DownloadReason.UNSAFE: Reason.UNSAFE_WEIGHTS,
+    DownloadReason.DISK_FULL: Reason.DISK_FULL,
+    DownloadReason.FAILED: Reason.MODEL_DOWNLOAD_FAILED,
 }
-"""Reasons that the launcher gives by name, because it has looked itself (llmfleet_runtime/quantization.py)."""
+"""Reasons that the launcher gives by name: it has looked itself (llmfleet_runtime/quantization.py, source.py)."""
 
 CRASHES = (
     *_all(Reason.INVALID_SECRET_VALUE, _INVALID_SECRET_VALUE),

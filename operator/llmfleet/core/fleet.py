@@ -10,7 +10,7 @@ from llmfleet import names
 from llmfleet.api.conditions import Reason
 from llmfleet.api.rollout import RolloutType
 from llmfleet.api.v1alpha1 import LLMDeployment
-from llmfleet.core import adapters, manifests
+from llmfleet.core import adapters, download, manifests
 from llmfleet.core.access import restrict_access
 from llmfleet.core.admission import refusals
 from llmfleet.core.goal import Goal, goal
@@ -48,7 +48,7 @@ def plan(observed: Observed, defaults: Defaults, now: str, known: Goal | None = 
             f"ControllerRevision {names.revision_name(deployment.name, revision)} is gone; its pods are left alone"
         )
         return Plan((), (Blocked(Reason.REVISION_MISSING, missing),), revision, desired)
-    refused = refusals(deployment.spec) if frozen is None else ()
+    refused = refusals(deployment.spec, defaults.host_path_caches) if frozen is None else ()
     if refused:
         return Plan(blocked=refused, desired=desired)
     template = frozen or freeze(deployment, revision, defaults)
@@ -88,6 +88,7 @@ def _recheck_after(scene: Scene, now: str) -> float | None:
         scene.rollout.recheck_after if scene.rollout else None,
         recheck_after(_troubles(scene.observed), now),
         adapters.recheck_after(adapters.standing(scene.observed, scene.revision)),
+        download.recheck_after(scene.observed),
     )
     return min([*waits, *(each for each in others if each is not None)], default=None)
 

@@ -30,5 +30,5 @@ def goal(observed: Observed, now: str) -> Goal | None:
     deployment = observed.deployment
     if deployment is None:
         return None
-    wanted, desired = revision_of(deployment), desired_size(observed, deployment)
+    wanted, desired = revision_of(deployment), desired_size(observed, deployment, now)
     return Goal(wanted, desired, fallback(observed, deployment, wanted, desired, now))

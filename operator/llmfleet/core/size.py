@@ -2,12 +2,14 @@
 
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.foreign import Scaler
+from llmfleet.core.scaling.bounds import bounds
 from llmfleet.core.world import Observed
 
 
-def desired_size(observed: Observed, deployment: LLMDeployment) -> int:
-    """Replicas wanted: the autoscaler's enforced decision within bounds, else spec.replicas, else the present size.
+def desired_size(observed: Observed, deployment: LLMDeployment, now: str) -> int:
+    """Replicas wanted at ``now``, RFC 3339.
 
+    The autoscaler's enforced decision within bounds, else spec.replicas, else the present size.
     What somebody else's autoscaler made of our Deployment comes before all of them.
     """
     spec, current = deployment.spec, current_size(observed)
@@ -15,12 +17,21 @@ def desired_size(observed: Observed, deployment: LLMDeployment) -> int:
     if held:
         return _held_size(observed, held)
     if spec.autoscaling and spec.autoscaling.is_enforced:
-        decision = observed.status.autoscaling
-        wanted = decision.desired if decision else current if current is not None else spec.autoscaling.min_replicas
-        return min(max(wanted, spec.autoscaling.min_replicas), spec.autoscaling.max_replicas)
+        within = bounds(spec.autoscaling, now)
+        return min(max(standing_size(observed), within.least), within.most)
     if spec.replicas is not None:
         return spec.replicas
     return 1 if current is None else current
+
+
+def standing_size(observed: Observed) -> int:
+    """What the autoscaler decided last, whatever bounds hold now.
+
+    Without a decision it is the present size. A new fleet starts one replica even where zero is allowed: its errors
+    show when it is made.
+    """
+    decision, current = observed.status.autoscaling, current_size(observed)
+    return decision.desired if decision else 1 if current is None else current
 
 
 def held_by(observed: Observed) -> Scaler | None:

@@ -23,15 +23,16 @@ from llmfleet.api.status import (
     RevisionStatus,
     Status,
 )
-from llmfleet.core import adapters, drains
+from llmfleet.core import adapters, download, drains
 from llmfleet.core.failure import last_failure
 from llmfleet.core.plan import Outcomes, Plan, Ref
 from llmfleet.core.pods import Health
 from llmfleet.core.progress import is_complete, rollout_status
 from llmfleet.core.room import UNPLACED
+from llmfleet.core.scaling.bounds import bounds
 from llmfleet.core.size import held_by
-from llmfleet.core.trouble import Trouble
 from llmfleet.core.verdict import Verdict, verdict
+from llmfleet.core.wake import asleep
 from llmfleet.core.world import Observed
 
 MAX_PROBLEMS = 5
@@ -48,7 +49,7 @@ def derive(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Stat
         observed_generation=observed.generation,
         served_generation=observed.generation if fully_served else observed.status.served_generation,
         operator_version=__version__,
-        conditions=merge(observed.status.conditions, _conditions(observed, plan, found), now),
+        conditions=merge(observed.status.conditions, _conditions(observed, plan, found, now), now),
         endpoint=names.endpoint(deployment.name, deployment.namespace, deployment.spec.service.port)
         if deployment
         else observed.status.endpoint,
@@ -65,6 +66,7 @@ def derive(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Stat
         revisions=_revisions(observed, plan),
         problems=_problems(observed, now),
         adapters=adapters.adapters_status(adapters.standing(observed, plan.revision)),
+        download=download.download(observed, plan.revision),
         last_failure=last_failure(observed, plan.revision, now),
         drains=drains.fold(observed.status.drains, observed.removals),
     )
@@ -76,7 +78,7 @@ def _served_revision(observed: Observed, plan: Plan) -> str | None:
     return plan.revision if serves else observed.status.served_revision
 
 
-def _conditions(observed: Observed, plan: Plan, found: Verdict) -> tuple[Condition, ...]:
+def _conditions(observed: Observed, plan: Plan, found: Verdict, now: str) -> tuple[Condition, ...]:
     def of(type_: ConditionType, is_true: bool, reason: Reason, message: str) -> Condition:  # noqa: FBT001 because it is the status itself
         status = ConditionStatus.TRUE if is_true else ConditionStatus.FALSE
         return condition(type_, status, reason, message, observed.generation)
@@ -90,7 +92,7 @@ def _conditions(observed: Observed, plan: Plan, found: Verdict) -> tuple[Conditi
         of(ConditionType.READY, found.ready, found.reason, found.message),
         of(ConditionType.AVAILABLE, bool(ready) or idle, available, serving),
         _capacity(observed, plan),
-        _scaling(observed),
+        _scaling(observed, now),
         adapters.adapters_ready(adapters.standing(observed, plan.revision), observed.generation),
         of(
             ConditionType.UPGRADE_AVAILABLE,
@@ -114,8 +116,8 @@ def _capacity(observed: Observed, plan: Plan) -> Condition:
 Told = tuple[ConditionStatus, Reason, str]
 
 
-def _scaling(observed: Observed) -> Condition:
-    status, reason, message = _rivalled(observed, _scaled(observed))
+def _scaling(observed: Observed, now: str) -> Condition:
+    status, reason, message = _rivalled(observed, _scaled(observed, now))
     return condition(ConditionType.SCALING_ACTIVE, status, reason, message, observed.generation)
 
 
@@ -132,24 +134,31 @@ def _rivalled(observed: Observed, told: Told) -> Told:
     return told
 
 
-def _scaled(observed: Observed) -> Told:
+def _scaled(observed: Observed, now: str) -> Told:
     spec = observed.deployment.spec if observed.deployment else None
     if spec is None or spec.autoscaling is None:
         words = "spec.autoscaling is absent; spec.replicas is the size"
         return ConditionStatus.FALSE, Reason.NOT_CONFIGURED, words
-    decision = observed.status.autoscaling
-    if decision is None:
-        return ConditionStatus.UNKNOWN, Reason.PENDING, "no decision yet"
-    if not decision.load_seen:
+    decision, trouble = observed.status.autoscaling, bounds(spec.autoscaling, now).trouble
+    if decision and not decision.load_seen:
         words = "too few pods report their load; the size is held"
         return ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, words
+    if trouble:
+        return ConditionStatus.FALSE, Reason.INVALID_SCHEDULE, f"{trouble} | {MEANINGS[Reason.INVALID_SCHEDULE]}"
+    if decision is None:
+        return ConditionStatus.UNKNOWN, Reason.PENDING, "no decision yet"
     if not spec.autoscaling.is_enforced:
         words = "the load is watched; what it calls for is not carried out"
         return ConditionStatus.FALSE, Reason.OBSERVING, words
-    if spec.replicas is not None:
-        words = "spec.replicas is ignored while autoscaling is set"
-        return ConditionStatus.TRUE, Reason.REPLICAS_IGNORED, words
-    return ConditionStatus.TRUE, Reason.LOAD_OBSERVED, "the size follows the load the pods report"
+    return ConditionStatus.TRUE, *_followed(observed, spec.replicas is not None)
+
+
+def _followed(observed: Observed, has_replicas: bool) -> tuple[Reason, str]:  # noqa: FBT001 because it is a fact of the spec
+    if sleeping := asleep(observed):
+        return Reason.SCALED_TO_ZERO, sleeping
+    if has_replicas:
+        return Reason.REPLICAS_IGNORED, "spec.replicas is ignored while autoscaling is set"
+    return Reason.LOAD_OBSERVED, "the size follows the load the pods report"
 
 
 def _resolved(observed: Observed, plan: Plan) -> Resolved | None:
@@ -170,6 +179,7 @@ def _resolved(observed: Observed, plan: Plan) -> Resolved | None:
         "max_model_len": report.max_model_len if report else None,
         "engine_version": report.engine_version if report else None,
         "quantization": report.quantization if report else None,
+        "commit": report.commit if report else None,
     }
     known = (past or Resolved()).model_copy(update={key: value for key, value in facts.items() if value is not None})
     return None if known == Resolved() else known  # an applied empty object would become null, which is refused
@@ -200,12 +210,11 @@ def _given_up_before(observed: Observed, plan: Plan) -> str:
 
 
 def _problems(observed: Observed, now: str) -> tuple[Problem, ...]:
-    grouped: dict[Reason, list[tuple[str, Trouble]]] = {}
+    grouped: dict[Reason, list[Problem]] = {}
     for pod in observed.staying():
         if pod.trouble and pod.trouble.shows(now):
-            grouped.setdefault(pod.trouble.reason, []).append((pod.name, pod.trouble))
-    each = (
-        Problem(reason=reason, count=len(found), example_pod=found[0][0], message=found[0][1].message[-900:])
-        for reason, found in grouped.items()
-    )
+            reason, message = pod.trouble.reason, pod.trouble.message[-900:]
+            one = Problem(reason=reason, count=1, example_pod=pod.name, node=pod.node or None, message=message)
+            grouped.setdefault(reason, []).append(one)
+    each = (found[0].model_copy(update={"count": len(found)}) for found in grouped.values())
     return tuple(sorted(each, key=lambda problem: (-problem.count, problem.reason)))[:MAX_PROBLEMS]

@@ -8,6 +8,7 @@ from typing import Any
 
 from llmfleet import __version__, names
 from llmfleet.api.cache import Cache, CacheType
+from llmfleet.api.model import Files
 from llmfleet.api.quantization import Method
 from llmfleet.api.quantization import Quantization as Required
 from llmfleet.api.tuning import KVCacheDType, PrefixCaching
@@ -16,7 +17,7 @@ from llmfleet.api.workload import AcceleratorType, ResourceAmounts
 from llmfleet.core import adapters
 from llmfleet.core.render import render
 from llmfleet_runtime import contract
-from llmfleet_runtime.contract import EngineConfig, NamedValue, Quantization
+from llmfleet_runtime.contract import EngineConfig, ModelFiles, NamedValue, Quantization
 
 LARGEST_DRAIN_SECONDS = 3600
 GRACE_MARGIN_SECONDS = 60
@@ -34,6 +35,8 @@ class Defaults:
     images: dict[AcceleratorType, str]
     hf_endpoint: str = ""
     endpoint_lag_seconds: float = 8.0
+    host_path_caches: tuple[str, ...] = ()
+    """Folders of nodes that fleets may keep models below. Not part of a revision."""
     status_namespaces: tuple[str, ...] = ("llmfleet-system",)
     """Whose pods may read status and metrics whatever spec.access says. Not part of a revision."""
 
@@ -74,6 +77,8 @@ def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig
     return EngineConfig(
         model=_model_source(spec.model.uri),
         revision=spec.model.revision,
+        files=_files(spec.model.files),
+        sha256=spec.model.sha256,
         served_names=spec.model.served_names or (deployment.name,),
         max_model_len=spec.engine.max_model_len,
         max_concurrency=spec.engine.max_concurrency,
@@ -91,6 +96,10 @@ def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig
     )
 
 
+def _files(files: Files | None) -> ModelFiles | None:
+    return ModelFiles(include=files.include, exclude=files.exclude) if files else None
+
+
 def _kv_cache_dtype(dtype: KVCacheDType) -> str | None:
     return None if dtype is KVCacheDType.AUTO else str(dtype)
 
@@ -104,11 +113,11 @@ def _claim(uri: str) -> str | None:
 
 
 def _model_source(uri: str) -> str:
-    """A folder in the container, or the name of a hub repository."""
+    """A folder in the container, the name of a hub repository, or an address that the launcher fetches."""
     scheme, rest = uri.split("://", 1)
     if scheme == "pvc":
         return f"{contract.MODEL_FOLDER}/{rest.split('/', 1)[1]}"
-    return rest
+    return rest if scheme in ("hf", "file") else uri
 
 
 def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: Defaults) -> dict[str, Any]:
@@ -123,7 +132,7 @@ def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: 
         "selector": selector(deployment.uid, revision),
         "container": names.ENGINE_CONTAINER,
         "image": image,
-        "env": [*_environment(defaults), *_token(deployment), *_chat_template(deployment)],
+        "env": [*_environment(defaults), *_credentials(deployment), *_chat_template(deployment)],
         "serving_port": contract.SERVING_PORT,
         "status_port": contract.STATUS_PORT,
         "requests": requests,
@@ -165,13 +174,22 @@ def _environment(defaults: Defaults) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in values.items()]
 
 
-def _token(deployment: LLMDeployment) -> list[dict[str, Any]]:
-    """The hub's token, which the kubelet reads out of the user's Secret."""
-    credentials = deployment.spec.model.credentials
-    if credentials is None:
+def _credentials(deployment: LLMDeployment) -> list[dict[str, Any]]:
+    """What the source of the model asks for; the kubelet reads it out of the user's Secret."""
+    model = deployment.spec.model
+    if model.credentials is None:
         return []
-    key = {"name": credentials.secret_name, "key": contract.HUB_TOKEN}
-    return [{"name": contract.HUB_TOKEN, "valueFrom": {"secretKeyRef": key}}]
+    secret = model.credentials.secret_name
+    if model.uri.startswith("hf://"):
+        return [_secret(secret, contract.HUB_TOKEN)]
+    if model.uri.startswith("oci://"):
+        return [_secret(secret, contract.REGISTRY_LOGIN_KEY) | {"name": contract.REGISTRY_LOGIN}]
+    needed = [_secret(secret, key) for key in contract.STORE_KEYS]
+    return [*needed, *(_secret(secret, key, optional=True) for key in contract.STORE_SETTINGS)]
+
+
+def _secret(name: str, key: str, **members: bool) -> dict[str, Any]:
+    return {"name": key, "valueFrom": {"secretKeyRef": {"name": name, "key": key, **members}}}
 
 
 def _chat_template(deployment: LLMDeployment) -> list[dict[str, Any]]:
@@ -196,6 +214,8 @@ def _cache_source(cache: Cache) -> dict[str, Any]:
             claim["storageClassName"] = cache.ephemeral.storage_class_name
         claim["resources"] = {"requests": {"storage": cache.ephemeral.size}}
         return {"ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
+    if cache.host_path:
+        return {"hostPath": {"path": cache.host_path.path, "type": "Directory"}}
     return {"emptyDir": {}}
 
 

@@ -114,7 +114,8 @@ def of_crash(ended: Raw, restarts: int) -> Trouble:
     lasted = elapsed(ended.get("startedAt", ""), ended.get("finishedAt", ""))
     has_run = lasted >= LASTING_RUN_SECONDS and reason is not Reason.STARTUP_TIMED_OUT
     is_terminal = restarts >= CRASHES_UNTIL_STALLED and reason not in _PASSING and not has_run
-    is_certain = _farewell(ended.get("message", "")).reason in FAREWELLS  # the next start finds the same
+    is_told = _farewell(ended.get("message", "")).reason in FAREWELLS
+    is_certain = is_told and reason not in _PASSING  # the next start finds the same
     return Trouble(reason, words, is_terminal or is_certain, since=ended.get("finishedAt", ""))
 
 

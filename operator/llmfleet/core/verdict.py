@@ -7,11 +7,13 @@ from enum import StrEnum
 from llmfleet.api.conditions import MEANINGS, Reason
 from llmfleet.core import adapters
 from llmfleet.core.admission import REFUSING
+from llmfleet.core.download import download
 from llmfleet.core.plan import Outcomes, Plan
 from llmfleet.core.pods import worst
 from llmfleet.core.progress import is_complete, overdue_in
 from llmfleet.core.remedy import remedy
 from llmfleet.core.trouble import Trouble, creations
+from llmfleet.core.wake import asleep
 from llmfleet.core.world import Observed
 
 
@@ -159,7 +161,8 @@ def _complete(case: _Case) -> Verdict | None:
         return None
     desired = case.plan.desired
     if desired == 0:
-        return Verdict(State.READY, Reason.SCALED_TO_ZERO, MEANINGS[Reason.SCALED_TO_ZERO])
+        message = asleep(case.observed) or MEANINGS[Reason.SCALED_TO_ZERO]
+        return Verdict(State.READY, Reason.SCALED_TO_ZERO, message)
     return Verdict(State.READY, Reason.ALL_REPLICAS_READY, f"{desired} of {desired} replicas run the current spec")
 
 
@@ -171,7 +174,9 @@ def _under_way(case: _Case) -> Verdict:
     if observed.has_others(plan.revision):
         return Verdict(State.RECONCILING, Reason.ROLLING_OUT, f"{ready}; {_with_previous(case)}")
     if observed.ready() == 0:
-        return Verdict(State.RECONCILING, Reason.STARTING, ready)
+        found = download(observed, plan.revision)
+        words = f"{ready}; {found.percent} % of the model is downloaded" if found else ready
+        return Verdict(State.RECONCILING, Reason.STARTING, words)
     return Verdict(State.RECONCILING, Reason.SCALING, ready)
 
 

@@ -15,7 +15,7 @@ from llmfleet.core.drains import Removal
 from llmfleet.core.foreign import Scaler
 from llmfleet.core.plan import Ref
 from llmfleet.core.pods import Health, PodView, pod_view
-from llmfleet_runtime.contract import LiveConfig, RuntimeStatus
+from llmfleet_runtime.contract import DownloadStatus, LiveConfig, RuntimeStatus
 
 Raw = Mapping[str, Any]
 
@@ -42,6 +42,10 @@ class Observed:
     pods: tuple[PodView, ...]
     reports: Mapping[str, Report] = field(default_factory=dict)
     """By pod UID."""
+    downloads: Mapping[str, DownloadStatus] = field(default_factory=dict)
+    """By UID, of pods that fetch their model."""
+    answered: frozenset[str] = frozenset()
+    """UIDs of pods that are not ready and said where they stand."""
     capacity: Capacity | None = None
     """None when it was not asked for, or may not be known."""
     removals: tuple[Removal, ...] = ()

@@ -1,25 +1,41 @@
 """One autoscaling tick: sample, decide, record."""
 
+import asyncio
 import logging
+import math
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 
 from llmfleet import names
 from llmfleet.api.status import AutoscalingStatus, Decision
 from llmfleet.api.v1alpha1 import LLMDeployment
+from llmfleet.core.explain import account as accounts
+from llmfleet.core.explain import seen as look
+from llmfleet.core.explain.account import Account, NotAutoscaled
 from llmfleet.core.scaling import decide as scaling
+from llmfleet.core.scaling.bounds import Bounds, bounds
 from llmfleet.core.scaling.decide import Memory, Policy
 from llmfleet.core.scaling.load import Tick, tick
 from llmfleet.core.scaling.targets import policy_of
-from llmfleet.core.size import desired_size, held_by
+from llmfleet.core.scaling.why import LIMITS
+from llmfleet.core.size import desired_size, held_by, standing_size
+from llmfleet.core.wake import hindrance
 from llmfleet.core.world import Observed, Raw, observe
 from llmfleet.settings import Settings
 from llmfleet.shell.cache import Cache
+from llmfleet.shell.chronicle import Chronicle
+from llmfleet.shell.console import Woken
+from llmfleet.shell.errors import Conflict, Refused, Unavailable
 from llmfleet.shell.ports import Clock, Cluster, Key, Pods
 from llmfleet.shell.telemetry import Events, Metrics
 
 HISTORY = 10
 REASON_SECONDS = 30.0
 """While the size stays, a new reason is written at most this often."""
+WAKE_TRIES, WAKE_AGAIN_SECONDS = 6, 0.05
+"""A call to wake is decided on what the other writer of the status has left."""
 log = logging.getLogger(__name__)
 
 
@@ -34,8 +50,11 @@ class Autoscaler:
     settings: Settings
     metrics: Metrics
     events: Events
+    wake_reconciler: Callable[[Key], None] = lambda _: None
+    """Called when a decision must not wait for the watch to bring it."""
     _memories: dict[str, Memory] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
+    _chronicles: dict[str, Chronicle] = field(default_factory=dict)
 
     async def tick(self, key: Key) -> float | None:
         """One look at the load; seconds until the next, None when the fleet is not autoscaled. Raises FleetError."""
@@ -54,6 +73,44 @@ class Autoscaler:
             await self._decide(key, observed, deployment)
         return self.settings.autoscale_tick_seconds
 
+    async def wake(self, key: Key, replicas: int) -> Woken:
+        """Have at least so many replicas, and keep them for a while. Raises FleetError, Refused with what to do."""
+        observed, deployment = self._wakeable(key, replicas)
+        before, now = standing_size(observed), self.clock.monotonic()
+        memory = self._memories.get(deployment.uid) or Memory.fresh(now)
+        rest = memory.rest.wake(replicas, now, policy(deployment, self.settings).awake_seconds)
+        self._memories[deployment.uid] = replace(memory, rest=rest)
+        for _ in range(WAKE_TRIES):
+            with suppress(Conflict):
+                decided = await self._decide(key, *self._wakeable(key, replicas))
+                self.wake_reconciler(key)
+                return Woken(before=before, replicas=decided.replicas, reason=decided.why, message=decided.message)
+            await asyncio.sleep(WAKE_AGAIN_SECONDS)
+        raise Unavailable(f"{key} changes all the time; the call is remembered and carried out with the next look")
+
+    def account(self, key: Key, seconds: float) -> Account:
+        """What is known of the last ``seconds``. Refused where there is nothing to explain."""
+        observed = self._known(key)
+        try:
+            told = accounts.from_status(observed, self.clock.rfc3339())
+        except NotAutoscaled as error:
+            raise Refused(f"{key}: {error}", HTTPStatus.CONFLICT) from error
+        chronicle = self._chronicles.get(observed.raw["metadata"]["uid"])
+        return accounts.since(chronicle.told(told) if chronicle else told, seconds)
+
+    def _known(self, key: Key) -> Observed:
+        raw = self.cache.owner(key)
+        if raw is None:
+            raise Refused(f"{key}: the operator knows no LLMDeployment of that name", HTTPStatus.NOT_FOUND)
+        return self._observe(key, raw)
+
+    def _wakeable(self, key: Key, replicas: int) -> tuple[Observed, LLMDeployment]:
+        observed = self._known(key)
+        refusal = hindrance(observed, replicas, self.clock.rfc3339())
+        if observed.deployment is None or refusal:
+            raise Refused(f"{key}: {refusal}", HTTPStatus.CONFLICT)
+        return observed, observed.deployment
+
     def _observe(self, key: Key, raw: Raw) -> Observed:
         return observe(raw, self.cache.children(key), self.cache.pods(key), scalers=self.cache.scalers(key))
 
@@ -65,32 +122,45 @@ class Autoscaler:
             version = metadata["resourceVersion"]
             self.cache.put(await self.cluster.apply_status(key, version, {}, names.AUTOSCALER_MANAGER))
 
-    async def _decide(self, key: Key, observed: Observed, deployment: LLMDeployment) -> None:
-        uid, size = deployment.uid, desired_size(observed, deployment)
+    async def _decide(self, key: Key, observed: Observed, deployment: LLMDeployment) -> scaling.Decision:
+        uid, wall = deployment.uid, self.clock.rfc3339()
+        enforced = _is_enforced(observed)
+        size = standing_size(observed) if enforced else desired_size(observed, deployment, wall)
         ready = [pod for pod in observed.staying() if pod.is_ready]
         samples = await self.pods.samples(ready)
         now = self.clock.monotonic()
         memory = self._memories.get(uid) or Memory.fresh(now)
         seen = tick(now, samples)
-        decision, self._memories[uid] = scaling.decide(policy(deployment, self.settings), memory, size, seen, now)
+        within = _within(deployment, wall)
+        asked = policy(deployment, self.settings, within)
+        if sum(map(bool, observed.fleets().values())) > 1:  # a rollout that nobody watches must end all the same
+            asked = replace(asked, idle_seconds=math.inf)
+        decision, self._memories[uid] = scaling.decide(asked, memory, size, seen, now)
         self._measure(key, seen)
-        await self._record(key, observed, decision, size)
+        chronicle = self._chronicles.setdefault(uid, Chronicle(wall))
+        chronicle.note(wall, look.seen(asked, self._memories[uid], decision, seen, now), decision, size)
+        await self._record(key, observed, decision, size, within.changes)
+        return decision
 
     def _measure(self, key: Key, seen: Tick) -> None:
         self.metrics.demand.labels(*key).set(seen.demand)
         self.metrics.waiting.labels(*key).set(seen.waiting)
         self.metrics.heard.labels(*key).set(seen.heard)
 
-    async def _record(self, key: Key, observed: Observed, decision: scaling.Decision, size: int) -> None:
+    async def _record(
+        self, key: Key, observed: Observed, decision: scaling.Decision, size: int, changes: str | None
+    ) -> None:
         """Write the decision when its meaning changed; that write wakes the reconciler."""
         past = observed.status.autoscaling
         uid, now = observed.raw["metadata"]["uid"], self.clock.monotonic()
         resized = past is None or past.desired != decision.replicas
-        retold = past is not None and (past.reason, past.load_seen) != (decision.why, decision.load_seen)
+        told = (decision.why, decision.load_seen, changes)
+        retold = past is not None and (past.reason, past.load_seen, past.next_schedule_change) != told
         if not resized and not (retold and now - self._written.get(uid, -REASON_SECONDS) >= REASON_SECONDS):
             return
         recorded = _status(past, decision, size, self.clock.rfc3339())
-        members = {"autoscaling": recorded.model_dump(mode="json", by_alias=True)}
+        recorded = recorded.model_copy(update={"next_schedule_change": changes})
+        members = {"autoscaling": recorded.model_dump(mode="json", by_alias=True, exclude_none=True)}
         version = observed.raw["metadata"]["resourceVersion"]
         self.cache.put(await self.cluster.apply_status(key, version, members, names.AUTOSCALER_MANAGER))
         self._written[uid] = now
@@ -104,6 +174,7 @@ class Autoscaler:
         """Drop what is remembered of an object that is gone."""
         self._memories.pop(uid, None)
         self._written.pop(uid, None)
+        self._chronicles.pop(uid, None)
 
 
 def _is_enforced(observed: Observed) -> bool:
@@ -111,13 +182,19 @@ def _is_enforced(observed: Observed) -> bool:
     return spec is not None and spec.autoscaling is not None and spec.autoscaling.is_enforced
 
 
-def policy(deployment: LLMDeployment, settings: Settings) -> Policy:
+def _within(deployment: LLMDeployment, now: str) -> Bounds:
+    if deployment.spec.autoscaling is None:
+        raise ValueError(f"{deployment.name} has no spec.autoscaling")
+    return bounds(deployment.spec.autoscaling, now)
+
+
+def policy(deployment: LLMDeployment, settings: Settings, within: Bounds | None = None) -> Policy:
     """What the spec and the settings ask of the decider; the spec must have autoscaling."""
     autoscaling = deployment.spec.autoscaling
     if autoscaling is None:
         raise ValueError(f"{deployment.name} has no spec.autoscaling")
     return replace(
-        policy_of(autoscaling, deployment.spec.engine.max_concurrency),
+        policy_of(autoscaling, deployment.spec.engine.max_concurrency, within),
         stable_window_seconds=settings.stable_window_seconds,
         panic_window_seconds=settings.panic_window_seconds,
         hold_down_seconds=settings.scale_down_hold_seconds,
@@ -135,6 +212,7 @@ def _status(past: AutoscalingStatus | None, decision: scaling.Decision, size: in
         reason=decision.why,
         message=decision.message,
         since=now if moved or past is None else past.since,
+        limited_by=decision.why if decision.why in LIMITS else None,
         load_seen=decision.load_seen,
         history=history,
     )

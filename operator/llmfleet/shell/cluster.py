@@ -1,6 +1,7 @@
 """The API server; the only module that imports kubernetes."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +15,7 @@ from llmfleet import names
 from llmfleet.core.plan import Ref
 from llmfleet.core.world import Raw, owner_uid
 from llmfleet.shell.errors import Conflict, FleetError, Refused, Unavailable
-from llmfleet.shell.kinds import BY_KIND, EVENT, OWN, Kind
+from llmfleet.shell.kinds import BY_KIND, EVENT, OWN, POD, Kind
 from llmfleet.shell.ports import Key
 
 JSON = "application/json"
@@ -26,23 +27,32 @@ WATCH_SECONDS = 300
 PAGE_SIZE = 100
 UNBORN = "1"
 """Version that no object ever has, etcd's first write being revision 2: an apply of it creates or is a conflict."""
+PORT_FORWARD_PROTOCOL = "v4.channel.k8s.io"
 
 
-async def api_client() -> ApiClient:
-    """A client for the cluster this process runs in, else for the current kubeconfig context. Refused without one."""
+async def api_client(context: str | None = None) -> ApiClient:
+    """A client for the cluster this process runs in, else for the current kubeconfig context; or for a named one.
+
+    Refused without any.
+    """
     configuration = Configuration()
     try:
-        load_incluster_config(client_configuration=configuration)
-    except ConfigException:
-        try:
-            await load_kube_config(client_configuration=configuration)
-        except ConfigException as error:
-            raise Refused(f"no cluster: run inside one, or set KUBECONFIG and a current context ({error})") from error
+        await _load(configuration, context)
+    except ConfigException as error:
+        raise Refused(f"no cluster: run inside one, or set KUBECONFIG and a current context ({error})") from error
     # Without this, aiohttp reads the netrc file at every request.
     configuration.client_session_kwargs = {"trust_env": False}
     client = ApiClient(configuration)
     client.user_agent = names.CHILDREN_MANAGER
     return client
+
+
+async def _load(configuration: Configuration, context: str | None) -> None:
+    if context is None:
+        with suppress(ConfigException):
+            load_incluster_config(client_configuration=configuration)
+            return
+    await load_kube_config(context=context, client_configuration=configuration)
 
 
 class ApiServer:
@@ -113,7 +123,7 @@ class ApiServer:
         """The library's own, with the cluster's certificates."""
         rest = self._client.rest_client
         if rest.pool_manager is None:
-            rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 because it else waits for a request of its own
+            rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 because its own WsApiClient does the same
         session: aiohttp.ClientSession = rest.pool_manager
         return session
 
@@ -158,6 +168,22 @@ class ApiServer:
                     yield orjson.loads(line)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise Unavailable(f"watch {path}: {error!r}") from error
+
+    @asynccontextmanager
+    async def port_forward(self, namespace: str, pod: str, port: int) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A port of a pod, as a WebSocket whose messages begin with their channel. Raises FleetError."""
+        path = POD.path(namespace, pod, "portforward")
+        _, url, headers, _, _ = await self._client.param_serialize(
+            "GET", path, query_params=[("ports", str(port))], auth_settings=["BearerToken"]
+        )
+        proxy = self._client.configuration.proxy
+        options: dict[str, Any] = {"proxy": proxy, "headers": headers, "protocols": [PORT_FORWARD_PROTOCOL]}
+        try:
+            socket = await self._session().ws_connect(url, **options)
+        except aiohttp.WSServerHandshakeError as error:
+            raise Refused(f"port-forward to pod {namespace}/{pod}: {error.message}", error.status) from error
+        async with socket:
+            yield socket
 
     async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
         """One object, or None."""

@@ -12,4 +12,10 @@ def defaults_of(settings: Settings) -> Defaults:
         AcceleratorType.AMD: settings.image_amd,
         AcceleratorType.CPU: settings.image_cpu,
     }
-    return Defaults(images, settings.hf_endpoint, settings.endpoint_lag_seconds, settings.status_namespaces)
+    return Defaults(
+        images,
+        settings.hf_endpoint,
+        settings.endpoint_lag_seconds,
+        settings.allowed_host_paths,
+        settings.status_namespaces,
+    )

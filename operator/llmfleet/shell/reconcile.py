@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from llmfleet import names
 from llmfleet.api.conditions import Reason
-from llmfleet.core import drains, fleet, status
+from llmfleet.core import download, drains, fleet, status
 from llmfleet.core.goal import Goal, goal
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
 from llmfleet.core.template import Defaults
@@ -58,7 +58,10 @@ class Reconciler:
         aim = goal(seen, now)
         ready = [pod for pod in seen.staying() if pod.is_ready]
         capacity = await self.room.read() if fleet.needs_capacity(seen, aim) else None
-        return replace(seen, reports=await self.pods.reports(ready), capacity=capacity), aim
+        told = await self.pods.reports([*ready, *(coming := download.arriving(seen))])
+        arrivals = {pod.uid: told[pod.uid] for pod in coming}
+        reports = {pod.uid: told[pod.uid] for pod in ready}
+        return replace(download.with_arrivals(seen, arrivals), reports=reports, capacity=capacity), aim
 
     async def _execute(self, key: Key, plan: Plan) -> Outcomes:
         """Carry out the actions in order, up to the first refusal."""

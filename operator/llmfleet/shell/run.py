@@ -11,7 +11,7 @@ from typing import Any
 from llmfleet.core.plan import Ref
 from llmfleet.core.world import Raw
 from llmfleet.settings import Settings
-from llmfleet.shell import health, scalers, watch
+from llmfleet.shell import console, health, scalers, watch
 from llmfleet.shell.autoscale import Autoscaler
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.capacity import NodeCapacity
@@ -59,6 +59,7 @@ class Operator:
         ]
         self._reconciles = WorkQueue(self._reconciler.reconcile, settings.workers)
         self._ticks = WorkQueue(self._autoscaler.tick, settings.workers)
+        self._autoscaler.wake_reconciler = self._reconciles.wake
         self._beat = time.monotonic()
         self._is_listed = False
         self._relist_due = asyncio.Event()
@@ -93,9 +94,22 @@ class Operator:
             for reflector in self._reflectors:
                 group.create_task(reflector.run())
             await self._list_first()
+            group.create_task(self._answer())
             group.create_task(self._watch(stop))
             group.create_task(self._relist_regularly())
             group.create_task(self._look_at_scalers_regularly())
+
+    async def _answer(self) -> None:
+        """Answer on loopback for as long as we lead; a port that is taken costs that, and no fleet."""
+        try:
+            runner = await console.serve(self._settings.loopback_port, self._autoscaler.wake, self._autoscaler.account)
+        except OSError as error:
+            log.warning("nobody can ask this operator to wake or explain: %s; set LLMFLEET_LOOPBACK_PORT", error)
+            return
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
 
     async def close(self) -> None:
         """End the passes under way."""

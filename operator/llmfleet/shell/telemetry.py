@@ -124,7 +124,7 @@ def _is_trouble(each: Condition) -> bool:
     if each.type == ConditionType.ADAPTERS_READY:
         return each.status == ConditionStatus.FALSE and each.reason != Reason.ADAPTERS_LOADING
     is_stalled = each.type == ConditionType.STALLED and each.status == ConditionStatus.TRUE
-    return is_stalled or each.reason == Reason.FOREIGN_AUTOSCALER
+    return is_stalled or each.reason in (Reason.FOREIGN_AUTOSCALER, Reason.INVALID_SCHEDULE)
 
 
 def action_name(action: Action) -> str:

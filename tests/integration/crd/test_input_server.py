@@ -35,7 +35,7 @@ def test_all_errors_of_the_shape_are_told_at_once(server: Server) -> None:
 @pytest.mark.proves("R33")
 def test_all_broken_rules_are_told_at_once(server: Server) -> None:
     broken = {
-        "model": {"uri": "s3://bucket/key", "credentials": {"secretName": "a"}, "cache": {"type": "Ephemeral"}},
+        "model": {"uri": "ftp://host/key", "credentials": {"secretName": "a"}, "cache": {"type": "Ephemeral"}},
         "resources": {"requests": {"memory": 16}},
         "access": {"from": [{}]},
     }

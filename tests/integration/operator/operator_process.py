@@ -61,12 +61,13 @@ class OperatorProcess:
     """Where its code lies."""
 
     def __post_init__(self) -> None:
-        self.port = free_port()
+        self.port, self.loopback_port = free_port(), free_port()
         settings = {
             "NAMESPACE": self.namespace,
             "WATCH_NAMESPACES": self.namespace,
             "IDENTITY": self.identity,
             "HEALTH_PORT": str(self.port),
+            "LOOPBACK_PORT": str(self.loopback_port),
             "LEASE_DURATION_SECONDS": "3",
             "LOG_LEVEL": "INFO",
             **self.settings,

@@ -67,7 +67,7 @@ def served(fleet: Fleet) -> tuple[list[Raw], list[str]]:
     return templates, [pod["metadata"]["uid"] for pod in fleet.list("pods")]
 
 
-@pytest.mark.proves("R31")
+@pytest.mark.proves("R31", "R32")
 def test_an_upgrade_and_the_way_back_restart_no_pod(run: Run, fleet: Fleet, earlier: Path) -> None:
     operator = run(earlier)
     fleet.create(**SPEC)

@@ -95,7 +95,7 @@ def test_at_rest_there_is_nothing_to_do(events: list) -> None:
     assert world.counter == before
 
 
-@pytest.mark.proves("R05")
+@pytest.mark.proves("R05", "F1", "F2")
 @pytest.mark.parametrize("edit", [{"engine": {"maxModelLen": 700}}, {"replicas": 4}, {"replicas": 1}, {"replicas": 0}])
 def test_killed_after_each_action_it_still_converges(edit: dict) -> None:
     """Every prefix of every plan on the way from one settled fleet to another."""

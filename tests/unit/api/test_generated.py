@@ -81,6 +81,7 @@ def test_the_status_starts_as_not_observed() -> None:
     assert root_schema()["properties"]["status"]["default"] == {"observedGeneration": -1}
 
 
+@pytest.mark.proves("S6")
 def test_nothing_may_be_null() -> None:
     assert [path for path, each in nodes(root_schema()) if each.get("nullable")] == []
 

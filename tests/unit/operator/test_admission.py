@@ -156,3 +156,33 @@ def test_a_revision_that_exists_runs_whatever_a_later_operator_knows() -> None:
 def test_a_corrected_spec_is_acted_on_at_once() -> None:
     good = on(V100, quantization={"method": "CompressedTensors"}, replicas=2)
     assert plan(look(good), DEFAULTS, NOW).actions
+
+
+def on_the_node(path: str) -> Raw:
+    return deployment(with_spec(model={"cache": {"type": "HostPath", "hostPath": {"path": path}}}))
+
+
+@pytest.mark.proves("R69")
+@pytest.mark.parametrize(
+    ("path", "allowed", "is_refused"),
+    [
+        ("/mnt/models", (), True),
+        ("/mnt/models", ("/mnt/models",), False),
+        ("/mnt/models/team", ("/data", "/mnt/models/"), False),
+        ("/mnt/models-of-others", ("/mnt/models",), True),
+        ("/mnt", ("/mnt/models",), True),
+        ("/etc", ("/mnt/models",), True),
+    ],
+)
+def test_a_nodes_folder_needs_the_operators_consent(path: str, allowed: tuple[str, ...], *, is_refused: bool) -> None:
+    refused = refusals(parsed(on_the_node(path)).spec, allowed)
+    assert [each.reason for each in refused] == [Reason.HOST_PATH_NOT_ALLOWED] * is_refused
+    assert all(path in each.message for each in refused)
+
+
+def test_without_consent_nothing_is_made_and_the_status_says_why() -> None:
+    observed = look(on_the_node("/etc"))
+    found = plan(observed, DEFAULTS, NOW)
+    assert found.actions == ()
+    assert verdict(observed, found, Outcomes(), NOW).stalled
+    assert "hostPathCaches" in verdict(observed, found, Outcomes(), NOW).message

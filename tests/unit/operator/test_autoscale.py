@@ -10,8 +10,9 @@ from llmfleet.core.scaling.sample import Latencies, Sample, sample
 from llmfleet.settings import Settings
 from llmfleet.shell.autoscale import policy
 from llmfleet.shell.errors import Refused, Unavailable
+from llmfleet.shell.ports import Key
 from llmfleet_runtime.contract import LoadReport
-from tests.builders import deployment, parsed, with_autoscaling, with_spec
+from tests.builders import NOW, deployment, parsed, with_autoscaling, with_spec
 from tests.fakes import FakeOperator
 from tests.simulator import Simulator
 
@@ -19,8 +20,9 @@ AUTOSCALED = (with_autoscaling(1, 4), with_spec(engine={"maxConcurrency": 2}))
 BUSY, IDLE = Sample(running=2.0, waiting=30.0), Sample(running=0.0, waiting=0.0)
 
 
-async def settled(*modifiers) -> FakeOperator:
+async def settled(*modifiers, wall: str = NOW) -> FakeOperator:
     made = FakeOperator(Simulator(deployment(*(modifiers or AUTOSCALED))))
+    made.clock.wall = wall
     await made.settle(12)
     made.cluster.writes.clear()
     return made
@@ -86,6 +88,57 @@ async def test_latency_targets_size_the_fleet_by_what_the_pods_count(monkeypatch
     told = recorded(made)["history"][0]
     assert "requests/s now" in told["message"]
     assert "work off what has piled up" in told["message"]
+
+
+OFFICE = {"name": "office", "start": "0 8 * * *", "durationSeconds": 36_000, "minReplicas": 3}
+
+
+async def test_a_schedule_moves_the_bounds_when_it_begins_and_when_it_ends() -> None:
+    made = await settled(*AUTOSCALED, with_spec(autoscaling={"schedules": [OFFICE]}), wall="2026-11-21T07:59:59Z")
+    await look(made, 4)
+    assert (made.world.ready(), recorded(made)["nextScheduleChange"]) == (1, "2026-11-21T08:00:00Z")
+    made.clock.wall = "2026-11-21T08:00:00Z"
+    await look(made, 8)
+    assert (made.world.ready(), recorded(made)["nextScheduleChange"]) == (3, "2026-11-21T18:00:00Z")
+    assert (recorded(made)["reason"], recorded(made)["limitedBy"]) == ("Schedule", "Schedule")
+    told = recorded(made)["history"][-1]
+    assert (told["from"], told["to"], told["reason"]) == (1, 3, "Schedule")
+    assert told["message"].endswith("at least 3 by schedule office")
+    made.clock.wall = "2026-11-21T18:00:00Z"
+    await look(made, 80)
+    assert made.world.ready() == 1
+    assert "limitedBy" not in recorded(made)
+
+
+async def test_a_schedule_starts_a_fleet_that_sleeps() -> None:
+    asleep = {"minReplicas": 0, "maxReplicas": 4, "targets": {"queueDepth": 4}, "schedules": [OFFICE]}
+    made = FakeOperator(Simulator(deployment(with_spec(replicas=0))))
+    await made.settle()
+    made.world.edit(replicas=None, autoscaling=asleep)
+    made.clock.wall = "2026-11-21T07:00:00Z"
+    await look(made, 4)
+    scaling = next(each for each in made.world.raw["status"]["conditions"] if each["type"] == "ScalingActive")
+    assert scaling["reason"] == "ScaledToZero"
+    assert "or the schedules' next change, at 2026-11-21T08:00:00Z, starts it" in scaling["message"]
+    made.clock.wall = "2026-11-21T08:00:00Z"
+    await look(made, 8)
+    assert made.world.ready() == 3
+
+
+@pytest.mark.proves("S90")
+async def test_a_schedule_that_cannot_be_followed_hurts_no_fleet_and_is_told() -> None:
+    made = await settled(*AUTOSCALED, with_spec(autoscaling={"schedules": [{**OFFICE, "timeZone": "Europe/Wien"}]}))
+    made.clock.wall = "2026-11-21T08:00:00Z"
+    await look(made, 12, BUSY)
+    assert made.world.ready() == 4
+    conditions = {each["type"]: each for each in made.world.raw["status"]["conditions"]}
+    assert (conditions["ScalingActive"]["status"], conditions["ScalingActive"]["reason"]) == (
+        "False",
+        "InvalidSchedule",
+    )
+    assert "schedule office: timeZone 'Europe/Wien' is none" in conditions["ScalingActive"]["message"]
+    assert conditions["Ready"]["status"] == "True"
+    assert ("Warning", "InvalidSchedule") in [event[:2] for event in made.cluster.events]
 
 
 async def test_a_watched_fleet_is_told_what_would_be_done_and_keeps_its_size() -> None:
@@ -173,11 +226,42 @@ async def test_a_decision_that_cannot_be_written_is_decided_again(error: Excepti
     assert made.world.ready() == 4
 
 
+async def test_an_account_has_the_decisions_the_loads_and_what_is_called_for() -> None:
+    made = await settled()
+    await look(made, 12, BUSY)
+    found = made.autoscaler.account(made.key, 3600)
+    told = [(each.from_, each.to, each.reason) for each in found.decisions]
+    assert told == [(1, 4, "RateLimited"), (4, 4, "MaxReplicas")]
+    assert (found.called_for, found.standing.desired, found.least, found.most) == (18, 4, 1, 4)
+    assert (found.points[-1].wanted, found.points[-1].in_flight) == (4, 128.0)
+    assert len(found.sources) == 2
+
+
+async def test_an_operator_that_started_anew_tells_what_the_status_has() -> None:
+    made = await settled()
+    await look(made, 12, BUSY)
+    again = FakeOperator(made.world)
+    again.see()
+    found = again.autoscaler.account(again.key, 3600)
+    assert ([each.to for each in found.decisions], found.points) == ([4], ())
+    assert found.sources == ("the last ten decisions of the status",)
+
+
+@pytest.mark.parametrize(("key", "status"), [(Key("team-a", "none"), 404), (Key("team-a", "qwen"), 409)])
+async def test_a_fleet_that_nobody_sizes_has_no_account(key: Key, status: int) -> None:
+    made = FakeOperator(Simulator(deployment(with_spec(replicas=2))))
+    await made.settle()
+    with pytest.raises(Refused) as error:
+        made.autoscaler.account(key, 3600)
+    assert error.value.status == status
+
+
 async def test_what_is_remembered_goes_with_the_object() -> None:
     made = await settled()
     await look(made, 2, BUSY)
     made.autoscaler.forget(made.world.raw["metadata"]["uid"])
-    assert (made.autoscaler._memories, made.autoscaler._written) == ({}, {})
+    found = made.autoscaler
+    assert (found._memories, found._written, found._chronicles) == ({}, {}, {})
 
 
 def test_spec_and_settings_make_the_policy() -> None:

@@ -9,7 +9,8 @@ from kubernetes.aio import client
 from llmfleet.core.fleet import plan
 from llmfleet.core.revision import revision_of
 from llmfleet.core.template import freeze
-from tests.builders import DEFAULTS, NOW, Raw, deployment, look, parsed, revision, with_spec
+from llmfleet_runtime.contract import REGISTRY_LOGIN, STORE_KEYS, STORE_SETTINGS
+from tests.builders import DEFAULTS, NOW, Raw, deployment, look, merged, parsed, revision, with_spec
 
 TOKEN = {"secretName": "hub"}
 CLAIM = {"type": "PersistentVolumeClaim", "persistentVolumeClaim": {"claimName": "models"}}
@@ -50,6 +51,10 @@ def test_a_pod_waits_for_its_secret_instead_of_starting_without_it() -> None:
     [
         ({}, {"emptyDir": {}}),
         ({"type": "EmptyDir"}, {"emptyDir": {}}),
+        (
+            {"type": "HostPath", "hostPath": {"path": "/mnt/models"}},
+            {"hostPath": {"path": "/mnt/models", "type": "Directory"}},
+        ),
         (CLAIM, {"persistentVolumeClaim": {"claimName": "models"}}),
         (
             EPHEMERAL,
@@ -66,10 +71,45 @@ def test_a_pod_waits_for_its_secret_instead_of_starting_without_it() -> None:
             },
         ),
     ],
-    ids=["default", "empty dir", "claim", "ephemeral"],
+    ids=["default", "empty dir", "host path", "claim", "ephemeral"],
 )
 def test_the_cache_lies_on_what_its_type_says(cache: Raw, source: Raw) -> None:
     assert cache_volume(cache=cache) == {"name": "cache"} | source
+
+
+def test_a_stores_keys_come_from_the_users_secret_and_its_settings_where_it_has_them() -> None:
+    (container,) = template(uri="s3://models/tiny", credentials={"secretName": "store"})["spec"]["containers"]
+    found = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"] if "valueFrom" in each}
+    assert found == {
+        **{key: {"name": "store", "key": key} for key in STORE_KEYS},
+        **{key: {"name": "store", "key": key, "optional": True} for key in STORE_SETTINGS},
+    }
+
+
+def test_a_registrys_log_in_comes_from_the_users_secret() -> None:
+    (container,) = template(uri="oci://ghcr.io/team/tiny:v1", credentials={"secretName": "r"})["spec"]["containers"]
+    (found,) = (each for each in container["env"] if "valueFrom" in each)
+    reference = {"name": "r", "key": ".dockerconfigjson"}
+    assert found == {"name": REGISTRY_LOGIN, "valueFrom": {"secretKeyRef": reference}}
+
+
+@pytest.mark.parametrize(
+    ("model", "members"),
+    [
+        ({"uri": "s3://models/tiny"}, {"model": "s3://models/tiny"}),
+        ({"uri": "hf://org/tiny", "files": {"exclude": ["x"]}}, {"model": "org/tiny", "files": {"exclude": ["x"]}}),
+        (
+            {"uri": "https://host/tiny.tar", "sha256": "a" * 64},
+            {"model": "https://host/tiny.tar", "sha256": "a" * 64},
+        ),
+    ],
+    ids=["store", "files", "web"],
+)
+def test_the_engines_document_says_what_to_fetch(model: Raw, members: Raw) -> None:
+    ours = parsed(deployment(with_spec(model=model)))
+    document = json.loads(freeze(ours, revision_of(ours), DEFAULTS).engine_json)
+    found = {name: document[name] for name in ("model", "files", "sha256") if name in document}
+    assert merged({"files": {"include": []}} if "files" in members else {}, members) == found
 
 
 def test_an_ephemeral_cache_without_a_class_leaves_the_choice_to_the_cluster() -> None:

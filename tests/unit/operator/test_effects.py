@@ -37,6 +37,8 @@ SPEC = SCHEMA["properties"]["spec"]
 ELSEWHERE = {
     **dict.fromkeys(
         (
+            "autoscaling.scaleToZeroAfterSeconds",
+            "autoscaling.schedules[].name",
             "autoscaling.targets.kvCacheUtilizationPercent",
             "autoscaling.targets.queueDepth",
             "autoscaling.targets.timePerOutputToken.milliseconds",
@@ -57,12 +59,15 @@ ELSEWHERE = {
 GIVEN: dict[str, Raw] = {
     "autoscaling": {"autoscaling": {"maxReplicas": 9, "targets": {"queueDepth": 4}}},
     "autoscaling.mode": {"replicas": 5},
+    "autoscaling.scaleToZeroAfterSeconds": {"autoscaling": {"minReplicas": 0}},
     "autoscaling.targets.timePerOutputToken": {
         "autoscaling": {"targets": {"timePerOutputToken": {"milliseconds": 100}}}
     },
     "autoscaling.targets.timeToFirstToken": {"autoscaling": {"targets": {"timeToFirstToken": {"milliseconds": 2000}}}},
     "model.cache.persistentVolumeClaim": {"model": {"cache": {"type": "PersistentVolumeClaim"}}},
     "model.cache.ephemeral": {"model": {"cache": {"type": "Ephemeral", "ephemeral": {"size": "5Gi"}}}},
+    "model.cache.hostPath": {"model": {"cache": {"type": "HostPath"}}},
+    "model.sha256": {"model": {"uri": "https://host/tiny.tar"}},
     "lora.maxAdapters": {"lora": {"maxPerBatch": 1}},
     "disruption": {"replicas": 5},
     "quantization.source": {"quantization": {"method": "FP8"}},
@@ -83,13 +88,15 @@ BESIDE: dict[str, Raw] = {
     "engine.args[]": {"name": "seed", "value": "1"},
     "engine.env[]": {"name": "A", "value": "x"},
     "pod.tolerations[]": {"key": "gpu"},
+    "autoscaling.schedules[]": {"name": "it", "start": "59 11 * * *", "durationSeconds": 61, "minReplicas": 2},
     "lora.adapters[]": {"name": "sql", "uri": "hf://org/sql"},
 }
 """What an entry of a list needs beside the leaf."""
 
 TEXTS = (
     "alpha", "beta", "example.org/alpha", "example.org/beta", "hf://org/alpha", "hf://org/beta", "seed", "watermark",
-    "2026-11-21T12:00:00Z", "2026-11-21T13:00:00Z",
+    "2026-11-21T12:00:00Z", "2026-11-21T13:00:00Z", "/mnt/alpha", "/mnt/beta", "a" * 64, "b" * 64,
+    "59 11 * * *", "0 3 * * *",
 )  # fmt: skip
 AMOUNTS = ("1Gi", "2Gi")
 

@@ -133,7 +133,12 @@ def test_a_new_revision_takes_the_next_number() -> None:
         pytest.param(deployment(with_spec(paused=True, replicas=3)), Reason.PAUSED, id="paused"),
         pytest.param(deployment(with_spec(replicas=-3)), Reason.INVALID_SPEC, id="invalid number"),
         pytest.param(deployment(with_spec(ofTheFuture=True)), Reason.INVALID_SPEC, id="unknown field"),
-        pytest.param(deployment(builders.being_deleted(), with_spec(replicas=3)), Reason.DELETING, id="deleted"),
+        pytest.param(
+            deployment(builders.being_deleted(), with_spec(replicas=3)),
+            Reason.DELETING,
+            id="deleted",
+            marks=pytest.mark.proves("F25", "S87"),
+        ),
     ],
 )
 def test_a_blocked_fleet_is_left_as_it_is(raw: Raw, reason: Reason) -> None:

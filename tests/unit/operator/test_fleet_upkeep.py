@@ -7,7 +7,7 @@ import pytest
 
 from llmfleet import names
 from llmfleet.core.fleet import plan
-from llmfleet.core.plan import Action, Annotate, Apply, Delete
+from llmfleet.core.plan import Action, Annotate, Apply, Delete, Ref
 from llmfleet.core.world import Observed
 from tests import builders
 from tests.builders import (
@@ -28,6 +28,7 @@ from tests.builders import (
 )
 
 ONE = deployment(with_spec(replicas=1))
+TWO = deployment(with_spec(replicas=2))
 PORT = {"name": "http", "port": 8000, "targetPort": "http", "protocol": "TCP"}
 SHORT = deployment(with_spec(replicas=1, lifecycle={"drainTimeoutSeconds": 5}))
 
@@ -102,6 +103,14 @@ def test_an_edit_by_hand_is_put_back(kind: str, edit: Raw) -> None:
     made = [merged(each, edit) if each["kind"] == kind else each for each in children(raw, 2)]
     found = actions(look(raw, made, [pod(revision(raw), ready(), name=name) for name in "ab"]))
     assert [each.ref.kind for each in found if isinstance(each, Apply)] == [kind]
+
+
+@pytest.mark.proves("R08", "F21")
+@pytest.mark.parametrize("gone", children(TWO, 2)[1:], ids=lambda raw: f"{raw['kind']} {raw['metadata']['name']}")
+def test_a_child_deleted_by_hand_is_made_again(gone: Raw) -> None:
+    kept = [each for each in children(TWO, 2) if each != gone]
+    found = actions(look(TWO, kept, [pod(revision(TWO), ready(), name=name) for name in "ab"]))
+    assert [(type(each), each.ref) for each in found] == [(Apply, Ref(gone["kind"], gone["metadata"]["name"]))]
 
 
 @pytest.mark.proves("R08", "R02")

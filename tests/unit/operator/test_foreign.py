@@ -104,7 +104,7 @@ def held(raw: Raw, *sizes: int) -> Observed:
 )
 def test_a_size_that_somebody_else_holds_is_left_to_him(modifiers: list, sizes: tuple, expected: int) -> None:
     raw = deployment(*modifiers)
-    assert desired_size(held(raw, *sizes), parsed(raw)) == expected
+    assert desired_size(held(raw, *sizes), parsed(raw), NOW) == expected
 
 
 @pytest.mark.proves("F23")

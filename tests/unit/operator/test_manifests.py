@@ -70,7 +70,7 @@ def test_each_child_is_owned_by_the_object_alone(kind: str) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.proves("R50")
+@pytest.mark.proves("R50", "R13")
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_of_the_objects_own_metadata_is_copied(kind: str) -> None:
     assert everything(FOREIGN)[kind] == everything()[kind]

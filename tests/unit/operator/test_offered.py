@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from llmfleet.core.scaling.decide import Decision, Memory, Policy, Why, decide
+from llmfleet.core.scaling.keep import MOST_TURNS
 from llmfleet.core.scaling.load import tick
 from llmfleet.core.scaling.objective import Objective, Objectives
 from llmfleet.core.simulation import synthetic
@@ -276,3 +277,24 @@ def test_before_enough_was_seen_only_what_piles_up_adds_replicas() -> None:
     assert "too little seen yet" in calm.decisions[3][2].message
     run(lambda _: 30.0, 60, overrun, initial=1)
     assert overrun.grown(0, 40)
+
+
+@dataclass
+class Turning(Watched):
+    """A fleet that has grown again four times just before the load falls."""
+
+    def size(self, pages: Sequence[Page], size: int, now: float) -> tuple[int, str]:
+        if now == 600.0:
+            keep = replace(self.memory.arrivals.keep, turns=(now,) * MOST_TURNS)
+            self.memory = replace(self.memory, arrivals=replace(self.memory.arrivals, keep=keep))
+        return super().size(pages, size, now)
+
+
+def test_a_fleet_that_turned_too_often_stays_and_says_what_it_would_be() -> None:
+    calm, turning = Watched(), Turning()
+    run(FALLING, 1500, calm, initial=6)
+    run(FALLING, 1500, turning, initial=6)
+    assert (calm.released(600, 1500) > 0, turning.released(600, 1500)) == (True, 0)
+    size, decision = turning.between(1400, 1500)[-1]
+    assert (decision.why, decision.replicas) == (Why.FLAP_BUDGET, size)
+    assert (decision.called_for or size) < size

@@ -86,7 +86,7 @@ def test_copies_of_a_trace_come_at_once(run: Run) -> None:
 
 def test_the_world_has_an_effect(run: Run) -> None:
     def hours(*words: str) -> str:
-        return rows(run("--synthetic", "step", "--rate", "4", "--policy", "a.yaml", *words).output)[0][5]
+        return rows(run("--synthetic", "step", "--rate", "4", "--policy", "a.yaml", *words).stdout)[0][5]
 
     assert float(hours("--quota", "1")) < float(hours("--initial", "6"))
     assert hours("--profile", "8b-h100") != hours("--profile", "8b-l40s")

@@ -3,7 +3,7 @@
 import pytest
 
 from llmfleet.core.size import current_size, desired_size
-from tests.builders import deployment, fleet, look, parsed, with_autoscaling, with_decision, with_spec, with_status
+from tests.builders import NOW, deployment, fleet, look, parsed, with_autoscaling, with_decision, with_spec, with_status
 
 BOUNDS = with_autoscaling(2, 5)
 
@@ -31,7 +31,7 @@ BOUNDS = with_autoscaling(2, 5)
 def test_desired_size(modifiers: list, present: int | None, expected: int) -> None:
     raw = deployment(*modifiers)
     observed = look(raw, [] if present is None else [fleet(raw, present)])
-    assert desired_size(observed, parsed(raw)) == expected
+    assert desired_size(observed, parsed(raw), NOW) == expected
 
 
 def test_two_revisions_without_a_record_are_the_larger_one_and_not_their_sum() -> None:

@@ -15,6 +15,7 @@ from tests.builders import (
     crashed,
     deployment,
     look,
+    merged,
     pod,
     ready,
     report,
@@ -28,6 +29,8 @@ from tests.builders import (
 
 ONE = deployment(with_metadata(generation=4))
 OLD = deployment(with_spec(engine={"maxModelLen": 512}))
+NODE = "n" * 253
+"""As long as a name may be."""
 
 
 def status(observed: Observed) -> Status:
@@ -109,12 +112,15 @@ def test_facts_of_another_revision_are_dropped() -> None:
 
 def test_problems_are_grouped_counted_and_bounded() -> None:
     of = revision(ONE)
-    pods = [pod(of, crashed("CUDA out of memory " + "x" * 5000), name=f"a{index}") for index in range(3)]
+    pods = [
+        merged(pod(of, crashed("CUDA out of memory " + "x" * 5000), name=f"a{index}"), {"spec": {"nodeName": NODE}})
+        for index in range(3)
+    ]
     pods += [pod(of, waiting("ErrImagePull", "gone"), name="b")]
     found = status(look(ONE, children(ONE, 4), pods)).problems
-    assert [(each.reason, each.count, each.example_pod) for each in found] == [
-        ("OutOfGPUMemory", 3, "a0"),
-        ("ImagePullFailed", 1, "b"),
+    assert [(each.reason, each.count, each.example_pod, each.node) for each in found] == [
+        ("OutOfGPUMemory", 3, "a0", NODE),
+        ("ImagePullFailed", 1, "b", None),
     ]
     assert max(len(each.message) for each in found) <= 1024
 

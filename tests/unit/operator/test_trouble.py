@@ -78,7 +78,7 @@ def test_without_a_beginning_there_is_no_grace_and_a_passing_trouble_never_stall
     assert (passing.stalls(LATER), passing.changes_in(BORN)) == (False, None)
 
 
-@pytest.mark.proves("R43", "F28")
+@pytest.mark.proves("R43", "F28", "S58")
 @pytest.mark.parametrize(
     ("message", "reason", "stalls"),
     [

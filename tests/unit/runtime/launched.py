@@ -74,6 +74,11 @@ class Launched:
         found = RuntimeStatus.model_validate_json(body).adapters if code == 200 else ()
         return {each.name: each for each in found or ()}
 
+    def download(self):
+        """How the download stands; None when there is none."""
+        code, body = self.get("/status")
+        return RuntimeStatus.model_validate_json(body).download if code == 200 else None
+
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
@@ -122,6 +127,7 @@ def launch(folder, document, path=(), python=sys.executable):
         "LLMFLEET_STATUS_PORT": str(status),
         "LLMFLEET_ADAPTER_FOLDER": str(folder / "adapters"),
         "LLMFLEET_MODEL_FOLDER": str(folder / "claim"),
+        "LLMFLEET_CACHE_FOLDER": str(folder / "cache"),
     }
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(

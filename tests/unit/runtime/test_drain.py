@@ -14,6 +14,7 @@ BUSY = GuardState(3, 0, 0, 0.0)
 RECENT = GuardState(0, 1, 0, 2.5)
 
 
+@pytest.mark.proves("R56", "F38")
 @pytest.mark.parametrize(
     ("elapsed", "lag", "deadline", "state", "expected"),
     [

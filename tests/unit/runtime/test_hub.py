@@ -76,14 +76,6 @@ def test_what_it_raises_is_a_reason(client, error, reason, words):
     assert (refusal.value.reason, str(refusal.value)[: len(words)]) == (reason, words)
 
 
-def test_a_base_model_of_a_hub_is_looked_for_in_the_cache_only(client, monkeypatch):
-    monkeypatch.setattr(hub, "shapes", lambda folder: {str(folder): (1, 1)})
-    assert hub.base_shapes("org/model", "main") == {"/cache/snapshot": (1, 1)}
-    assert client.asked[0][1]["local_files_only"] is True
-    client.error = OSError("not there")
-    assert hub.base_shapes("org/model", None) == {}
-
-
 def test_a_folder_that_tells_nothing_gives_nothing(tmp_path):
     (tmp_path / "config.json").write_text("[1]")
     (tmp_path / "model.safetensors").write_bytes(b"x")

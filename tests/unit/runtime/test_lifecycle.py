@@ -16,6 +16,9 @@ S, W, R, D, P, F = (
     Phase.FAILED,
 )
 
+ENGINES = [phase for phase in Phase if phase is not Phase.DOWNLOADING]
+"""Phases in which there is an engine; the table is about those."""
+
 TABLE = {
     Event.ENGINE_HEALTHY: {S: W, W: W, R: R, D: D, P: P, F: F},
     Event.ENGINE_ANSWERED: {S: S, W: R, R: R, D: D, P: P, F: F},
@@ -27,7 +30,7 @@ TABLE = {
 }
 
 
-@pytest.mark.parametrize(("event", "phase"), [*itertools.product(Event, Phase)])
+@pytest.mark.parametrize(("event", "phase"), [*itertools.product(Event, ENGINES)])
 def test_every_phase_knows_every_event(event, phase):
     assert after(phase, event) == TABLE[event][phase]
 
@@ -37,7 +40,7 @@ def test_final_phases_have_no_way_out():
 
 
 def test_every_phase_can_be_reached_and_every_event_is_used():
-    assert {*TRANSITIONS.values(), Phase.STARTING} == {*Phase}
+    assert {*TRANSITIONS.values(), Phase.STARTING} == {*ENGINES}
     assert {event for _, event in TRANSITIONS} == {*Event}
 
 

@@ -8,7 +8,7 @@ import pytest
 from e2e.engine import Flaw, tiny_adapter, tiny_model
 from llmfleet_runtime.base import from_config, from_headers
 from llmfleet_runtime.header import Tensor, read_header
-from llmfleet_runtime.hub import base_shapes
+from llmfleet_runtime.hub import shapes
 from llmfleet_runtime.preflight import AdapterRefused, check
 
 
@@ -28,7 +28,7 @@ def examine(model, tmp_path):
         if change:
             change(tensors)
         try:
-            check(config, tensors, base_shapes(str(model), None) if base is None else base, max_rank)
+            check(config, tensors, shapes(model) if base is None else base, max_rank)
         except AdapterRefused as error:
             return error.reason, str(error)
         return None
@@ -147,8 +147,8 @@ def test_packed_weights_are_known_by_the_config_of_a_standard_model(model, exami
     folder = tmp_path / "quantized"
     shutil.copytree(model, folder)
     (folder / "model.safetensors").write_bytes(b"packed otherwise")
-    known = base_shapes(str(folder), None)
-    assert known == {name: shape for name, shape in base_shapes(str(model), None).items() if name in known}
+    known = shapes(folder)
+    assert known == {name: shape for name, shape in shapes(model).items() if name in known}
     assert len(known) == 14
     assert examine(hidden=64, base=known)[0] == "AdapterBaseMismatch"
 

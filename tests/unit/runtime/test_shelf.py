@@ -9,7 +9,7 @@ import pytest
 from e2e.engine import tiny_adapter, tiny_model
 from llmfleet_runtime import shelf as module
 from llmfleet_runtime.contract import Adapter, AdapterReason
-from llmfleet_runtime.hub import base_shapes
+from llmfleet_runtime.hub import shapes
 from llmfleet_runtime.preflight import AdapterRefused
 from llmfleet_runtime.shelf import Shelf
 
@@ -35,7 +35,7 @@ def shelf(tmp_path):
 
 @pytest.fixture
 def put(shelf, model):
-    return lambda adapter: shelf.put(adapter, base_shapes(str(model), None), 16)
+    return lambda adapter: shelf.put(adapter, shapes(model), 16)
 
 
 def of(source, **members):
@@ -71,7 +71,7 @@ def test_a_repository_is_asked_of_the_hub_and_its_links_are_followed(tmp_path, s
 
     shelf = Shelf(tmp_path / "shelf", tmp_path, hub)
     wanted = Adapter(name="sql", uri="hf://team/sql", revision="v2")
-    place = shelf.put(wanted, base_shapes(str(model), None), 16)
+    place = shelf.put(wanted, shapes(model), 16)
     assert (asked, shelf.commit(wanted)) == ([("team/sql", "v2")], "0123abcd")
     assert not any(each.is_symlink() for each in place.iterdir())
 

@@ -9,31 +9,15 @@ Stable and panic windows are Knative's (serving ``pkg/autoscaler/scaling/autosca
 
 import math
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from llmfleet.core.scaling import load as summing
 from llmfleet.core.scaling import offered
 from llmfleet.core.scaling.flow import Flow, Watch
 from llmfleet.core.scaling.load import Load, Tick, summarize
 from llmfleet.core.scaling.objective import Objectives
+from llmfleet.core.scaling.rest import Rest
 from llmfleet.core.scaling.sample import Sample
-
-
-class Why(StrEnum):
-    """The step that settled the number."""
-
-    QUEUE_DEPTH = "QueueDepth"
-    TIME_TO_FIRST_TOKEN = "TimeToFirstToken"  # noqa: S105 because it is the name of a target
-    TIME_PER_OUTPUT_TOKEN = "TimePerOutputToken"  # noqa: S105 because of the same
-    KV_CACHE_UTILIZATION = "KVCacheUtilization"
-    THROUGHPUT = "Throughput"
-    PANIC = "Panic"
-    RATE_LIMITED = "RateLimited"
-    HELD_DOWN = "HeldDown"
-    NO_DATA = "NoData"
-    MIN_REPLICAS = "MinReplicas"
-    MAX_REPLICAS = "MaxReplicas"
-    STEADY = "Steady"
+from llmfleet.core.scaling.why import Why
 
 
 @dataclass(frozen=True)
@@ -53,10 +37,17 @@ class Policy:
     hold_down_seconds: float = 60.0
     panic_ratio: float = 2.0
     """Wanted over present size at which the short window takes over."""
+    idle_seconds: float = math.inf
+    """Idle for so long, the fleet goes to zero."""
+    awake_seconds: float = 600.0
+    """A fleet that was told to wake is kept for so long."""
     max_growth: float = 4.0
     """Most a fleet grows in one decision, as a factor of its size."""
     least_coverage: float = 0.5
     """Fewer heard pods than this is no data."""
+    min_by: str = ""
+    """The schedule that sets ``min_replicas``; empty where it is the spec."""
+    max_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +63,7 @@ class Memory:
     """(time, replicas the load called for) over the hold-down window."""
     watch: Watch = field(default_factory=Watch)
     arrivals: offered.History = field(default_factory=offered.History)
+    rest: Rest = field(default_factory=Rest)
 
     @classmethod
     def fresh(cls, now: float) -> "Memory":
@@ -87,6 +79,8 @@ class Decision:
     why: Why
     message: str
     load_seen: bool = True
+    called_for: int | None = field(default=None, compare=False)
+    """What the load alone calls for, whatever zero, wake, bounds and schedules make of it."""
 
 
 @dataclass(frozen=True)
@@ -96,18 +90,39 @@ class Step:
     replicas: int
     why: Why
     said: tuple[str, ...]
+    first: int | None = None
+    """The number that the way began with; None for this one."""
+
+    @property
+    def called(self) -> int:
+        """What the load called for before anything kept it from that."""
+        return self.replicas if self.first is None else self.first
 
     def to(self, replicas: int, why: Why, words: str) -> "Step":
         """The next number, or this one again when nothing changed."""
-        return self if replicas == self.replicas else Step(replicas, why, (*self.said, words))
+        return self if replicas == self.replicas else Step(replicas, why, (*self.said, words), self.called)
 
 
 def decide(policy: Policy, memory: Memory, size: int, tick: Tick, now: float) -> tuple[Decision, Memory]:
     """The wanted size and what to remember. ``size`` is the present wanted size, ``now`` in seconds."""
     flow, watch = memory.watch.look(tick.samples, now)
     tick = _without_frozen(watch, tick, now)
-    memory = _remember(policy, replace(memory, watch=watch), tick, now)
+    rest = memory.rest.look(tick, size, now, policy.awake_seconds)
+    memory = _remember(policy, replace(memory, watch=watch, rest=rest), tick, now)
     panic = summarize(memory.ticks, now, policy.panic_window_seconds)
+    load_seen = size == 0 or panic.coverage >= policy.least_coverage
+    called, memory = _called_for(policy, memory, (size, tick, panic), flow, now)
+    step = _bounded(policy, _rested(policy, rest, called, now))
+    return Decision(step.replicas, step.why, "; ".join(step.said), load_seen, called.called), memory
+
+
+def _called_for(
+    policy: Policy, memory: Memory, seen: tuple[int, Tick, Load], flow: Flow | None, now: float
+) -> tuple[Step, Memory]:
+    """What the load calls for; the present size where it cannot be told."""
+    size, tick, panic = seen
+    if size == 0:
+        return Step(0, Why.IDLE, ("no replica runs, none was asked for: 0",)), memory
     steps = []
     if policy.objectives:
         step, memory = _offered(policy.objectives, memory, (size, tick.ready), flow, now)
@@ -115,13 +130,22 @@ def decide(policy: Policy, memory: Memory, size: int, tick: Tick, now: float) ->
     if panic.coverage < policy.least_coverage:
         seconds = f"{panic.coverage:.0%} within {policy.panic_window_seconds:.0f} s"
         heard = f"{tick.heard} of {tick.ready} ready pods report their load, {seconds}; holding {size}"
-        step = _bounded(policy, Step(size, Why.NO_DATA, (heard,)))
-        return Decision(step.replicas, step.why, "; ".join(step.said), load_seen=False), memory
+        return Step(size, Why.NO_DATA, (heard,)), memory
     if policy.queue_depth is not None:
         step, memory = _queued(policy, policy.queue_depth, memory, (size, panic), now)
         steps.append(step)
-    step = _bounded(policy, max(steps, key=lambda each: each.replicas))
-    return Decision(step.replicas, step.why, "; ".join(step.said)), memory
+    return max(steps, key=lambda each: each.replicas), memory
+
+
+def _rested(policy: Policy, rest: Rest, step: Step, now: float) -> Step:
+    """Zero once nobody has asked for long enough; no fewer than somebody told to wake."""
+    floor, idle = rest.floor(now), rest.idle(now)
+    if floor >= step.replicas and (floor > step.replicas or step.why is Why.NO_DATA):
+        words = f"told to wake {floor}, kept {rest.awake_until - now:.0f} s from the first ready one on"
+        return Step(floor, Why.WOKEN, (*step.said, f"{words}: {floor}"))
+    if floor or idle < policy.idle_seconds:
+        return step
+    return Step(0, Why.IDLE, (f"no request for {idle:.0f} s, as every ready pod says: 0",))
 
 
 def _without_frozen(watch: Watch, tick: Tick, now: float) -> Tick:
@@ -138,7 +162,8 @@ def _offered(
     """What the arrivals call for under the objectives; the reason is what limits a replica."""
     found, kept = offered.wanted(objectives, memory.arrivals, sizes, flow, now)
     why = Why(found.limit) if found.limit and found.replicas != sizes[0] else Why.STEADY
-    return Step(found.replicas, why, found.said), replace(memory, arrivals=kept)
+    why = Why.FLAP_BUDGET if found.is_turning else why
+    return Step(found.replicas, why, found.said, found.needed), replace(memory, arrivals=kept)
 
 
 def _queued(
@@ -213,6 +238,9 @@ def _held_down(policy: Policy, memory: Memory, step: Step, size: int, now: float
 
 
 def _bounded(policy: Policy, step: Step) -> Step:
-    if step.replicas < policy.min_replicas:
-        return step.to(policy.min_replicas, Why.MIN_REPLICAS, f"at least {policy.min_replicas}")
-    return step.to(min(step.replicas, policy.max_replicas), Why.MAX_REPLICAS, f"at most {policy.max_replicas}")
+    least, most = policy.min_replicas, policy.max_replicas
+    if step.replicas < least:
+        why, by = (Why.SCHEDULE, f" by schedule {policy.min_by}") if policy.min_by else (Why.MIN_REPLICAS, "")
+        return step.to(least, why, f"at least {least}{by}")
+    why, by = (Why.SCHEDULE, f" by schedule {policy.max_by}") if policy.max_by else (Why.MAX_REPLICAS, "")
+    return step.to(min(step.replicas, most), why, f"at most {most}{by}, {step.replicas - most} blocked")

@@ -35,6 +35,8 @@ class Release:
 
     size: int
     said: str
+    is_turning: bool = False
+    """Whether nothing may go because the fleet has turned too often."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Keep:
     def release(self, wanted: int, floor: int, size: int, now: float) -> tuple[Release, "Keep"]:
         """The size after what is due now is released, not below ``floor``, and what to remember."""
         if len(self.turns) >= MOST_TURNS:
-            return Release(size, f"turned {len(self.turns)} times within an hour: {size}"), self
+            return Release(size, f"turned {len(self.turns)} times within an hour: {size}", is_turning=True), self
         due = [each.needed + each.hold for each in self.levels[wanted:size]]
         free = next((number for number, time in enumerate(reversed(due)) if time > now), len(due))
         after = max(floor, size - min(free, max(1, int(size * RELEASE_SHARE))))

@@ -45,6 +45,7 @@ LEAST_CORRECTION, DISTRUST, TRUST = 0.6, 0.99, 1.003
 COMPLETE = 0.7
 """With a smaller share of the pods telling, nothing is released."""
 ROUNDING = 0.02
+FIRST_TOKEN, OUTPUT_TOKEN = "to the first token", "per token"
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,10 @@ class Wanted:
     said: tuple[str, ...]
     limit: Limit | None = None
     """What the number comes from; None when nothing could be told."""
+    needed: int | None = None
+    """Fewer, where they would do and are not taken yet."""
+    is_turning: bool = False
+    """Whether that is because the fleet has turned too often."""
 
 
 def wanted(
@@ -206,15 +211,20 @@ def _judged(objectives: Objectives, memory: History, now: float) -> tuple[tuple[
     """Each promise with what it is about and what was measured of it lately."""
     recent = [each for each in memory.flows if now - each.time < JUDGED_SECONDS]
     found = (
-        (objectives.first_token, "to the first token", joined([each.first_token for each in recent])),
-        (objectives.output_token, "per token", joined([each.request_token for each in recent])),
+        (objectives.first_token, FIRST_TOKEN, joined([each.first_token for each in recent])),
+        (objectives.output_token, OUTPUT_TOKEN, joined([each.request_token for each in recent])),
     )
     return tuple((promised, about, seen) for promised, about, seen in found if promised)
 
 
+def felt(objectives: Objectives, memory: History, now: float) -> tuple[tuple[Objective, str, float | None], ...]:
+    """Each promise, what it is about, and what its share of the requests felt lately, seconds; None when none told."""
+    return tuple((each, about, seen.quantile(each.share)) for each, about, seen in _judged(objectives, memory, now))
+
+
 def _felt(objectives: Objectives, memory: History, now: float) -> tuple[str, ...]:
     """What users feel, in words; nothing where too few requests told."""
-    found = [(each, about, seen.quantile(each.share)) for each, about, seen in _judged(objectives, memory, now)]
+    found = felt(objectives, memory, now)
     said = [f"p{each.share * 100:.0f} {value * 1000:.0f} ms {about}" for each, about, value in found if value]
     return (f"measured {', '.join(said)}",) if said else ()
 
@@ -259,6 +269,7 @@ def _released(
     shortest = 2 * memory.startup.seconds
     if now - max(memory.blind, memory.started) < shortest:
         said = f"all pods told their load for less than {shortest:.0f} s: {size}"
-        return Wanted(size, (*words, said), limit), memory
+        return Wanted(size, (*words, said), limit, floor), memory
     found, keep = memory.keep.release(needed, floor, size, now)
-    return Wanted(found.size, (*words, found.said), limit), replace(memory, keep=keep)
+    wanted = Wanted(found.size, (*words, found.said), limit, floor, found.is_turning)
+    return wanted, replace(memory, keep=keep)

@@ -1,0 +1,88 @@
+"""Servers that a bench downloads from: a web server that sends parts, and moto's S3."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from aiohttp import web
+
+from e2e.engine import install, servers
+
+ROOT = Path(__file__).resolve().parents[3]
+KEYS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_REGION": "eu-west-1"}
+WAIT_SECONDS = 60.0
+
+
+@contextlib.contextmanager
+def web_site(folder: Path) -> Iterator[str]:
+    """A process of its own over a folder; yields the address."""
+    port = _free_port()
+    with _process((sys.executable, "-m", "e2e.bench.runtime.sites", str(folder), str(port)), {}, port) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def object_store() -> Iterator[str]:
+    """Moto's server; yields the address."""
+    port = _free_port()
+    command = (str(install() / "bin" / "python"), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port))
+    with _process(command, {"PYTHONPATH": str(servers())}, port) as address:
+        yield address
+
+
+def put(store: str, bucket: str, folder: Path) -> None:
+    """A bucket with a folder's files below the folder's name."""
+    _send(f"{store}/{bucket}", b"")
+    for path in sorted(folder.iterdir()):
+        _send(f"{store}/{bucket}/{folder.name}/{path.name}", path.read_bytes())
+
+
+def _send(url: str, body: bytes) -> None:
+    headers = {"Content-Type": "binary/octet-stream", "Authorization": "none of moto's concern"}
+    request = urllib.request.Request(url, body, headers, method="PUT")  # noqa: S310 because it is our own server
+    urllib.request.urlopen(request, timeout=60).close()  # noqa: S310 because of the same
+
+
+@contextlib.contextmanager
+def _process(command: tuple[str, ...], variables: dict[str, str], port: int) -> Iterator[str]:
+    environment = {**os.environ, **variables}
+    process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not _listens(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{command[2]} does not listen")
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def main() -> None:
+    """Serve a folder on a port until the end."""
+    app = web.Application()
+    app.router.add_static("/", sys.argv[1])
+    web.run_app(app, host="127.0.0.1", port=int(sys.argv[2]), access_log=None, loop=asyncio.new_event_loop())
+
+
+if __name__ == "__main__":
+    main()

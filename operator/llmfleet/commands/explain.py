@@ -1,0 +1,139 @@
+"""``llmfleet explain``: why a fleet has the size it has, as a story, as JSON and as a picture."""
+
+import asyncio
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import click
+
+from llmfleet.commands import picture
+from llmfleet.core.explain.account import Account, NotAutoscaled, from_status, since
+from llmfleet.core.explain.story import story
+from llmfleet.core.world import observe
+from llmfleet.shell.clock import SystemClock
+from llmfleet.shell.cluster import ApiServer, api_client
+from llmfleet.shell.console import ACCOUNT_PATH, LONGEST_SECONDS
+from llmfleet.shell.errors import FleetError, Refused
+from llmfleet.shell.kinds import OWN
+from llmfleet.shell.reach import Answer, ask, ask_directly
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+LOOK_AGAIN_SECONDS = 5.0
+CLEAR = "\x1b[H\x1b[2J"
+WIDEST = 120
+
+
+class Span(click.ParamType[float]):
+    """A length of time such as 90s, 30m, 24h or 2d, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """See click."""
+        found = re.fullmatch(r"(\d+)([smhd])", str(value))
+        seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
+        if not 0 < seconds <= LONGEST_SECONDS:
+            self.fail(f"{value!r} is no length of time up to 7d, such as 90s, 30m, 24h or 2d", param, ctx)
+        return seconds
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which fleet, and how its operator is reached."""
+
+    name: str
+    namespace: str
+    operator_namespace: str
+    context: str | None
+    operator: str | None
+
+
+@click.command()
+@click.argument("name")
+@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of the LLMDeployment.")
+@click.option("--since", "seconds", type=Span(), default="1h", show_default=True, help="How far back: 30m, 24h, 2d.")
+@click.option("--watch", is_flag=True, help="Tell it again every five seconds, until Ctrl-C.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
+@click.option("--picture/--no-picture", "is_drawn", default=None, help="Charts, too. Default: in a terminal.")
+@click.option("--png", type=click.Path(path_type=Path, dir_okay=False), help="Write the charts to this file.")
+@click.option("--operator-namespace", default="llmfleet-system", show_default=True, help="Where the operator runs.")
+@click.option("--context", default=None, help="The kubeconfig's context. Default: the current one.")
+@click.option("--operator", metavar="URL", default=None, help="Ask the operator here, without a port-forward.")
+def explain(seconds: float, watch: bool, output: str, is_drawn: bool | None, png: Path | None, **place: Any) -> None:  # noqa: FBT001 because click passes flags by name
+    """Tell what was decided about the size of the LLMDeployment NAME, from which numbers, and what would change it.
+
+    The last ten decisions come from the status. Times, loads and what else was decided come from the memory of the
+    operator that leads, which its restart ends; it is asked by a port-forward under your own rights, as llmfleet wake
+    is, and left out where you may not.
+    """
+    chosen = Place(**place)
+    for account in _accounts(chosen, seconds, is_repeated=watch):
+        if output == "json":
+            click.echo(account.model_dump_json(by_alias=True, exclude_none=True, indent=None if watch else 2))
+        else:
+            click.echo((CLEAR if watch and sys.stdout.isatty() else "") + _page(account, seconds, is_drawn))
+        if png:
+            picture.saved(account, png)
+            click.echo(f"written: {png}", err=True)
+
+
+def _accounts(place: Place, seconds: float, *, is_repeated: bool) -> Iterator[Account]:
+    """One, or one after the other until Ctrl-C."""
+    while True:
+        try:
+            yield asyncio.run(_account(place, seconds))
+        except (FleetError, NotAutoscaled) as error:
+            raise click.ClickException(f"{place.namespace}/{place.name}: {error}") from error
+        if not is_repeated:
+            return
+        try:
+            time.sleep(LOOK_AGAIN_SECONDS)
+        except KeyboardInterrupt:
+            return
+
+
+async def _account(place: Place, seconds: float) -> Account:
+    """From the operator where it can be asked, else from the status; the account says which. Raises FleetError."""
+    path = f"{ACCOUNT_PATH.format(namespace=place.namespace, name=place.name)}?seconds={seconds:.0f}"
+    if place.operator:
+        return _read(await ask_directly(place.operator, "GET", path))
+    client = await api_client(place.context)
+    try:
+        api = ApiServer(client)
+        raw = await api.get(OWN, place.namespace, place.name)
+        if raw is None:
+            raise Refused("there is no LLMDeployment of that name", HTTPStatus.NOT_FOUND)
+        own = since(from_status(observe({**raw, "kind": OWN.kind}, (), ()), SystemClock().rfc3339()), seconds)
+        try:
+            return _read(await ask(api, place.operator_namespace, "GET", path))
+        except FleetError as error:
+            words = f"nothing else, as the operator could not be asked ({error})"
+            return own.model_copy(update={"sources": (*own.sources, words)})
+    finally:
+        await client.close()
+
+
+def _read(answer: Answer) -> Account:
+    if answer.status != HTTPStatus.OK:
+        raise Refused(str(answer.document.get("message", answer.document)), answer.status)
+    return Account.model_validate(answer.document)
+
+
+def _page(account: Account, seconds: float, is_drawn: bool | None) -> str:  # noqa: FBT001 because click passes flags by name
+    text, is_terminal = story(account, seconds), sys.stdout.isatty()
+    if is_drawn is False or (is_drawn is None and not is_terminal):
+        return text
+    width = min(WIDEST, shutil.get_terminal_size().columns)
+    try:
+        return f"{picture.drawn(account, width, has_colours=is_terminal)}\n{text}"
+    except ImportError as error:
+        if is_drawn:
+            raise click.ClickException(f"--picture needs plotext: {picture.NEXT}") from error
+        return text

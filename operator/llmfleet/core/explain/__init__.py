@@ -1,0 +1,1 @@
+"""What was decided for a fleet, in numbers and in words."""

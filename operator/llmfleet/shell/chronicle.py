@@ -1,0 +1,113 @@
+"""What the operator remembers of one fleet for a day: points in two widths, and decisions; about 100 kB at the most.
+
+Ten-second points for an hour, two-minute points for a day. It is lost with the process, and whoever tells it says so.
+"""
+
+import math
+from array import array
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from llmfleet.api.status import Decision
+from llmfleet.core.explain.account import Account, Point, joined
+from llmfleet.core.explain.seen import Seen
+from llmfleet.core.scaling import decide as scaling
+from llmfleet.core.scaling.why import LIMITS
+
+FINE_SECONDS, FINE_COUNT = 10.0, 360
+COARSE_SECONDS, COARSE_COUNT = 120.0, 720
+MOST_DECISIONS = 64
+
+
+_WIDTH = 1 + len(Seen._fields)
+_SIZES = 2
+
+
+class Ring:
+    """The last so many stretches of time, as numbers of four bytes."""
+
+    def __init__(self, seconds: float, count: int) -> None:
+        """Each stretch is ``seconds`` long."""
+        self.seconds, self._most = seconds, count * _WIDTH
+        self._numbers = array("f")
+
+    def note(self, offset: float, seen: Seen) -> None:
+        """Enter a look, ``offset`` seconds after the chronicle began.
+
+        A clock that went back enters nothing until it has caught up.
+        """
+        begin = offset - offset % self.seconds
+        last = self._numbers[-_WIDTH] if self._numbers else -math.inf
+        if begin == last:
+            before = self._numbers[-_WIDTH + 1 + _SIZES :]
+            self._numbers[-_WIDTH + 1 :] = array("f", (*seen[:_SIZES], *map(_most, before, seen[_SIZES:])))
+        elif begin > last:
+            self._numbers.extend((begin, *seen))
+            del self._numbers[: max(0, len(self._numbers) - self._most)]
+
+    def rows(self) -> Iterator[tuple[float, Seen]]:
+        """When the stretches began, seconds after the chronicle did, and what was seen in them."""
+        for at in range(0, len(self._numbers), _WIDTH):
+            begin, *seen = self._numbers[at : at + _WIDTH]
+            yield begin, Seen(*seen)
+
+
+def _most(one: float, other: float) -> float:
+    """The larger number; the other one where one is not known."""
+    return max((each for each in (one, other) if not math.isnan(each)), default=math.nan)
+
+
+class Chronicle:
+    """One fleet's memory."""
+
+    def __init__(self, began: str) -> None:
+        """``began`` is RFC 3339, by the wall clock."""
+        self.began = began
+        self.decisions: deque[Decision] = deque(maxlen=MOST_DECISIONS)
+        self.called_for: int | None = None
+        self._rings = (Ring(COARSE_SECONDS, COARSE_COUNT), Ring(FINE_SECONDS, FINE_COUNT))
+
+    def note(self, now: str, seen: Seen, decision: scaling.Decision, size: int) -> None:
+        """Enter one look and, where it changes the size or something else holds it, the decision."""
+        offset = (datetime.fromisoformat(now) - datetime.fromisoformat(self.began)).total_seconds()
+        for ring in self._rings:
+            ring.note(offset, seen)
+        self.called_for = decision.called_for
+        told = Decision(time=now, from_=size, to=decision.replicas, reason=decision.why, message=decision.message)
+        past = self.decisions[-1] if self.decisions else None
+        if told.from_ != told.to or (decision.why in LIMITS and (past is None or past.reason != told.reason)):
+            self.decisions.append(told)
+
+    def told(self, account: Account) -> Account:
+        """An account with what is remembered here added to it."""
+        words = f"the memory of the operator since {self.began}, which its restart ends"
+        return account.model_copy(
+            update={
+                "called_for": self.called_for,
+                "decisions": joined(account.decisions, self.decisions),
+                "points": self.points(),
+                "sources": (*account.sources, words),
+            }
+        )
+
+    def points(self) -> tuple[Point, ...]:
+        """Oldest first: wide ones, then narrow ones from where those begin."""
+        coarse, fine = (list(ring.rows()) for ring in self._rings)
+        begin = fine[0][0] if fine else math.inf
+        return tuple(self._point(*row) for row in (*(row for row in coarse if row[0] + COARSE_SECONDS <= begin), *fine))
+
+    def _point(self, offset: float, seen: Seen) -> Point:
+        time = datetime.fromtimestamp(datetime.fromisoformat(self.began).timestamp() + offset, UTC)
+        known = [None if math.isnan(each) else round(each, 4) for each in seen[_SIZES:]]
+        wanted, ready = (int(each) for each in seen[:_SIZES])
+        return Point(
+            time=time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            wanted=wanted,
+            ready=ready,
+            in_flight=known[0],
+            waiting=known[1],
+            arrivals=known[2],
+            first_token_seconds=known[3],
+            output_token_seconds=known[4],
+        )

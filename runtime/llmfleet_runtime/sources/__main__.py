@@ -1,0 +1,46 @@
+"""``python3 -m llmfleet_runtime.sources REQUEST``: answers in lines of JSON, the last of which is the result."""
+
+import os
+import sys
+import time
+
+from llmfleet_runtime.source import SourceRefused
+
+from .bring import bring
+from .exchange import Failed, Progressed, Request
+
+EVERY_SECONDS = 0.5
+
+
+class Speaker:
+    """Writes progress, at most twice a second."""
+
+    def __init__(self) -> None:
+        """The first word is said at once."""
+        self._next = 0.0
+
+    def __call__(self, done: int, total: int, message: str) -> None:
+        """See ``store.Report``."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + EVERY_SECONDS
+            say(Progressed(done=done, total=total, message=message).to_json())
+
+
+def say(line: str) -> None:
+    """One line, at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Fetch what the first argument asks for."""
+    request = Request.model_validate_json(sys.argv[1])
+    try:
+        say(bring(request, Speaker()).to_json())
+    except SourceRefused as error:
+        say(Failed(reason=error.reason, message=str(error)).to_json())
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)

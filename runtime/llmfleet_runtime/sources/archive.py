@@ -1,0 +1,58 @@
+"""Tar files: what is in them, as far as an engine needs it and it stays inside."""
+
+import hashlib
+import tarfile
+from collections.abc import Collection
+from pathlib import Path
+
+from llmfleet_runtime.source import DownloadReason, SourceRefused
+
+from .store import File
+
+
+def verify(path: Path, file: File) -> None:
+    """Raises ``SourceRefused`` when the bytes are not those that were promised; the file is gone then."""
+    if file.sha256 is None:
+        return
+    with path.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found != file.sha256:
+        path.unlink()
+        words = f"{file.name} has the sha256 {found} and should have {file.sha256}"
+        raise SourceRefused(DownloadReason.FAILED, words)
+
+
+def inside(path: Path, root: str) -> tuple[File, ...]:
+    """The files of a tar file below ``root``; without one, a folder that everything is in is left out of their names.
+
+    Raises ``SourceRefused``.
+    """
+    try:
+        with tarfile.open(path) as archive:
+            members = {each.name.removeprefix("./"): each for each in archive.getmembers() if each.isreg()}
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise SourceRefused(DownloadReason.FAILED, f"{path.name} cannot be unpacked: {error}") from error
+    top = root or _top(tuple(members))
+    return tuple(
+        File(name.removeprefix(top), member.size, key=member.name)
+        for name, member in members.items()
+        if name.startswith(top)
+    )
+
+
+def unpack(path: Path, files: Collection[File], folder: Path) -> None:
+    """Take these files out of a tar file, then the tar file away. Raises ``SourceRefused``."""
+    try:
+        with tarfile.open(path) as archive:
+            for file in files:
+                member = archive.getmember(file.key)
+                archive.extract(member.replace(name=file.name, mode=0o644), folder, filter="data")
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise SourceRefused(DownloadReason.FAILED, f"{path.name} cannot be unpacked: {error}") from error
+    path.unlink()
+
+
+def _top(names: tuple[str, ...]) -> str:
+    """The folder that every file is in, with its slash; "" without one."""
+    tops = {name.partition("/")[0] for name in names}
+    return f"{tops.pop()}/" if len(tops) == 1 and all("/" in name for name in names) else ""

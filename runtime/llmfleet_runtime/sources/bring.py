@@ -1,0 +1,101 @@
+"""A model from its store into the cache: found out, given room, fetched, verified, unpacked, published."""
+
+from pathlib import Path
+
+from llmfleet_runtime.source import DownloadReason, ModelFiles, SourceRefused
+
+from .archive import inside, unpack, verify
+from .cache import FULL, Shelf, locked, need_room
+from .exchange import Fetched, Request
+from .fetch import JOURNAL, fetch, missing
+from .pick import entry, pick
+from .store import Listing, Report, Store
+
+
+def bring(request: Request, report: Report) -> Fetched:
+    """The model's place in the cache, fetched if need be. Raises ``SourceRefused``."""
+    try:
+        if request.uri.startswith("hf://"):
+            from . import repository  # noqa: PLC0415 because each client takes half a second to import
+
+            return repository.bring(request, report)
+        return _bring(request, _store(request), report)
+    except OSError as error:
+        if error.errno in FULL:
+            words = "the cache's disk became full during the download"
+            raise SourceRefused(DownloadReason.DISK_FULL, words) from error
+        raise SourceRefused(DownloadReason.FAILED, f"the cache cannot be written: {error}") from error
+
+
+def _store(request: Request) -> Store:
+    scheme = request.uri.partition("://")[0]
+    if scheme == "s3":
+        from .s3 import S3Store  # noqa: PLC0415 because each client takes half a second to import
+
+        return S3Store(request.uri)
+    if scheme in ("http", "https") and request.sha256:
+        from .web import WebStore  # noqa: PLC0415 because of the same
+
+        return WebStore(request.uri, request.sha256)
+    if scheme == "oci":
+        from .registry import RegistryStore  # noqa: PLC0415 because of the same
+
+        return RegistryStore(request.uri)
+    raise SourceRefused(DownloadReason.NOT_FOUND, f"this runtime cannot open {request.uri}")
+
+
+def _bring(request: Request, store: Store, report: Report) -> Fetched:
+    shelf = Shelf(request)
+    if store.pinned and shelf.place(store.pinned).is_dir():
+        return _fetched(shelf, store.pinned)
+    try:
+        listing = store.listing()
+    except SourceRefused as error:
+        latest = shelf.latest()
+        if error.reason is not DownloadReason.FAILED or latest is None or not shelf.place(latest).is_dir():
+            raise
+        return _fetched(shelf, latest, f"from the cache, since the source gives no answer: {error}")
+    listing = listing.only(pick(listing.files, request.files))
+    with locked(shelf.folder / "lock", lambda: report(0, listing.size, "another pod downloads it")):
+        if not shelf.place(listing.commit).is_dir():
+            _download(request, store, listing, shelf, report)
+        shelf.point(listing.commit)
+    return _fetched(shelf, listing.commit)
+
+
+def _download(request: Request, store: Store, listing: Listing, shelf: Shelf, report: Report) -> None:
+    folder = shelf.staging(listing.commit)
+    left = sum(each.end - each.start for each in missing(listing, folder))
+    need_room(folder, left + sum(file.size for file in listing.files if file.is_archive))
+    report(listing.size - left, listing.size, "")
+    fetch(store, listing, folder, report)
+    try:
+        for file in listing.files:
+            verify(folder / file.name, file)
+    except SourceRefused:
+        (folder / JOURNAL).unlink(missing_ok=True)
+        raise
+    _unpack(folder, listing, request.files)
+    (folder / JOURNAL).unlink(missing_ok=True)
+    entry(_names(folder))
+    shelf.publish(listing.commit)
+
+
+def _unpack(folder: Path, listing: Listing, wanted: ModelFiles) -> None:
+    """Archives become the files in them that are asked for; a later archive's file replaces an earlier one's."""
+    archives = [file for file in listing.files if file.is_archive]
+    members = {file.name: inside(folder / file.name, file.root) for file in archives}
+    loose = [file for file in listing.files if not file.is_archive]
+    chosen = set(pick([*loose, *(each for found in members.values() for each in found)], wanted))
+    need_room(folder, sum(file.size for file in chosen.difference(loose)))
+    for name, found in members.items():
+        unpack(folder / name, [each for each in found if each in chosen], folder)
+
+
+def _fetched(shelf: Shelf, commit: str, message: str = "") -> Fetched:
+    place = shelf.place(commit)
+    return Fetched(path=str(place / entry(_names(place))), commit=commit, message=message)
+
+
+def _names(folder: Path) -> list[str]:
+    return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]

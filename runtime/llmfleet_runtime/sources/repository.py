@@ -1,0 +1,144 @@
+"""A repository on a hub, by the hub's own client and in its own cache, which it verifies, resumes and publishes."""
+
+import hashlib
+import os
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from huggingface_hub import HfApi, errors, snapshot_download
+from huggingface_hub.constants import HF_HUB_CACHE
+from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils import disable_progress_bars
+
+from llmfleet_runtime.source import DownloadReason, SourceRefused
+
+from .cache import FULL, Shelf, locked, need_room
+from .exchange import Fetched, Request
+from .pick import entry, pick
+from .store import File, Listing, Report
+
+POLL_SECONDS = 0.5
+REQUEST_ID = re.compile(r" *\(Request ID:[^)]*\)")
+"""Another one for each attempt, and so a change of the status without a meaning."""
+
+
+def bring(request: Request, report: Report) -> Fetched:
+    """Fetch what is not there yet. Raises ``SourceRefused``, and ``OSError`` of the disk."""
+    disable_progress_bars()
+    name, token, shelf = request.uri.removeprefix("hf://"), os.environ.get("HF_TOKEN"), Shelf(request)
+    root = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model")
+    latest = shelf.latest()
+    if latest and latest == request.revision and (root / "snapshots" / latest).is_dir():
+        return _fetched(root, latest, request)
+    try:
+        listing = _listing(name, request, token)
+    except SourceRefused as error:
+        if error.reason is not DownloadReason.FAILED or latest is None or not (root / "snapshots" / latest).is_dir():
+            raise
+        return _fetched(root, latest, request, f"from the cache, since the hub gives no answer: {error}")
+    snapshot = root / "snapshots" / listing.commit
+    if not _is_whole(snapshot, listing):
+        with locked(root / f"{listing.commit}.lock", lambda: report(0, listing.size, "another pod downloads it")):
+            _download(name, listing, root, report, token)
+    shelf.point(listing.commit)
+    return _fetched(root, listing.commit, request)
+
+
+def _fetched(root: Path, commit: str, request: Request, message: str = "") -> Fetched:
+    snapshot = root / "snapshots" / commit
+    there = [File(str(path.relative_to(snapshot)), 0) for path in snapshot.rglob("*") if path.is_file()]
+    model = snapshot / entry(file.name for file in pick(there, request.files))
+    return Fetched(path=str(model), commit=commit, message=message)
+
+
+def _listing(name: str, request: Request, token: str | None) -> Listing:
+    try:
+        info = HfApi(token=token).model_info(name, revision=request.revision, files_metadata=True, timeout=20)
+    except Exception as error:  # its HTTP library is none of ours
+        raise refused(name, request.revision, error) from error
+    files = [
+        File(each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None, key=each.blob_id or "")
+        for each in info.siblings or ()
+    ]
+    return Listing(str(info.sha), pick(files, request.files))
+
+
+def _download(name: str, listing: Listing, root: Path, report: Report, token: str | None) -> None:
+    snapshot = root / "snapshots" / listing.commit
+    missing = [file for file in listing.files if not _is_there(snapshot, file)]
+    need_room(root, sum(file.size for file in missing) - _unfinished(root))
+    over = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(root, listing, report, over), daemon=True)
+    watcher.start()
+    try:
+        names = [_literal(file.name) for file in listing.files]
+        snapshot_download(name, revision=listing.commit, token=token, allow_patterns=names)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
+        raise refused(name, listing.commit, error) from error
+    finally:
+        over.set()
+        watcher.join()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda file: _verify(snapshot, file), missing))
+
+
+def _verify(snapshot: Path, file: File) -> None:
+    path = snapshot / file.name
+    found = path.stat().st_size
+    if found != file.size:
+        path.resolve().unlink()
+        raise SourceRefused(DownloadReason.FAILED, f"{file.name} has {found} bytes and should have {file.size}")
+    if file.sha256 is None:
+        return
+    with path.open("rb") as opened:
+        if hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256:
+            return
+    path.resolve().unlink()
+    raise SourceRefused(DownloadReason.FAILED, f"{file.name} is not what the hub says its sha256 is")
+
+
+def _watch(root: Path, listing: Listing, report: Report, over: threading.Event) -> None:
+    """Report what has come, as the disk shows it: the client has no word of it that covers all its ways."""
+    already = _size(root) - _unfinished(root)
+    kept = sum(file.size for file in listing.files if _is_there(root / "snapshots" / listing.commit, file))
+    while not over.wait(POLL_SECONDS):
+        report(min(listing.size, kept + _size(root) - already), listing.size, "")
+
+
+def _size(root: Path) -> int:
+    return sum(path.stat().st_size for path in root.glob("blobs/*") if path.is_file())
+
+
+def _unfinished(root: Path) -> int:
+    return sum(path.stat().st_size for path in root.glob("blobs/*.incomplete"))
+
+
+def _is_there(snapshot: Path, file: File) -> bool:
+    path = snapshot / file.name
+    return path.is_file() and path.stat().st_size == file.size
+
+
+def _is_whole(snapshot: Path, listing: Listing) -> bool:
+    return all(_is_there(snapshot, file) for file in listing.files)
+
+
+def _literal(name: str) -> str:
+    """A name as a pattern that matches nothing else."""
+    return re.sub(r"([*?[])", r"[\1]", name)
+
+
+def refused(name: str, revision: str | None, error: Exception) -> SourceRefused:
+    """The hub's no, by its meaning."""
+    if isinstance(error, errors.GatedRepoError):
+        return SourceRefused(DownloadReason.ACCESS_DENIED, f"the hub refuses access to {name}")
+    if isinstance(error, errors.RevisionNotFoundError):
+        return SourceRefused(DownloadReason.NOT_FOUND, f"{name} has no revision {revision}")
+    if isinstance(error, errors.RepositoryNotFoundError | errors.HFValidationError):
+        words = f"the hub knows no {name}, or does not show it to this token"
+        return SourceRefused(DownloadReason.NOT_FOUND, words)
+    words = " ".join(REQUEST_ID.sub("", str(error)).split())
+    return SourceRefused(DownloadReason.FAILED, f"{name}: {words}")

@@ -1,0 +1,76 @@
+"""To zero and back with a real engine: nobody asks, somebody calls, and the reasons can be read afterwards."""
+
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.stack import Fleet, Stack, chart, sample
+from e2e.stack.fleet import condition
+from tests.integration.operator.operator_process import kubeconfig_of
+
+SLEEPY = {"minReplicas": 0, "maxReplicas": 1, "scaleToZeroAfterSeconds": 10}
+
+
+@pytest.fixture
+def sleepy(stack: Stack) -> Iterator[Fleet]:
+    """Asleep, as nobody asked it anything."""
+    fleet = stack.fleet("sleepy")
+    fleet.delete()
+    fleet.apply(sample("sleepy", autoscaling=SLEEPY))
+    fleet.until_ready_replicas(1, seconds=240)
+    fleet.until(lambda seen: condition(seen, "Ready")["reason"] == "ScaledToZero", "asleep")
+    yield fleet
+    fleet.delete()
+
+
+@pytest.fixture
+def caller(stack: Stack, tmp_path: Path) -> Path:
+    """A kubeconfig for somebody who has the rights that README names, and no others."""
+    assert stack.cluster
+    inside, own = stack.kubectl.inside(chart.NAMESPACE), stack.kubectl
+    account = f"--serviceaccount={chart.NAMESPACE}:caller"
+    grants = (
+        (inside, "reach", ("--verb=get", "--resource=leases.coordination.k8s.io,pods,pods/portforward")),
+        (inside, "forward", ("--verb=create", "--resource=pods/portforward")),
+        (own, "read", ("--verb=get", "--resource=llmdeployments.llmfleet.io")),
+    )
+    inside.run("delete", "serviceaccount", "caller", "--ignore-not-found")
+    inside.run("create", "serviceaccount", "caller")
+    for kubectl, name, rights in grants:
+        kubectl.run("delete", "role,rolebinding", f"caller-{name}", "--ignore-not-found")
+        kubectl.run("create", "role", f"caller-{name}", *rights)
+        kubectl.run("create", "rolebinding", f"caller-{name}", f"--role=caller-{name}", account)
+    token = inside.run("create", "token", "caller").strip()
+    return kubeconfig_of(stack.cluster, token, tmp_path / "kubeconfig")
+
+
+def llmfleet(kubeconfig: Path, *arguments: str) -> str:
+    """What the command prints."""
+    environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+    command = [sys.executable, "-m", "llmfleet", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_fleet_that_sleeps_refuses_requests_and_a_call_through_a_port_forward_wakes_it(
+    sleepy: Fleet, caller: Path
+) -> None:
+    with pytest.raises((urllib.error.URLError, OSError)):
+        urllib.request.urlopen(f"{sleepy.url()}/v1/models", timeout=5)
+    said = llmfleet(caller, "wake", "sleepy")
+    assert said.startswith("sleepy is waking: 0 -> 1 replicas (Woken: ")
+    sleepy.until_ready_replicas(1, seconds=240)
+    with urllib.request.urlopen(f"{sleepy.url()}/v1/models", timeout=30) as answer:
+        assert answer.status == 200
+    told = llmfleet(caller, "explain", "sleepy", "--picture")
+    assert "1 → 0  Idle" in told
+    assert "0 → 1  Woken" in told
+    assert "the memory of the operator since" in told
+    assert "replicas" in told.split("default/sleepy")[0]

@@ -1,0 +1,257 @@
+"""Servers that models come from, and the process that fetches from them, as the launcher runs it."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import socketserver
+import subprocess
+import tarfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from llmfleet_runtime.sources.exchange import Request
+from tests.unit.runtime.launched import RUNTIME, free_port
+
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI",
+    "AWS_REGION": "eu-west-1",
+}
+
+
+DOWN = "http://127.0.0.1:9"
+"""Nobody listens there."""
+
+
+@dataclass
+class Site:
+    """A web site over a folder that sends parts; /moved redirects, /gated asks for a log-in, /broken fails."""
+
+    folder: Path
+    is_ranged: bool = True
+    seconds: float = 0
+    """Before each answer."""
+    asked: list[str] = field(default_factory=list)
+
+    async def answer(self, request):
+        place, _, name = request.path.strip("/").partition("/")
+        self.asked.append(f"{request.path} {request.headers.get('Range', '')}")
+        await asyncio.sleep(self.seconds)
+        if place == "moved":
+            raise web.HTTPFound(f"/files/{name}")
+        if place == "gated":
+            raise web.HTTPForbidden
+        if place == "broken":
+            raise web.HTTPServiceUnavailable
+        path = self.folder / name
+        if not path.is_file():
+            raise web.HTTPNotFound
+        return web.FileResponse(path) if self.is_ranged else web.Response(body=path.read_bytes())
+
+
+@contextlib.contextmanager
+def serving(site, port=None):
+    """Yields the address."""
+    loop, port, is_up = asyncio.new_event_loop(), port or free_port(), threading.Event()
+
+    async def begin():
+        app = web.Application()
+        app.router.add_get("/{path:.*}", site.answer)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        is_up.set()
+        return runner
+
+    def run():
+        asyncio.set_event_loop(loop)
+        runner = loop.run_until_complete(begin())
+        loop.run_forever()
+        loop.run_until_complete(runner.shutdown())
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert is_up.wait(10)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+class Cutter(socketserver.ThreadingTCPServer):
+    """In front of a server: its answers are cut after so many bytes of a connection, until ``cuts`` are used up."""
+
+    daemon_threads = False
+    block_on_close = True
+
+    def __init__(self, target, after, cuts):
+        super().__init__(("127.0.0.1", 0), Connection)
+        self.target, self.after, self.cuts = int(target.rpartition(":")[2]), after, cuts
+        self.address = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+class Connection(socketserver.BaseRequestHandler):
+    """One connection and the one behind it."""
+
+    def handle(self):
+        with socket.create_connection(("127.0.0.1", self.server.target)) as server:
+            asking = threading.Thread(target=self.pass_on, args=(self.request, server))
+            asking.start()
+            self.pass_on(server, self.request, self.server.after)
+            asking.join()
+
+    def pass_on(self, source, target, most=float("inf")):
+        passed = 0
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65536):
+                passed += len(piece)
+                if passed > most and self.server.cuts > 0:
+                    self.server.cuts -= 1
+                    break
+                target.sendall(piece)
+        for each in (source, target):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass
+class S3:
+    """moto's server."""
+
+    address: str
+
+    def put(self, bucket, folder):
+        """A bucket with the files of a folder below models/tiny."""
+        try:
+            self._send(bucket)
+        except urllib.error.HTTPError as error:  # it is there already
+            error.close()
+        for path in (each for each in folder.rglob("*") if each.is_file()):
+            self._send(f"{bucket}/models/tiny/{path.relative_to(folder)}", path.read_bytes())
+
+    def _send(self, path, body=b""):
+        headers = {"Content-Type": "binary/octet-stream", "Authorization": "none of moto's concern"}
+        request = urllib.request.Request(f"{self.address}/{path}", body, headers, method="PUT")
+        urllib.request.urlopen(request, timeout=20).close()
+
+
+@contextlib.contextmanager
+def s3_server(python, servers, host="127.0.0.1", port=None):
+    port = port or free_port()
+    environment = {**os.environ, "PYTHONPATH": str(servers)}
+    command = [python, "-m", "moto.server", "-H", host, "-p", str(port)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until_listening(host, port, process)
+        yield S3(f"http://{host}:{port}")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def until_listening(host, port, process):
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection((host, port), 1).close()
+        except OSError:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+@dataclass
+class Fetcher:
+    """Runs the downloading process over one cache."""
+
+    python: str
+    clients: Path
+    cache: Path
+    variables: dict = field(default_factory=dict)
+
+    def begin(self, uri, **members):
+        request = Request(**{"uri": uri, "cache": str(self.cache), **members}).to_json()
+        environment = {
+            **os.environ,
+            "HF_HOME": f"{self.cache}/huggingface",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **self.variables,
+            "PYTHONPATH": os.pathsep.join(map(str, (self.clients, RUNTIME))),
+        }
+        command = [self.python, "-P", "-m", "llmfleet_runtime.sources", request]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self, uri, **members):
+        """The last line: what was fetched, or why not."""
+        with self.begin(uri, **members) as process:
+            said = process.stdout.read().splitlines()
+        assert said, process.returncode
+        return json.loads(said[-1])
+
+
+def packed(model, path, top="", mode="w:gz"):
+    """A tar file of a folder; its sha256."""
+    with tarfile.open(path, mode) as archive:
+        for each in sorted(model.iterdir()):
+            archive.add(each, f"{top}{each.name}")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def contents(folder):
+    folder = Path(folder)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def push(address, repository, tag, layers, login=None):
+    """A manifest with layers of (bytes, media type, annotations); its digest."""
+    headers = {"Content-Type": "application/octet-stream"} | ({"Authorization": login} if login else {})
+
+    def send(path, body, method, kind=headers["Content-Type"]):
+        request = urllib.request.Request(f"{address}/v2/{repository}{path}", body, headers, method=method)
+        request.add_header("Content-Type", kind)
+        urllib.request.urlopen(request, timeout=20).close()
+
+    described = []
+    for body, kind, notes in [(b"{}", "application/vnd.oci.empty.v1+json", {}), *layers]:
+        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        send(f"/blobs/uploads/?digest={digest}", body, "POST")
+        described.append({"mediaType": kind, "digest": digest, "size": len(body), "annotations": notes})
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    manifest = {"schemaVersion": 2, "mediaType": kind, "config": described[0], "layers": described[1:]}
+    send(f"/manifests/{tag}", json.dumps(manifest).encode(), "PUT", kind)
+    return f"sha256:{hashlib.sha256(json.dumps(manifest).encode()).hexdigest()}"
+
+
+@contextlib.contextmanager
+def registry_server(program, folder, *account):
+    """Yields HOST:PORT."""
+    port = free_port()
+    folder.mkdir()
+    command = [str(program), f"127.0.0.1:{port}", str(folder), *account]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until_listening("127.0.0.1", port, process)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()

@@ -1,0 +1,262 @@
+"""The downloading process with the unmodified clients, against servers that part, redirect, gate and cut."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tarfile
+import threading
+
+import pytest
+
+from e2e.engine import clients, servers
+from tests.engine.hub import COMMIT, TOKEN, hub
+from tests.engine.sourced import DOWN, KEYS, Cutter, Fetcher, Site, contents, packed, s3_server, serving
+
+
+@pytest.fixture
+def fetch(python, tmp_path):
+    return Fetcher(python, clients(), tmp_path / "cache")
+
+
+@pytest.fixture
+def site(tmp_path):
+    folder = tmp_path / "site"
+    folder.mkdir()
+    return Site(folder)
+
+
+@pytest.fixture
+def address(site):
+    with serving(site) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def s3(python, model):
+    with s3_server(python, servers()) as server:
+        server.put("open", model)
+        yield server
+
+
+@pytest.fixture
+def stored(fetch, s3):
+    """A fetcher that has the keys of the object store."""
+    fetch.variables = {**KEYS, "AWS_ENDPOINT_URL": s3.address}
+    return fetch
+
+
+@pytest.mark.parametrize(("top", "mode"), [("", "w"), ("./", "w:gz"), ("tiny-1.0/", "w:gz")])
+def test_an_archive_on_the_web_becomes_the_models_folder(fetch, site, address, model, top, mode):
+    sha256 = packed(model, site.folder / "tiny.tar", top, mode)
+    found = fetch(f"{address}/files/tiny.tar", sha256=sha256)
+    assert (found["kind"], found["commit"]) == ("Fetched", sha256)
+    assert contents(found["path"]) == contents(model)
+
+
+def test_of_an_archive_only_the_files_that_are_asked_for_are_kept(fetch, site, address, model):
+    sha256 = packed(model, site.folder / "tiny.tar")
+    found = fetch(f"{address}/files/tiny.tar", sha256=sha256, files={"include": ["*.safetensors"]})
+    assert sorted(contents(found["path"])) == ["model.safetensors"]
+
+
+def test_a_redirect_is_followed(fetch, site, address, model):
+    sha256 = packed(model, site.folder / "tiny.tar")
+    assert fetch(f"{address}/moved/tiny.tar", sha256=sha256)["kind"] == "Fetched"
+
+
+def test_a_server_without_parts_is_read_as_a_whole(fetch, site, address, model):
+    site.is_ranged = False
+    sha256 = packed(model, site.folder / "tiny.tar")
+    assert contents(fetch(f"{address}/files/tiny.tar", sha256=sha256)["path"]) == contents(model)
+
+
+def test_what_is_cached_needs_no_network(fetch, site, model):
+    sha256 = packed(model, site.folder / "tiny.tar")
+    with serving(site) as address:
+        first = fetch(f"{address}/files/tiny.tar", sha256=sha256)
+    assert fetch(f"{address}/files/tiny.tar", sha256=sha256) == first
+
+
+@pytest.mark.parametrize(
+    ("place", "reason", "words"),
+    [
+        ("nowhere/none.tar", "ModelNotFound", "404"),
+        ("gated/tiny.tar", "ModelAccessDenied", "403"),
+        ("broken/tiny.tar", "ModelDownloadFailed", "503"),
+    ],
+)
+def test_the_webs_no_has_its_reason(fetch, address, place, reason, words):
+    found = fetch(f"{address}/{place}", sha256="0" * 64)
+    assert (found["kind"], found["reason"]) == ("Failed", reason)
+    assert words in found["message"]
+
+
+def test_other_bytes_than_promised_never_become_a_model(fetch, site, address, model):
+    packed(model, site.folder / "tiny.tar")
+    found = fetch(f"{address}/files/tiny.tar", sha256="0" * 64)
+    assert (found["reason"], "should have 0000" in found["message"]) == ("ModelDownloadFailed", True)
+    assert list(fetch.cache.glob("models/*/[0-9a-f]*")) == []
+
+
+def test_only_whitelisted_kinds_leave_an_archive_and_none_leads_out(fetch, site, address, model, tmp_path):
+    path = site.folder / "tiny.tar"
+    with tarfile.open(path, "w") as archive:
+        for name in ("../evil.json", "/evil.json", "a/../../evil.json", "run.py", "weights.bin", "config.json"):
+            entry = archive.gettarinfo(model / "config.json")
+            entry.name = name
+            archive.addfile(entry, io.BytesIO((model / "config.json").read_bytes()))
+        archive.add(model / "model.safetensors", "model.safetensors")
+        link = tarfile.TarInfo("link.json")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    found = fetch(f"{address}/files/tiny.tar", sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    assert sorted(contents(found["path"])) == ["config.json", "model.safetensors"]
+    assert list(tmp_path.rglob("evil.json")) == []
+
+
+def big(folder, size=40 * 2**20):
+    """A model whose weights take a while."""
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(os.urandom(size))
+    return folder
+
+
+def test_a_connection_that_is_cut_goes_on_where_it_was(fetch, site, address, tmp_path):
+    sha256 = packed(big(tmp_path / "big"), site.folder / "big.tar", mode="w")
+    with Cutter(address, 5 * 2**20, 4) as cutter:
+        found = fetch(f"{cutter.address}/files/big.tar", sha256=sha256)
+    assert (found["kind"], cutter.cuts) == ("Fetched", 0)
+    assert [int(each.partition("bytes=")[2].partition("-")[0]) > 2**20 for each in site.asked].count(True) >= 4
+
+
+def test_objects_of_a_store_become_the_models_folder_and_are_found_again(stored, model):
+    found = stored("s3://open/models/tiny")
+    assert contents(found["path"]) == contents(model)
+    stored.variables["AWS_ENDPOINT_URL"] = DOWN
+    again = stored("s3://open/models/tiny")
+    assert (again["path"], again["commit"], "cache" in again["message"]) == (found["path"], found["commit"], True)
+
+
+def test_an_object_store_that_is_down_and_was_never_read_is_a_failed_download(stored):
+    stored.variables["AWS_ENDPOINT_URL"] = DOWN
+    found = stored("s3://open/models/tiny")
+    assert (found["reason"], "127.0.0.1:9" in found["message"]) == ("ModelDownloadFailed", True)
+
+
+@pytest.mark.parametrize("uri", ["s3://nowhere/models/tiny", "s3://open/models/none"])
+def test_what_is_not_in_the_store_is_not_found(stored, uri):
+    assert stored(uri)["reason"] == "ModelNotFound"
+
+
+def test_objects_that_change_make_another_version_beside(stored, s3, tmp_path):
+    s3.put("changing", big(tmp_path / "one", 1000))
+    first = stored("s3://changing/models/tiny")
+    s3.put("changing", big(tmp_path / "two", 1000))
+    second = stored("s3://changing/models/tiny")
+    assert contents(first["path"]) == contents(tmp_path / "one")
+    assert contents(second["path"]) == contents(tmp_path / "two")
+    assert first["commit"] != second["commit"]
+
+
+def test_a_store_that_cuts_is_asked_for_the_rest(stored, s3, tmp_path):
+    s3.put("cut", big(tmp_path / "big"))
+    with Cutter(s3.address, 5 * 2**20, 3) as cutter:
+        stored.variables["AWS_ENDPOINT_URL"] = cutter.address
+        found = stored("s3://cut/models/tiny")
+    assert (contents(found["path"]), cutter.cuts) == (contents(tmp_path / "big"), 0)
+
+
+def test_a_killed_download_goes_on_with_what_it_had(stored, s3, tmp_path):
+    s3.put("killed", big(tmp_path / "big", 150 * 2**20))
+    process = stored.begin("s3://killed/models/tiny")
+    journal = wait_for(lambda: next(stored.cache.glob("models/*/.*/.llmfleet-journal"), None))
+    wait_for(lambda: "model.safetensors" in journal.read_text())
+    process.kill()
+    process.communicate()
+    begun = json.loads(first_line(stored.begin("s3://killed/models/tiny")))
+    assert begun["done"] >= 20 * 2**20
+    assert contents(stored("s3://killed/models/tiny")["path"]) == contents(tmp_path / "big")
+
+
+def first_line(process):
+    with process:
+        return process.stdout.readline()
+
+
+def wait_for(fact, seconds=30):
+    over = threading.Event()
+    for _ in range(seconds * 100):
+        if found := fact():
+            return found
+        over.wait(0.01)
+    raise AssertionError
+
+
+def test_two_pods_over_one_cache_download_once(stored, s3, tmp_path):
+    s3.put("shared", big(tmp_path / "big"))
+    both = [stored.begin("s3://shared/models/tiny") for _ in range(2)]
+    said = [each.communicate()[0].splitlines() for each in both]
+    assert len({each[-1] for each in said}) == 1
+    assert ["another pod downloads it" in line for each in said for line in each].count(True) >= 1
+    assert contents(json.loads(said[0][-1])["path"]) == contents(tmp_path / "big")
+
+
+@pytest.fixture
+def hubbed(fetch, model, tmp_path):
+    """A fetcher whose hub has the tiny model, one of pickles, and gated and private ones."""
+    pickled = tmp_path / "pickled"
+    shutil.copytree(model, pickled)
+    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
+    both = tmp_path / "both"
+    shutil.copytree(model, both)
+    (both / "pytorch_model.bin").write_bytes(b"x")
+    names = {"team/tiny": model, "team/private": model, "team/pickled": pickled, "team/both": both}
+    with hub(names) as found:
+        fetch.variables = {"HF_ENDPOINT": found}
+        yield fetch
+
+
+def test_a_repository_is_fetched_whole_and_again_without_the_hub(hubbed, model):
+    found = hubbed("hf://team/tiny")
+    assert (contents(found["path"]), found["commit"]) == (contents(model), COMMIT)
+    hubbed.variables["HF_ENDPOINT"] = DOWN
+    again = hubbed("hf://team/tiny")
+    assert (again["path"], "cache" in again["message"]) == (found["path"], True)
+    assert hubbed("hf://team/other")["reason"] == "ModelDownloadFailed"
+
+
+def test_a_pinned_repository_that_is_cached_asks_nobody(hubbed):
+    found = hubbed("hf://team/tiny", revision=COMMIT)
+    hubbed.variables["HF_ENDPOINT"] = DOWN
+    assert hubbed("hf://team/tiny", revision=COMMIT) == found
+
+
+@pytest.mark.parametrize(
+    ("uri", "members", "reason"),
+    [
+        ("hf://team/none", {}, "ModelNotFound"),
+        ("hf://team/tiny", {"revision": "v9"}, "ModelNotFound"),
+        ("hf://team/gated", {}, "ModelAccessDenied"),
+        ("hf://team/private", {}, "ModelNotFound"),
+        ("hf://team/pickled", {}, "UnsafeWeights"),
+    ],
+)
+def test_the_hubs_no_has_its_reason_for_models_too(hubbed, uri, members, reason):
+    assert hubbed(uri, **members)["reason"] == reason
+
+
+def test_a_token_opens_a_private_repository(hubbed):
+    hubbed.variables["HF_TOKEN"] = TOKEN
+    assert hubbed("hf://team/private")["kind"] == "Fetched"
+
+
+def test_pickles_beside_safe_weights_stay_where_they_are(hubbed, model):
+    assert contents(hubbed("hf://team/both")["path"]) == contents(model)
+
+
+def test_files_that_are_left_out_are_not_fetched(hubbed):
+    found = hubbed("hf://team/tiny", files={"include": ["*.safetensors", "config*"], "exclude": ["none"]})
+    assert sorted(contents(found["path"])) == ["config.json", "model.safetensors"]
