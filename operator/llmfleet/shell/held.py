@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 
-from llmfleet import names
 from llmfleet.core.world import Raw
 
 _UNUSED_METADATA = frozenset({"managedFields", "selfLink"})
@@ -17,6 +16,7 @@ _OF_A_POD = {
     "spec": frozenset({"nodeName"}),
     "status": frozenset({"phase", "reason", "message", "startTime", "podIP", "conditions", "containerStatuses"}),
 }
+_STATUS_UNREAD = frozenset({"PodDisruptionBudget", "Service"})
 _OF_A_DEPLOYMENTS_CONDITIONS = frozenset({"ReplicaFailure"})
 """The others tell what its pods tell."""
 
@@ -31,7 +31,7 @@ def trimmed(raw: Mapping[str, Any]) -> Raw:
         conditions = raw.get("status", {}).get("conditions", ())
         told = [each for each in conditions if each.get("type") in _OF_A_DEPLOYMENTS_CONDITIONS]
         return slim | {"status": {"conditions": told}}
-    if raw["kind"] != names.KIND:
+    if raw["kind"] in _STATUS_UNREAD:
         slim.pop("status", None)
     return slim
 
