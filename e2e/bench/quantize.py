@@ -99,7 +99,7 @@ def _kill(running: subprocess.Popen[bytes]) -> None:
     """With the program that it started, which is in a group of its own."""
     if running.poll() is None:
         children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
-        for group in (*map(int, children), running.pid):
+        for group in {running.pid, *(os.getpgid(int(child)) for child in children)}:
             os.killpg(group, signal.SIGKILL)
         running.wait()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from e2e.cluster import layout, toolchain, versions
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.layout import Profile
+from e2e.cluster.lock import hold
 from e2e.cluster.processes import marked_environment
 from e2e.cluster.progress import Report
 from e2e.cluster.versions import Source
@@ -45,13 +46,14 @@ def missing(profile: Profile) -> frozenset[str]:
 
 
 def build(profile: Profile, report: Report) -> None:
-    """Build what `profile` lacks, sources side by side: while one links on a single core, another compiles.
+    """Build what `profile` lacks; one at a time on a machine. Raises ClusterError with the compiler's last words."""
+    if missing(profile):
+        with hold(layout.cache() / "build.lock", lambda: report.step("wait for another build to finish")):
+            _build(missing(profile), report)
 
-    Raises ClusterError with the compiler's last words.
-    """
-    lacking = missing(profile)
-    if not lacking:
-        return
+
+def _build(lacking: frozenset[str], report: Report) -> None:
+    """Sources side by side: while one links on a single core, another compiles."""
     go = toolchain.installed()
     if not go:
         with report.step("install Go from PyPI", then="build"):

@@ -107,7 +107,8 @@ def run(step: str, command: tuple[str, ...], log: Path, report: Report) -> None:
                     code = child.wait(10)
                     break
                 except subprocess.TimeoutExpired:
-                    report(f"{step}: {time.monotonic() - began:.0f} s, {_last_line(log)}")
+                    seconds, count = time.monotonic() - began, _unpacked(Path(command[0]))
+                    report(f"{step}: {seconds:.0f} s, {count} packages in place, {_last_line(log)}")
         finally:
             if child.poll() is None:
                 child.kill()
@@ -115,6 +116,11 @@ def run(step: str, command: tuple[str, ...], log: Path, report: Report) -> None:
     if code:
         raise InstallError(f"{step}: pip ended with {code}; {log} says why. Last words: {_last_line(log)}")
     report(f"{step}: done in {time.monotonic() - began:.0f} s")
+
+
+def _unpacked(python: Path) -> int:
+    """How many packages its environment has: pip unpacks for minutes without a word."""
+    return len(list(python.parents[1].glob("lib/python*/site-packages/*.dist-info")))
 
 
 def _last_line(log: Path) -> str:

@@ -1,9 +1,9 @@
 """Pure: the shapes of a base model's weight matrices, as far as they are certain; what is not is left out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .header import Tensor
+from .inspection.safetensors import Tensor
 
 Shapes = Mapping[str, tuple[int, int]]
 """(rows, columns) of each module's weight by the module's name; a linear layer takes columns and gives rows."""
@@ -16,9 +16,9 @@ STANDARD = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 """Kinds of model whose layers all have Llama's seven matrices, whatever they are stored as."""
 
 
-def from_headers(tensors: Mapping[str, Tensor]) -> Shapes:
+def from_headers(tensors: Iterable[Tensor]) -> Shapes:
     """From the tensors of all files of the model."""
-    plain = {name: each.shape for name, each in tensors.items() if name.endswith(WEIGHT) and each.dtype in PLAIN}
+    plain = {each.name: each.shape for each in tensors if each.name.endswith(WEIGHT) and each.dtype in PLAIN}
     return {name.removesuffix(WEIGHT): (shape[0], shape[1]) for name, shape in plain.items() if len(shape) == 2}
 
 

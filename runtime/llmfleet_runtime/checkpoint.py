@@ -1,13 +1,14 @@
 """Reads what a checkpoint says of its weights: two small files of a folder, or of a hub's repository."""
 
 import contextlib
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from .argv import BadConfig
 from .contract import EngineConfig
+from .inspection.errors import BadModel
+from .inspection.quantization import quantization
+from .inspection.section import Section
 from .precision import Precision, precision
 
 MOST_BYTES = 64 * 2**20
@@ -59,24 +60,24 @@ def _hub(config: EngineConfig, token: str | None) -> Opened:
 
 
 def _read(opened: Opened, model: str) -> Precision:
-    config = _document(opened("config.json"))
+    config = _section(opened("config.json"))
     if config is None:
         raise BadConfig(f"{model} does not appear to have a file named config.json; quantization cannot be told")
     separate = None
-    if not config.get("quantization_config"):
+    if not config.part("quantization_config"):
         with contextlib.suppress(BadConfig):  # a cache without network cannot tell that there is none
-            separate = _document(opened("hf_quant_config.json"))
-    return precision(config, separate)
+            separate = _section(opened("hf_quant_config.json"))
+    try:
+        return precision(quantization(config, config.part("text_config") or config, separate))
+    except BadModel as error:
+        raise BadConfig(f"{model}: {error}") from error
 
 
-def _document(path: Path | None) -> dict[str, Any] | None:
+def _section(path: Path | None) -> Section | None:
     if path is None:
         return None
     try:
         with path.open("rb") as file:
-            read = json.loads(file.read(MOST_BYTES))
-    except (OSError, ValueError, RecursionError) as error:
+            return Section.parse(path.name, file.read(MOST_BYTES))
+    except (OSError, BadModel) as error:
         raise BadConfig(f"{path}: {error}") from error
-    if not isinstance(read, dict):
-        raise BadConfig(f"{path}: not a JSON object")
-    return read

@@ -28,6 +28,7 @@ from .facts import (
     Weights,
     WeightsFrom,
 )
+from .findings import Findings, InspectionReason
 from .lora import (
     ADAPTER_NAME_CHARACTERS,
     ADAPTER_NAME_PATTERN,
@@ -62,6 +63,8 @@ __all__ = [
     "EngineConfig",
     "ExitCode",
     "Farewell",
+    "Findings",
+    "InspectionReason",
     "LayerGroup",
     "LayerKind",
     "LiveConfig",

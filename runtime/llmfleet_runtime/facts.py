@@ -85,9 +85,10 @@ class QuantizationFacts(Document):
     """How the checkpoint is quantized."""
 
     method: str
-    """``quant_method`` of the checkpoint, such as ``awq``, ``compressed-tensors``, ``gguf``."""
+    """``quant_method`` with one name for each format, such as ``awq``, ``compressed-tensors``; ``gguf``."""
     scheme: str | None = None
-    """What the method leaves open: the format of compressed-tensors, ModelOpt's algorithm, the commonest GGML type."""
+    """What the method leaves open, such as ``4 bits``, ``FP8 blocks``, ``INT8 channel weight-only``; begins with the
+    precision where that has a name. With GGUF the commonest GGML type."""
     weight_bits: int | None = None
     weight_type: Literal["int", "float"] | None = None
     group_size: int | None = None

@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 
 from .base import Shapes, from_config, from_headers
-from .header import BadHeader, read_header
+from .inspection.errors import BadModel
+from .inspection.folder import tensors_of
 from .lora import AdapterReason
 from .preflight import AdapterRefused
 
@@ -48,7 +49,7 @@ def shapes(folder: Path) -> Shapes:
         found = {}
     for path in sorted(folder.glob("*.safetensors")):
         try:
-            found.update(from_headers(read_header(path)))
-        except (OSError, BadHeader):
+            found.update(from_headers(tensors_of(path)))
+        except (OSError, BadModel):
             continue
     return found

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .base import Shapes
-from .header import Tensor
+from .inspection.safetensors import Tensor
 from .lora import AdapterReason
 
 PREFIX = "base_model.model."
@@ -45,7 +45,7 @@ class AdapterRefused(Exception):
         self.reason = reason
 
 
-def check(config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: Shapes, max_rank: int) -> None:
+def check(config: Mapping[str, Any], tensors: Iterable[Tensor], base: Shapes, max_rank: int) -> None:
     """Raise ``AdapterRefused`` unless the engine can serve it over a base model of these shapes."""
     _check_kind(config)
     rank = _rank(config, max_rank)
@@ -95,13 +95,13 @@ def _rank(config: Mapping[str, Any], max_rank: int) -> int:
     return int(config["r"])
 
 
-def _matrices(tensors: Mapping[str, Tensor]) -> dict[str, Pair]:
+def _matrices(tensors: Iterable[Tensor]) -> dict[str, Pair]:
     found: dict[str, Pair] = {}
-    for name, tensor in tensors.items():
-        suffix = next((each for each in SUFFIXES if name.endswith(each)), None)
+    for tensor in tensors:
+        suffix = next((each for each in SUFFIXES if tensor.name.endswith(each)), None)
         if suffix is not None:
-            module = name.removeprefix(PREFIX).removesuffix(suffix)
-            found.setdefault(module, {})[SUFFIXES[suffix]] = (name, tensor.shape)
+            module = tensor.name.removeprefix(PREFIX).removesuffix(suffix)
+            found.setdefault(module, {})[SUFFIXES[suffix]] = (tensor.name, tensor.shape)
     return found
 
 

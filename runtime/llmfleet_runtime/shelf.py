@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from .base import Shapes
-from .header import BadHeader, read_header
+from .inspection.errors import BadModel
+from .inspection.folder import tensors_of
 from .lora import Adapter, AdapterReason
 from .preflight import AdapterRefused, check
 
@@ -104,8 +105,8 @@ def _copy(source: Path, name: str, staged: Path, root: Path | None) -> None:
 
 def _check(folder: Path, base: Shapes, max_rank: int) -> None:
     try:
-        check(_config(folder / CONFIG), read_header(folder / WEIGHTS), base, max_rank)
-    except BadHeader as error:
+        check(_config(folder / CONFIG), tensors_of(folder / WEIGHTS), base, max_rank)
+    except BadModel as error:
         raise AdapterRefused(AdapterReason.INVALID, str(error)) from error
     except (TypeError, AttributeError) as error:
         raise AdapterRefused(AdapterReason.INVALID, f"{CONFIG} has a member of the wrong kind: {error}") from error

@@ -19,6 +19,7 @@ from llmfleet_runtime.contract import (
     EngineConfig,
     ExitCode,
     Farewell,
+    Findings,
     LiveConfig,
     LoadReport,
     ModelFacts,
@@ -36,6 +37,7 @@ MODELS = {
     "farewell": Farewell,
     "model": ModelFacts,
     "adapter": AdapterFacts,
+    "findings": Findings,
 }
 DOCUMENTS = sorted(FOLDER.glob("*.json"))
 PAGES = sorted(FOLDER.glob("metrics-*.txt"))

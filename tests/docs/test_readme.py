@@ -16,6 +16,7 @@ from llmfleet.core.explain.story import story
 from llmfleet.core.scaling.bounds import bounds
 from llmfleet.reference import root_schema
 from tests.builders import deployment, with_spec
+from tests.engine.hub import hub
 from tests.integration.crd.offline import judge
 from tests.unit.operator.test_story import account
 
@@ -57,14 +58,15 @@ def test_the_page_on_fitting_shows_what_the_command_says(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(entry["config"]))
     monkeypatch.chdir(tmp_path)
-    told = []
-    lines = re.findall(r"^llmfleet (fit .*?)\s*(?:#.*)?$", README, re.MULTILINE)
-    for line in lines:
-        found = CliRunner().invoke(main, line.split())
-        assert found.exit_code in (0, 2), found.output
-        told.append(" ".join(found.output.split()))
+    lines, told = re.findall(r"^llmfleet (fit .*?)\s*(?:#.*)?$", README, re.MULTILINE), []
+    with hub({"meta-llama/Llama-3.1-8B": folder}) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        for line in lines:
+            found = CliRunner().invoke(main, line.split())
+            assert found.exit_code in (0, 2), found.output
+            told.append(" ".join(found.output.split()))
     (shown,) = re.findall(r"```\n(does not fit\?.*?)```", README, re.DOTALL)
-    assert len(lines) == 2
+    assert len(lines) == 3
     for line in shown.splitlines():
         assert " ".join(line.split()) in told[1]
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,7 +44,12 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, json.dumps(files).encode())
 
     def send(self, path):
-        self.answer(200, path.read_bytes(), {"X-Repo-Commit": COMMIT, "ETag": f'"{digest(path)}"'})
+        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{digest(path)}"'}
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
+        if asked is None:
+            return self.answer(200, path.read_bytes(), headers)
+        body = path.read_bytes()[int(asked[1]) : int(asked[2]) + 1 if asked[2] else None]
+        return self.answer(206, body, headers)
 
     def answer(self, status, body, headers=None):
         self.send_response(status)

@@ -13,6 +13,7 @@ from e2e.engine.versions import PLUGINS
 from llmfleet.api.conditions import Reason
 from llmfleet.core.dictionary import CRASHES, cause
 from llmfleet_runtime.argv import BadConfig, Platform
+from llmfleet_runtime.inspection.__main__ import facts_of
 from llmfleet_runtime.machine import has_amx
 from llmfleet_runtime.precision import precision
 from llmfleet_runtime.quantization import ON_THE_FLY_CPU, Unsupported, on_the_fly
@@ -77,7 +78,7 @@ def distance(answers, name):
 def admitted(folder, name):
     """None, or the launcher's refusal of a checkpoint."""
     try:
-        on_the_fly(None, precision(json.loads((folder / name / "config.json").read_text())), CPU)
+        on_the_fly(None, precision(facts_of(folder / name).quantization), CPU)
     except BadConfig as refused:
         return refused
     return None

@@ -70,7 +70,7 @@ def predict(folder: Path, shape: Shape) -> Fit:
         dtype=shape.config["torch_dtype"],
         lora=shape.lora,
     )
-    return fit(inspected(folder), settings, cpu(machine_bytes()))
+    return fit(inspected(str(folder)), settings, cpu(machine_bytes()))
 
 
 def judge(shape: Shape, predicted: Fit, found: Reported) -> tuple[Row, ...]:

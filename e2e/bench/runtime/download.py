@@ -23,7 +23,10 @@ LEAST_RATIO = 0.9
 MOST_MEBIBYTES = 200
 POLL_SECONDS = 0.02
 FILES = 4
-FILE_BYTES = 64 * 2**20
+WEB_MEBIBYTES = 1024
+"""So much that the start of a process does not count."""
+STORE_MEBIBYTES = 256
+"""moto holds it in memory, and copies all of a file for each part that is asked for."""
 
 PLAIN_WEB = """
 import hashlib, requests, sys, tarfile
@@ -53,6 +56,7 @@ class Case:
     name: str
     uri: str
     plain: str
+    mebibytes: int
     sha256: str | None = None
 
 
@@ -65,7 +69,7 @@ class Taken:
 
 
 def run(report: Report, runs: int) -> tuple[Row, ...]:
-    """Serve a model of 256 MiB from both kinds of server and fetch it in turn."""
+    """Serve models from both kinds of server and fetch them in turn."""
     with tempfile.TemporaryDirectory(prefix="llmfleet-bench-") as folder, _served(Path(folder)) as cases:
         rows = []
         for case in cases:
@@ -73,13 +77,13 @@ def run(report: Report, runs: int) -> tuple[Row, ...]:
             for number in range(1, runs + 1):
                 with report.step(f"{case.name}: run {number} of {runs}"):
                     pairs.append((_ours(case, Path(folder)), _plain(case, Path(folder))))
-            rows += judge(case.name, pairs)
+            rows += judge(case, pairs)
         return tuple(rows)
 
 
-def judge(name: str, pairs: list[tuple[Taken, Taken]]) -> list[Row]:
+def judge(case: Case, pairs: list[tuple[Taken, Taken]]) -> list[Row]:
     """Rows from (ours, plain) of each run."""
-    size = FILES * FILE_BYTES / 2**20
+    name, size = case.name, case.mebibytes
     ours, plain = ([each[which].seconds for each in pairs] for which in (0, 1))
     memory = max(each.mebibytes for each, _ in pairs)
     return [
@@ -94,20 +98,26 @@ def judge(name: str, pairs: list[tuple[Taken, Taken]]) -> list[Row]:
 
 @contextlib.contextmanager
 def _served(folder: Path) -> Iterator[tuple[Case, ...]]:
-    model = folder / "model"
-    model.mkdir()
-    (model / "config.json").write_text("{}")
-    for number in range(FILES):
-        (model / f"model-{number}.safetensors").write_bytes(os.urandom(FILE_BYTES))
-    archive = folder / "model.tar"
+    archive = folder / "web.tar"
     with tarfile.open(archive, "w") as packed:
-        packed.add(model, "model")
+        packed.add(_model(folder / "web", WEB_MEBIBYTES), "web")
     with archive.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     with web_site(folder) as web, object_store() as store:
-        put(store, "bench", model)
+        put(store, "bench", _model(folder / "store", STORE_MEBIBYTES))
         os.environ |= {**KEYS, "AWS_ENDPOINT_URL": store}
-        yield (Case("http", f"{web}/model.tar", PLAIN_WEB, sha256), Case("s3", "s3://bench/model", PLAIN_STORE))
+        yield (
+            Case("http", f"{web}/web.tar", PLAIN_WEB, WEB_MEBIBYTES, sha256),
+            Case("s3", "s3://bench/store", PLAIN_STORE, STORE_MEBIBYTES),
+        )
+
+
+def _model(folder: Path, mebibytes: int) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    for number in range(FILES):
+        (folder / f"model-{number}.safetensors").write_bytes(os.urandom(mebibytes // FILES * 2**20))
+    return folder
 
 
 def _ours(case: Case, folder: Path) -> Taken:

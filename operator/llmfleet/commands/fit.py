@@ -1,6 +1,7 @@
 """``llmfleet fit``: does a model in a folder fit a GPU, by how much, and what would."""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ FITS, UNKNOWN, DOES_NOT_FIT = 0, 1, 2
 """Exit codes; 1 is an error as well."""
 USUAL = ("T4", "L4", "A10G", "L40S", "A100-40GB", "A100-80GB", "H100", "H200", "B200", "MI300X")
 PLAIN_WIDTH = 120
+HUB = "hf://"
+REPOSITORY = re.compile(rf"({HUB})?[\w.-]+(/[\w.-]+)?")
 STYLES = {Verdict.FITS: "green", Verdict.DOES_NOT_FIT: "red", Verdict.UNKNOWN: "yellow"}
 
 
@@ -37,7 +40,8 @@ def _gpu(context: click.Context, option: click.Parameter, given: tuple[str, ...]
 
 
 @click.command("fit", cls=AnsweringCommand)
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("model")
+@click.option("--revision", help="Commit, tag or branch of MODEL on the hub.  [default: the main branch]")
 @click.option("--gpu", "gpus", multiple=True, callback=_gpu, help="A product, by label or name; may be repeated.")
 @click.option("--tensor", type=click.IntRange(1, 64), default=1, show_default=True, help="GPUs that share the model.")
 @click.option("--max-model-len", type=click.IntRange(1), help="Context in tokens.  [default: the model's longest]")
@@ -60,26 +64,40 @@ def _gpu(context: click.Context, option: click.Parameter, given: tuple[str, ...]
 @click.option("--adapters", type=click.IntRange(0), default=0, help="LoRA slots: adapters in one batch.")
 @click.option("--rank", type=click.IntRange(1, 512), default=16, show_default=True, help="The adapters' largest rank.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
-def fit_command(folder: Path, gpus: Sequence[Accelerator], output: str, **asked: Any) -> None:
-    """Say whether the model in FOLDER fits a GPU under vLLM, what takes the memory, and what would fit instead.
+def fit_command(model: str, revision: str | None, gpus: Sequence[Accelerator], output: str, **asked: Any) -> None:
+    """Say whether MODEL fits a GPU under vLLM, what takes the memory, and what would fit instead.
 
-    FOLDER needs config.json; weights are exact with the safetensors files, with their headers alone (the first bytes of
-    each as NAME.safetensors.header), or as a total with model.safetensors.index.json. Nothing is downloaded.
+    MODEL is a folder, a GGUF file, or the name of a repository on the hub, ORG/NAME. Of a repository the configuration
+    and the first bytes of each file of weights are read, from HF_ENDPOINT and with HF_TOKEN where these are set.
+
+    A folder needs config.json; weights are exact with the safetensors files, with their headers alone (the first bytes
+    of each as NAME.safetensors.header), or as a total with model.safetensors.index.json. Nothing is then asked for.
 
     Exit code 0: it fits, on at least one of the GPUs asked for; 2: it does not; 1: error, or not known.
     """
-    try:
-        facts = inspected(folder)
-    except (ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    facts, name = _facts(model, revision)
     settings = _settings(asked)
     answers = [_answered(facts, settings, each, gpus) for each in gpus]
     if output == "json":
-        click.echo(json.dumps({"folder": str(folder), **document(facts, answers)}, indent=2))
+        click.echo(json.dumps({"model": name, **document(facts, answers)}, indent=2))
     else:
-        _show(folder.resolve().name, facts, answers)
+        _show(name, facts, answers)
     verdicts = {found.verdict for found, _ in answers}
     sys.exit(FITS if Verdict.FITS in verdicts else DOES_NOT_FIT if verdicts == {Verdict.DOES_NOT_FIT} else UNKNOWN)
+
+
+def _facts(model: str, revision: str | None) -> tuple[ModelFacts, str]:
+    """The facts, and the name to show."""
+    path = Path(model)
+    if not path.exists() and not REPOSITORY.fullmatch(model):
+        raise click.ClickException(f"{model} is no folder here, and no ORG/NAME of a hub either")
+    try:
+        if path.exists():
+            return inspected(model), path.resolve().name
+        with Console(stderr=True).status(f"reading {model} on the hub"):
+            return inspected(f"hf://{model.removeprefix(HUB)}", revision), model.removeprefix(HUB)
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _settings(asked: dict[str, Any]) -> Settings:

@@ -143,7 +143,7 @@ def _compared(order: Order, python: str, gpu: Accelerator) -> Iterator[Compared]
             told(each)
             continue
         source = source or each
-        yield Compared(each, fit(inspected(Path(each.folder)), Settings(), gpu), source)
+        yield Compared(each, fit(inspected(each.folder), Settings(), gpu), source)
 
 
 class _Progress:

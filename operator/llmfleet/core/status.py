@@ -142,7 +142,7 @@ def _scaled(observed: Observed, now: str) -> Told:
     decision, trouble = observed.status.autoscaling, bounds(spec.autoscaling, now).trouble
     if decision and not decision.load_seen:
         words = "too few pods report their load; the size is held"
-        return ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, words
+        return ConditionStatus.FALSE, Reason.LOAD_UNAVAILABLE, f"{words}; {trouble}" if trouble else words
     if trouble:
         return ConditionStatus.FALSE, Reason.INVALID_SCHEDULE, f"{trouble} | {MEANINGS[Reason.INVALID_SCHEDULE]}"
     if decision is None:

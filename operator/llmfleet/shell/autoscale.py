@@ -51,7 +51,7 @@ class Autoscaler:
     metrics: Metrics
     events: Events
     wake_reconciler: Callable[[Key], None] = lambda _: None
-    """Called when a decision must not wait for the watch to bring it."""
+    """A changed size does not wait for the watch to bring it."""
     _memories: dict[str, Memory] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
     _chronicles: dict[str, Chronicle] = field(default_factory=dict)
@@ -83,7 +83,6 @@ class Autoscaler:
         for _ in range(WAKE_TRIES):
             with suppress(Conflict):
                 decided = await self._decide(key, *self._wakeable(key, replicas))
-                self.wake_reconciler(key)
                 return Woken(before=before, replicas=decided.replicas, reason=decided.why, message=decided.message)
             await asyncio.sleep(WAKE_AGAIN_SECONDS)
         raise Unavailable(f"{key} changes all the time; the call is remembered and carried out with the next look")
@@ -164,6 +163,8 @@ class Autoscaler:
         version = observed.raw["metadata"]["resourceVersion"]
         self.cache.put(await self.cluster.apply_status(key, version, members, names.AUTOSCALER_MANAGER))
         self._written[uid] = now
+        if resized:
+            self.wake_reconciler(key)
         if decision.replicas != size and _is_enforced(observed):
             self.metrics.decisions.labels(*key, decision.why).inc()
             text = f"{size} -> {decision.replicas}: {decision.message}"

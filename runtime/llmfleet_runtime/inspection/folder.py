@@ -18,8 +18,17 @@ KEPT_HEADER = ".header"
 """``NAME.safetensors.header``: the first bytes of a file that was left where it is, its header and nothing more."""
 
 
+TEXTS = frozenset(
+    ("config.json", "hf_quant_config.json", "tokenizer_config.json", "model.safetensors.index.json",
+     "adapter_config.json")
+)  # fmt: skip
+"""What is read of a folder beside the heads of weights; of all other files the name is enough."""
+
+
 def files_of(folder: Path) -> Files:
-    """Raises ``BadModel`` for broken files and ``OSError`` for unreadable ones."""
+    """Raises ``BadModel`` for broken files and ``OSError`` for unreadable ones. A GGUF file may stand for a folder."""
+    if folder.suffix == ".gguf" and folder.is_file():
+        return Files(frozenset({folder.name}), gguf=_gguf(folder))
     names = frozenset(sorted(each.name for each in folder.iterdir() if each.is_file()))
     if len(names) > MOST_FILES:
         raise BadModel(f"the folder has {len(names)} files; more than {MOST_FILES} are not read")
@@ -32,7 +41,7 @@ def files_of(folder: Path) -> Files:
         quant_config=_section(folder, "hf_quant_config.json"),
         tokenizer_config=_section(folder, "tokenizer_config.json"),
         index=index,
-        tensors=tuple(each for name in headers for each in _tensors(folder / name)) if headers else None,
+        tensors=tuple(each for name in headers for each in tensors_of(folder / name)) if headers else None,
         gguf=_gguf(folder / ggufs[0]) if len(ggufs) == 1 else None,
         adapter_config=_section(folder, "adapter_config.json"),
         missing=tuple(sorted(_named(index) - {name.removesuffix(KEPT_HEADER) for name in headers})),
@@ -48,7 +57,8 @@ def _section(folder: Path, name: str, most: int = MOST_TEXT_BYTES) -> Section | 
     return Section.parse(name, _first(path, most))
 
 
-def _tensors(path: Path) -> Iterator[Tensor]:
+def tensors_of(path: Path) -> Iterator[Tensor]:
+    """Those of one safetensors file. Raises ``BadModel`` and ``OSError``."""
     size = path.stat().st_size
     # A header kept without its file cannot tell whether the tensors were all there.
     is_whole = not path.name.endswith(KEPT_HEADER)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from llmfleet_runtime.facts import LayerGroup, LayerKind, ModelFacts, QuantizationFacts, WeightsFrom
 
 from .architectures import ARCHITECTURES, GGUF_ARCHITECTURES
-from .errors import BadModel, NotSaid
+from .errors import BadModel, NotSaid, UnsafeWeights
 from .gguf import Value
 from .layers import head_dim, layer_groups
 from .quantization import kept_whole, quantization
@@ -18,6 +18,9 @@ from .weights import from_parts, from_tensors, of_total
 
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length", "seq_len")
 _UNSCALED = ("su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling", "default")
+
+
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 class GgufFile(NamedTuple):
@@ -45,9 +48,16 @@ class Files:
     missing: tuple[str, ...] = field(default=())
     """Files that the index names and the folder lacks."""
 
+    @property
+    def has_only_pickled_weights(self) -> bool:
+        """Whether weights are there, and none in a format that holds nothing else."""
+        return any(name.endswith(PICKLED) for name in self.names) and not (self.tensors or self.index or self.gguf)
+
 
 def model_facts(files: Files) -> ModelFacts:
     """Raises ``BadModel`` for broken files; what they do not say is listed in ``unknown``."""
+    if files.has_only_pickled_weights:
+        raise UnsafeWeights("the weights are in pickled files alone, which may hold code; save them as safetensors")
     if files.gguf is not None and files.config is None:
         return _of_gguf(files.gguf)
     if files.config is None:

@@ -33,21 +33,23 @@ class Tensor(NamedTuple):
 def header_bytes(file: str, first: bytes, file_bytes: int) -> int:
     """The length that the first eight bytes announce."""
     if len(first) < LENGTH_BYTES:
-        raise BadModel(f"{file}: ends within its first {LENGTH_BYTES} bytes")
+        raise BadModel(f"{file} is cut: it ends within its first {LENGTH_BYTES} bytes")
     length = int.from_bytes(first[:LENGTH_BYTES], "little")
     if length > MOST_HEADER_BYTES:
         raise BadModel(f"{file}: its header claims {length} bytes; more than {MOST_HEADER_BYTES} are not read")
     if LENGTH_BYTES + length > file_bytes:
-        raise BadModel(f"{file}: its header claims {length} bytes and the file has {file_bytes}")
+        raise BadModel(f"{file} is cut: its header claims {length} bytes and the file has {file_bytes}")
     return length
 
 
 def tensors(file: str, header: bytes, body_bytes: int | None) -> Iterator[Tensor]:
     """Every tensor of the header. ``body_bytes`` is what follows it, None when that was not kept."""
-    for part in Section.parse(f"{file} header", header).parts():
-        name = part.place.removeprefix(f"{file} header: ")
-        if name != "__metadata__":
-            yield _tensor(file, name, part, body_bytes)
+    for name, entry in Section.parse(f"{file} header", header).values.items():
+        if name == "__metadata__":
+            continue
+        if not isinstance(entry, dict):
+            raise BadModel(f"{file}: {name[:80]!r} is described by no object")
+        yield _tensor(file, name, Section(f"{file}: {name[:80]!r}", entry), body_bytes)
 
 
 def _tensor(file: str, name: str, part: Section, body_bytes: int | None) -> Tensor:
@@ -55,8 +57,10 @@ def _tensor(file: str, name: str, part: Section, body_bytes: int | None) -> Tens
     if dtype is None or not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2:
         raise BadModel(f"{file}: {name[:80]!r} needs a dtype, a shape and two data_offsets that are not negative")
     begin, end = offsets
-    if begin > end or (body_bytes is not None and end > body_bytes):
-        raise BadModel(f"{file}: {name[:80]!r} lies at {begin} to {end}, outside the file's {body_bytes} bytes")
+    if body_bytes is not None and end > body_bytes:
+        raise BadModel(f"{file} is cut: {name[:80]!r} ends at {end} of {body_bytes} bytes")
+    if begin > end:
+        raise BadModel(f"{file}: {name[:80]!r} begins at {begin} and ends at {end}")
     found = Tensor(name, dtype, tuple(shape), end - begin)
     if dtype in BITS and found.elements * BITS[dtype] != found.bytes * 8:
         raise BadModel(f"{file}: {name[:80]!r} has {found.bytes} bytes, which its shape and dtype contradict")

@@ -64,7 +64,7 @@ def _made(store: Store, given: Material, recipe: Recipe, identity: str, told: To
     }
     with store.making(recipe.method) as (folder, finish):
         compressor.compress(given.folder, folder, recipe, given.group, given.samples, told)
-        if (found := precision(described(folder)[1])) != recipe.makes:
+        if (found := precision(described(folder)[0].quantization)) != recipe.makes:
             raise Refused(
                 f"{recipe.method}: llm-compressor made {found}, expected was {recipe.makes}; use version 0.14"
             )
@@ -92,7 +92,7 @@ def _described(folder: Path, recipe: Recipe | None, seconds: float, found: Quali
         method=recipe.method if recipe else "",
         folder=str(folder),
         bytes=size(folder),
-        precision=str(precision(described(folder)[1])),
+        precision=str(precision(described(folder)[0].quantization)),
         requirement=recipe.requirement if recipe else UNQUANTIZED,
         seconds=seconds,
         quality=found,

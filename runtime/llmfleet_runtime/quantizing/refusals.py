@@ -17,7 +17,7 @@ LEAST_WINDOWS = 4
 
 def refusal(facts: ModelFacts, config: Mapping[str, Any], recipes: Sequence[Recipe]) -> str:
     """What is wrong with the source for these recipes; empty when nothing is."""
-    found = precision(config)
+    found = precision(facts.quantization)
     if facts.format != "Safetensors":
         return f"the source is {facts.format or 'of an unknown format'}; take the safetensors files it was made from"
     if found.method:

@@ -46,12 +46,12 @@ def test_a_trace_is_played_and_told_as_a_table(run: Run) -> None:
     found = run("azure.csv", "--policy", "a.yaml")
     assert found.exit_code == 0, found.output
     assert "attained: first token within 2000 ms and 100 ms per token, of 300 requests" in found.output
-    assert rows(found.output)[0][:2] == ["a.yaml", "100.0%"]
+    assert rows(found.stdout)[0][:2] == ["a.yaml", "100.0%"]
 
 
 def test_policies_are_compared_on_the_same_requests(run: Run) -> None:
     found = run("--synthetic", "flash", "--rate", "2", "--policy", "a.yaml", "--policy", "b.yaml")
-    assert [row[0] for row in rows(found.output)] == ["a.yaml", "b.yaml"]
+    assert [row[0] for row in rows(found.stdout)] == ["a.yaml", "b.yaml"]
 
 
 def test_json_holds_every_change_with_its_reason(run: Run) -> None:
@@ -77,7 +77,7 @@ def test_a_policy_that_attains_too_little_fails_a_pipeline(run: Run, below: str,
 def test_the_promise_can_be_given(run: Run) -> None:
     found = run("azure.csv", "--policy", "b.yaml", "--first-token-ms", "1", "--output-token-ms", "50")
     assert "within 1 ms and 50 ms per token" in found.output
-    assert rows(found.output)[0][1] == "0.0%"
+    assert rows(found.stdout)[0][1] == "0.0%"
 
 
 def test_copies_of_a_trace_come_at_once(run: Run) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from e2e.engine import Flaw, tiny_adapter, tiny_model
 from llmfleet_runtime.base import from_config, from_headers
-from llmfleet_runtime.header import Tensor, read_header
 from llmfleet_runtime.hub import shapes
+from llmfleet_runtime.inspection.folder import tensors_of
+from llmfleet_runtime.inspection.safetensors import Tensor
 from llmfleet_runtime.preflight import AdapterRefused, check
 
 
@@ -24,11 +25,11 @@ def examine(model, tmp_path):
     def run(rank=8, max_rank=16, base=None, change=None, **flaw):
         folder = tiny_adapter(tmp_path / "adapter", model, rank=rank, flaw=Flaw(**flaw))
         config = json.loads((folder / "adapter_config.json").read_text())
-        tensors = read_header(folder / "adapter_model.safetensors")
+        tensors = {each.name: each for each in tensors_of(folder / "adapter_model.safetensors")}
         if change:
             change(tensors)
         try:
-            check(config, tensors, shapes(model) if base is None else base, max_rank)
+            check(config, tensors.values(), shapes(model) if base is None else base, max_rank)
         except AdapterRefused as error:
             return error.reason, str(error)
         return None
@@ -49,7 +50,7 @@ def empty(tensors):
 
 
 def another_rank(tensors):
-    tensors[GATE] = Tensor("BF16", (4, 128))
+    tensors[GATE] = Tensor(GATE, "BF16", (4, 128), 1024)
 
 
 REFUSED = {
@@ -166,5 +167,6 @@ def test_a_config_that_does_not_tell_gives_nothing(config):
 
 
 def test_packed_matrices_give_no_shape():
-    tensors = {"a.weight": Tensor("U8", (8, 1)), "b.weight": Tensor("BF16", (8, 4)), "norm.weight": Tensor("F32", (4,))}
+    packed, plain = Tensor("a.weight", "U8", (8, 1), 8), Tensor("b.weight", "BF16", (8, 4), 64)
+    tensors = (packed, plain, Tensor("norm.weight", "F32", (4,), 16))
     assert from_headers(tensors) == {"b": (8, 4)}

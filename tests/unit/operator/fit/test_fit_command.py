@@ -11,6 +11,7 @@ from e2e.engine import tiny_model
 from llmfleet.__main__ import main
 from llmfleet.shell import inspection
 from llmfleet.shell.inspection import inspected
+from tests.engine.hub import hub
 from tests.unit.operator.fit.models import PUBLIC
 
 
@@ -142,11 +143,24 @@ def test_a_folder_that_cannot_be_read_is_exit_code_1(tmp_path: Path, file: str, 
     assert words in found.output
 
 
-def test_a_missing_folder_is_exit_code_1(tmp_path: Path) -> None:
-    assert ran(tmp_path / "missing").exit_code == 1
+def test_what_is_neither_a_folder_nor_a_name_is_exit_code_1(tmp_path: Path) -> None:
+    found = ran(tmp_path / "missing")
+    assert found.exit_code == 1
+    assert "is no folder here, and no ORG/NAME of a hub either" in found.output
+
+
+def test_a_repository_is_read_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with hub({"org/tiny": tiny_model(tmp_path)}) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        found = CliRunner().invoke(main, ["fit", "org/tiny", "--gpu", "T4", "--gpu", "H100"])
+        absent = CliRunner().invoke(main, ["fit", "hf://org/absent"])
+    assert found.exit_code == 0
+    assert found.output.startswith("org/tiny: LlamaForCausalLM")
+    assert "from every tensor's header: linear 0.6 MiB, embedding 0.5 MiB" in found.output
+    assert (absent.exit_code, "org/absent: 404" in absent.output) == (1, True)
 
 
 def test_a_reader_that_hangs_is_given_up(llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inspection, "TIMEOUT_SECONDS", 0.001)
     with pytest.raises(ValueError, match="was not read within"):
-        inspected(llama)
+        inspected(str(llama))

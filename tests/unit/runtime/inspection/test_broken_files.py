@@ -82,6 +82,20 @@ def test_offsets_outside_the_file_or_against_the_shape_are_refused(offsets: Any)
         list(safetensors.tensors("model.safetensors", header, 64))
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        *({"x": each} for each in (1, "text", [], {})),
+        *({"x": {"dtype": "BF16", "shape": each, "data_offsets": [0, 12]}} for each in ([2, -3], [True, 6], "2x3")),
+        *({"x": {"dtype": "BF16", "shape": each, "data_offsets": [0, 12]}} for each in ([2, 4], [2**40, 2**40])),
+    ],
+    ids=str,
+)
+def test_a_tensor_that_is_not_described_is_refused(header: Any) -> None:
+    with pytest.raises(BadModel, match=r"^a\.safetensors"):
+        list(safetensors.tensors("a.safetensors", json.dumps(header).encode(), 64))
+
+
 def test_the_right_offsets_are_taken() -> None:
     header = json.dumps({"x": {"dtype": "BF16", "shape": [8, 4], "data_offsets": [0, 64]}}).encode()
     assert list(safetensors.tensors("a", header, 64)) == [safetensors.Tensor("x", "BF16", (8, 4), 64)]

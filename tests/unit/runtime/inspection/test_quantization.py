@@ -22,15 +22,19 @@ def compressed(weights: dict[str, Any], **more: Any) -> dict[str, Any]:
     ("own", "expected"),
     [
         (None, None),
-        ({"quant_method": None}, None),
+        ({}, None),
+        ({"quant_method": None}, QuantizationFacts(method="unknown", weight_type="int")),
         (
             {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True},
-            QuantizationFacts(method="awq", weight_bits=4, weight_type="int", group_size=128, has_zero_points=True),
+            QuantizationFacts(
+                method="awq", scheme="4 bits", weight_bits=4, weight_type="int", group_size=128, has_zero_points=True
+            ),
         ),
         (
             {"quant_method": "gptq", "bits": 8, "group_size": -1, "desc_act": True, "sym": True},
             QuantizationFacts(
                 method="gptq",
+                scheme="8 bits",
                 weight_bits=8,
                 weight_type="int",
                 has_zero_points=False,
@@ -39,31 +43,39 @@ def compressed(weights: dict[str, Any], **more: Any) -> dict[str, Any]:
         ),
         (
             {"quant_method": "fp8", "weight_block_size": [128, 128]},
-            QuantizationFacts(method="fp8", weight_bits=8, weight_type="float", activation_bits=8),
+            QuantizationFacts(method="fp8", scheme="FP8 blocks", weight_bits=8, weight_type="float", activation_bits=8),
         ),
         (
             {"quant_method": "mxfp4"},
-            QuantizationFacts(method="mxfp4", weight_bits=4, weight_type="float", group_size=32),
+            QuantizationFacts(method="mxfp4", scheme="MXFP4", weight_bits=4, weight_type="float", group_size=32),
         ),
         (
             {"quant_method": "bitsandbytes", "load_in_4bit": True},
             QuantizationFacts(method="bitsandbytes", weight_bits=4, weight_type="int"),
         ),
         (
-            compressed({"num_bits": 4, "type": "int", "symmetric": False, "group_size": 32}),
+            compressed({"num_bits": 4, "type": "int", "strategy": "group", "symmetric": False, "group_size": 32}),
             QuantizationFacts(
-                method="compressed-tensors", weight_bits=4, weight_type="int", group_size=32, has_zero_points=True
+                method="compressed-tensors",
+                scheme="INT4 group weight-only",
+                weight_bits=4,
+                weight_type="int",
+                group_size=32,
+                has_zero_points=True,
             ),
         ),
         (
             {
-                **compressed({"num_bits": 8, "type": "float"}, input_activations={"num_bits": 8}),
+                **compressed(
+                    {"num_bits": 8, "type": "float", "strategy": "channel"},
+                    input_activations={"num_bits": 8, "strategy": "token", "dynamic": True},
+                ),
                 "format": "float-quantized",
                 "kv_cache_scheme": {"num_bits": 8, "type": "float"},
             },
             QuantizationFacts(
                 method="compressed-tensors",
-                scheme="float-quantized",
+                scheme="FP8 channel dynamic int8 token",
                 weight_bits=8,
                 weight_type="float",
                 activation_bits=8,
@@ -80,7 +92,7 @@ def test_a_checkpoint_says_how_it_is_quantized(own: dict[str, Any] | None, expec
 def test_older_modelopt_says_it_in_a_file_of_its_own() -> None:
     older = section({"quantization": {"quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8", "group_size": 16}})
     assert found(None, quant_config=older) == QuantizationFacts(
-        method="modelopt_fp4", scheme="NVFP4", weight_bits=4, weight_type="float", group_size=16, kv_cache="fp8"
+        method="modelopt", scheme="NVFP4", weight_bits=4, weight_type="float", group_size=16, kv_cache="fp8"
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from llmfleet_runtime.argv import Platform
-from llmfleet_runtime.facts import ModelFacts
+from llmfleet_runtime.facts import ModelFacts, QuantizationFacts
 from llmfleet_runtime.quantizing.recipes import RECIPES
 from llmfleet_runtime.quantizing.refusals import engine_refusal, refusal, room_refusal, text_refusal
 
@@ -37,8 +37,8 @@ def test_what_cannot_be_quantized_is_said_with_what_could(facts, words):
 
 
 def test_a_quantized_source_is_refused_by_what_it_is():
-    config = {**LLAMA, "quantization_config": {"quant_method": "awq", "bits": 4}}
-    assert judged(config).startswith("the source is quantized already: awq, 4 bits")
+    awq = QuantizationFacts(method="awq", scheme="4 bits")
+    assert judged(quantization=awq).startswith("the source is quantized already: awq, 4 bits")
 
 
 def test_shapes_that_no_group_divides_are_refused_for_methods_with_groups_only():
