@@ -135,10 +135,12 @@ class Cache:
         """Its pods."""
         return [held.raw for ref, held in self._objects.get(key, {}).items() if ref.kind == "Pod"]
 
-    def put_scalers(self, listed: Mapping[Key, Iterable[Scaler]]) -> set[Key]:
-        """Take all autoscalers of others by the fleet they may aim at; the keys where they differ."""
+    def put_scalers(self, listed: Mapping[Key, Iterable[Scaler]], namespace: str | None = None) -> set[Key]:
+        """Take the autoscalers of others, of one namespace or all, by the fleet they may aim at; keys that differ."""
         before = self._scalers
-        self._scalers = {key: tuple(sorted(each, key=lambda scaler: scaler.name)) for key, each in listed.items()}
+        elsewhere = {key: each for key, each in before.items() if namespace not in (None, key.namespace)}
+        found = {key: tuple(sorted(each, key=lambda scaler: scaler.name)) for key, each in listed.items()}
+        self._scalers = elsewhere | found
         return {key for key in before.keys() | self._scalers.keys() if before.get(key) != self._scalers.get(key)}
 
     def scalers(self, key: Key) -> tuple[Scaler, ...]:

@@ -34,6 +34,8 @@ class Reflector:
     wake: Callable[[Key | None], None]
     listed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once everything there was is in the cache."""
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the server has listed, or has said that it will not."""
     _version: str = ""
     """Where the next watch goes on; empty when only a listing helps."""
     _pause: float = LEAST_SECONDS
@@ -57,11 +59,13 @@ class Reflector:
             if not self._version:
                 self._version = await self._list()
                 self.listed.set()
+                self.answered.set()
             watch = self.api.watch(self.kind, self.namespace, MANAGED, self._version, self.silence_seconds)
             async for event in watch:
                 self._take(event["type"], event["object"])
         except Refused as error:
             if error.status != HTTPStatus.GONE:
+                self.answered.set()
                 raise
             self._version = ""
 

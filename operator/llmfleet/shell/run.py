@@ -17,14 +17,15 @@ from llmfleet.shell.capacity import NodeCapacity
 from llmfleet.shell.clock import SystemClock
 from llmfleet.shell.cluster import ApiServer, api_client
 from llmfleet.shell.defaults import defaults_of
-from llmfleet.shell.errors import FleetError, NotLeader
-from llmfleet.shell.kinds import CHILDREN, OWN, POD
+from llmfleet.shell.errors import FleetError, NotLeader, Refused
+from llmfleet.shell.kinds import OWN
 from llmfleet.shell.lease import Lease
 from llmfleet.shell.pods import RuntimeClient
 from llmfleet.shell.ports import Key
 from llmfleet.shell.queue import WorkQueue
 from llmfleet.shell.reconcile import Reconciler
 from llmfleet.shell.reflector import Reflector
+from llmfleet.shell.sight import Sight
 from llmfleet.shell.telemetry import Events, Metrics
 
 WATCH_RESTART_SECONDS = 2.0
@@ -50,11 +51,12 @@ class Operator:
         room = NodeCapacity(api, self._clock, is_cluster_wide=not settings.watch_namespaces)
         self._reconciler = Reconciler(defaults=defaults_of(settings), room=room, **parts)
         self._autoscaler = Autoscaler(settings=settings, **parts)
-        self._reflectors = [
-            Reflector(api, self._cache, kind, namespace, settings.watch_silence_seconds, self._wake)
-            for namespace in settings.namespaces or (None,)
-            for kind in (*CHILDREN, POD)
-        ]
+        silence = settings.watch_silence_seconds
+        self._sight = Sight(
+            settings.namespaces,
+            lambda kind, namespace: Reflector(api, self._cache, kind, namespace, silence, self._wake),
+            self._opened,
+        )
         self._reconciles = WorkQueue(self._reconciler.reconcile, settings.workers)
         self._ticks = WorkQueue(self._autoscaler.tick, settings.workers)
         self._autoscaler.wake_reconciler = self._reconciles.wake
@@ -75,7 +77,8 @@ class Operator:
 
     def readyz(self) -> str:
         """Ready as a healthy standby, or as a leader that has listed everything."""
-        return "" if self._is_listed or not self._lease.is_held else "listing"
+        is_listing = self._sight.is_blind or not self._is_listed
+        return "listing" if is_listing and self._lease.is_held else ""
 
     async def lead(self, stop: asyncio.Event) -> None:
         """Work as the leader until told to stop. NotLeader when the Lease is lost."""
@@ -89,8 +92,8 @@ class Operator:
     async def _work(self, stop: asyncio.Event) -> None:
         """List everything, then watch."""
         async with asyncio.TaskGroup() as group:
-            for reflector in self._reflectors:
-                group.create_task(reflector.run())
+            for loop in self._sight.loops():
+                group.create_task(loop)
             await self._list_first()
             group.create_task(self._answer())
             group.create_task(self._watch(stop))
@@ -124,9 +127,18 @@ class Operator:
             self._ticks.forget(key)
             self.metrics.forget(*key)
             return
+        if not self._sight.has(key.namespace):
+            return  # what it has is not known yet
         self._reconciles.wake(key)
         if owner["spec"].get("autoscaling") or owner.get("status", {}).get("autoscaling"):
             self._ticks.wake(key)
+
+    def _opened(self, namespace: str | None) -> None:
+        """What the fleets of a namespace have is known: look at them."""
+        fleets = self._cache.keys()
+        for key in fleets:
+            if namespace in (None, key.namespace):
+                self._wake(key)
 
     def _seen(self, raw: Raw, is_gone: bool) -> None:  # noqa: FBT001 because kopf's port says so
         raw = {**raw, "kind": OWN.kind}
@@ -143,8 +155,7 @@ class Operator:
 
     async def _list_first(self) -> None:
         """Fill the cache before anything is decided; a server that cannot answer is asked again."""
-        for reflector in self._reflectors:
-            await reflector.listed.wait()
+        await self._sight.answered()
         while not self._is_listed:
             try:
                 await self._relist()
@@ -156,12 +167,21 @@ class Operator:
 
     async def _relist(self) -> None:
         """Bring the LLMDeployments level with the cluster: at the start, and for what kopf never tells."""
-        before = self._cache.versions()
-        listed = []
-        for namespace in self._settings.namespaces or (None,):
-            listed += [raw async for raw in self._api.list(OWN, namespace)]
         await self._look_at_scalers()
-        for key in self._cache.replace(listed, frozenset({OWN.kind}), before):
+        refusals: list[Refused] = []
+        for namespace in self._sight.namespaces:
+            try:
+                await self._relist_in(namespace)
+            except Refused as error:
+                log.warning("listing in %s: %s", namespace or "the cluster", error)
+                refusals.append(error)
+        if len(refusals) == len(self._sight.namespaces):
+            raise refusals[0]
+
+    async def _relist_in(self, namespace: str | None) -> None:
+        before = self._cache.versions()
+        listed = [raw async for raw in self._api.list(OWN, namespace)]
+        for key in self._cache.replace(listed, frozenset({OWN.kind}), before, namespace):
             self._wake(key)
 
     async def _look_at_scalers(self) -> None:

@@ -18,14 +18,20 @@ log = logging.getLogger(__name__)
 
 async def look(api: ApiServer, namespaces: Sequence[str], cache: Cache) -> set[Key]:
     """Bring the cache level; the keys whose autoscalers differ. Raises FleetError, but for a right that is lacking."""
+    changed: set[Key] = set()
+    for namespace in namespaces or (None,):
+        try:
+            changed |= cache.put_scalers(await _aimed(api, namespace), namespace)
+        except Refused as error:
+            log.warning("autoscalers of others stay unseen: %s", error)
+    return changed
+
+
+async def _aimed(api: ApiServer, namespace: str | None) -> dict[Key, set[Scaler]]:
+    """Those that may aim at a fleet, by its key."""
     found: dict[Key, set[Scaler]] = defaultdict(set)
-    try:
-        for namespace in namespaces or (None,):
-            async for raw in api.list(SCALER, namespace):
-                aimed = scaler(raw)
-                if aimed:
-                    found[Key(raw["metadata"]["namespace"], aimed.fleet)].add(aimed)
-    except Refused as error:
-        log.warning("autoscalers of others stay unseen: %s", error)
-        return set()
-    return cache.put_scalers(found)
+    async for raw in api.list(SCALER, namespace):
+        aimed = scaler(raw)
+        if aimed:
+            found[Key(raw["metadata"]["namespace"], aimed.fleet)].add(aimed)
+    return found

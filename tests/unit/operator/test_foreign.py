@@ -176,7 +176,8 @@ async def test_who_aims_at_whom_is_found_by_looking_and_only_changes_are_told() 
     assert await scalers.look(Listing(of_object, autoscaler("StatefulSet", "web")), (), cache) == {KEY}
     assert [each.name for each in cache.scalers(KEY)] == ["HorizontalPodAutoscaler/web"]
     assert await scalers.look(Listing(of_object), (), cache) == set()
-    assert await scalers.look(Listing(of_object), ("team-b",), cache) == {KEY}
+    assert await scalers.look(Listing(), ("team-b",), cache) == set()
+    assert await scalers.look(Listing(), ("team-a",), cache) == {KEY}
     assert cache.scalers(KEY) == ()
 
 

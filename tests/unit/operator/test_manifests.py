@@ -76,6 +76,12 @@ def test_nothing_of_the_objects_own_metadata_is_copied(kind: str) -> None:
     assert everything(FOREIGN)[kind] == everything()[kind]
 
 
+@pytest.mark.proves("R16")
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_child_keeps_anybody_waiting_when_it_is_deleted(kind: str) -> None:
+    assert "finalizers" not in everything()[kind]["metadata"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_child_carries_our_labels(kind: str) -> None:
     assert everything()[kind]["metadata"]["labels"].items() >= {
