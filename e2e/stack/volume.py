@@ -1,9 +1,9 @@
-"""The tiny model on a PersistentVolume of the test cluster, as a claim ``models`` with a folder ``tiny``."""
+"""The tiny model on a PersistentVolume of the test cluster: claim ``models``, folder ``tiny``, adapters beside it."""
 
 from pathlib import Path
 
 from e2e.cluster import Cluster
-from e2e.engine import tiny_model
+from e2e.engine import tiny_adapter, tiny_model
 
 from .kubectl import Document, Kubectl
 
@@ -16,11 +16,26 @@ def provide(cluster: Cluster, kubectl: Kubectl) -> None:
     folder = cluster.run_dir / "volumes" / CLAIM
     if not (folder / "complete").exists():
         tiny_model(folder / FOLDER)
-        for path in (folder, *folder.rglob("*")):
-            # Pods run as a user of their own.
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        make_readable(folder)
         (folder / "complete").touch()
     kubectl.apply(volume(folder, kubectl.namespace), claim(kubectl.namespace))
+
+
+def provide_adapter(cluster: Cluster, says: str) -> str:
+    """Write the adapter that says this beside the model, unless it is there; its uri."""
+    folder = cluster.run_dir / "volumes" / CLAIM
+    target = folder / f"says-{says}"
+    if not target.exists():
+        made = tiny_adapter(folder / f".{target.name}", folder / FOLDER, says=says)
+        make_readable(made)
+        made.rename(target)
+    return f"pvc://{CLAIM}/{target.name}"
+
+
+def make_readable(folder: Path) -> None:
+    """Pods run as a user of their own."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def volume(folder: Path, namespace: str) -> Document:

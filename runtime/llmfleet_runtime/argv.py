@@ -190,10 +190,12 @@ def _fixed(config: EngineConfig, platform: Platform) -> dict[str, str]:
         "VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0",
         "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": str(KEEP_ALIVE_SECONDS),
         "VLLM_ENGINE_READY_TIMEOUT_S": str(max(1, int(config.startup_timeout_seconds))),
-    }
-    if config.lora is not None:
+        # Whatever the image sets: no developer's routes, no pickles between processes.
+        "VLLM_SERVER_DEV_MODE": "0",
+        "VLLM_ALLOW_INSECURE_SERIALIZATION": "0",
         # The guard keeps the routes that this opens for the launcher.
-        shared["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "1"
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "0" if config.lora is None else "1",
+    }
     if not platform.is_cpu_build:
         return shared
     # The worker lives in the engine's process, and no thread is bound to a core that other pods use too.

@@ -39,6 +39,7 @@ from .lora import (
     LoraLimits,
 )
 from .made import QUANTIZING, QUANTIZING_METHODS, Made, Order, Quality, Refusal, Step
+from .readiness import EngineWarning, StartupPhases, WarningReason
 from .source import REMOTE_SCHEMES, DownloadReason, DownloadStatus, ModelFiles
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "DownloadReason",
     "DownloadStatus",
     "EngineConfig",
+    "EngineWarning",
     "ExitCode",
     "Farewell",
     "Findings",
@@ -81,9 +83,11 @@ __all__ = [
     "QuantizationFacts",
     "Refusal",
     "RuntimeStatus",
+    "StartupPhases",
     "Step",
     "TargetModule",
     "Totals",
+    "WarningReason",
     "WeightRole",
     "Weights",
     "WeightsFrom",
@@ -231,6 +235,10 @@ class RuntimeStatus(Document):
     message: str = ""
     adapters: tuple[AdapterStatus, ...] | None = None
     """In the order of the live document; absent where the engine takes none."""
+    startup: StartupPhases | None = None
+    """Absent before Ready."""
+    warnings: tuple[EngineWarning, ...] | None = None
+    """Absent before Ready, and where there is none."""
 
 
 class Totals(Document):

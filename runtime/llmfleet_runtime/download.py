@@ -51,6 +51,10 @@ class Download:
         """Always: a download that waits is no reason for a restart."""
         return True
 
+    def is_ready(self) -> bool:
+        """Never: there is no engine yet."""
+        return False
+
     def status(self) -> RuntimeStatus:
         """How far it is."""
         return RuntimeStatus(

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from .alias import Names
+from .surface import MODELS_PATH, PROBES, SERVED
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -31,22 +32,6 @@ NAMES_PATH = "/_llmfleet/names"
 
 OPEN, CLOSING, REFUSING = "open", "closing", "refusing"
 MODES = (OPEN, CLOSING, REFUSING)
-
-PROBES = frozenset({"/health", "/ping", "/version"})
-SERVED = frozenset(
-    {
-        "/v1/models",
-        "/v1/completions",
-        "/v1/chat/completions",
-        "/v1/responses",
-        "/v1/messages",
-        "/v1/embeddings",
-        "/v1/score",
-        "/v1/rerank",
-    }
-)
-"""Counted as in flight, unlike the probes."""
-MODELS_PATH = "/v1/models"
 
 LARGEST_ORDER_BYTES = 65_536
 """Of what the launcher sends."""

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from types import FrameType
 
 STOPPED = 0
@@ -11,12 +12,13 @@ STOPPED = 0
 
 def main() -> int:
     """Run the pod to its end and return the exit code."""
+    began = time.time()
     # The kernel drops a signal that PID 1 has no handler for, and the kubelet sends SIGTERM only once;
     # so this comes before the heavy imports.
     signal.signal(signal.SIGTERM, _leave_at_once)
     from .pod import run  # noqa: PLC0415 because of the line above
 
-    return run()
+    return run(began)
 
 
 def _leave_at_once(_number: int, _frame: FrameType | None) -> None:

@@ -10,20 +10,24 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from .contract import LoadReport, Totals
+from .contract import EngineWarning, LoadReport, Totals, WarningReason
+from .surface import (
+    CACHE_INFO,
+    GENERATION_TOKENS,
+    KV_CACHE_USAGE,
+    PROMPT_TOKENS,
+    REQUEST_TIME_PER_OUTPUT_TOKEN,
+    RUNNING,
+    TIME_PER_OUTPUT_TOKEN,
+    TIME_TO_FIRST_TOKEN,
+    VERIFIED,
+    WAITING,
+    is_verified,
+    missing,
+)
 
-RUNNING = ("vllm:num_requests_running",)
-WAITING = ("vllm:num_requests_waiting",)
-KV_CACHE_USAGE = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
-PROMPT_TOKENS = ("vllm:prompt_tokens_total", "vllm:prompt_tokens")
-GENERATION_TOKENS = ("vllm:generation_tokens_total", "vllm:generation_tokens")
-TIME_TO_FIRST_TOKEN = ("vllm:time_to_first_token_seconds",)
-TIME_PER_OUTPUT_TOKEN = ("vllm:inter_token_latency_seconds", "vllm:time_per_output_token_seconds")
-REQUEST_TIME_PER_OUTPUT_TOKEN = ("vllm:request_time_per_output_token_seconds",)
-"""Newest name first; the first that the page has is taken."""
 BUCKETED = frozenset(f"{name}_bucket" for name in (*TIME_TO_FIRST_TOKEN, *REQUEST_TIME_PER_OUTPUT_TOKEN))
 
-CACHE_INFO = "vllm:cache_config_info"
 BLOCKS = re.compile(r'\bnum_gpu_blocks="(\d+)"')
 BLOCK_SIZE = re.compile(r'\bblock_size="(\d+)"')
 UPPER_BOUND = re.compile(r'[{,]le="([^"]*)"')
@@ -58,6 +62,19 @@ def kv_cache_tokens(page: str) -> int | None:
             blocks, size = BLOCKS.search(line), BLOCK_SIZE.search(line)
             total += int(blocks[1]) * int(size[1]) if blocks and size else 0
     return total or None
+
+
+def warnings(engine_version: str, page: str | None) -> tuple[EngineWarning, ...]:
+    """What about this engine is not as it was when this package was made; a page that did not come says nothing."""
+    found = []
+    if not is_verified(engine_version):
+        known = ", ".join(VERIFIED)
+        words = f"vLLM {engine_version} was never tried with this runtime, only {known}; it runs as those would"
+        found.append(EngineWarning(reason=WarningReason.ENGINE_VERSION_UNKNOWN, message=words))
+    if page and (names := missing(page)):
+        words = f"the engine's metrics page has no {', '.join(names)}"
+        found.append(EngineWarning(reason=WarningReason.METRIC_UNKNOWN, message=words))
+    return tuple(found)
 
 
 def _samples(page: str) -> Samples:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from .guard import DRAIN_PATH, NAMES_PATH, STATE_PATH, TOKEN_HEADER
+from .surface import LOAD_ADAPTER_PATH, METRICS_PATH, MODELS_PATH, UNLOAD_ADAPTER_PATH
 
 QUICK_SECONDS = 5.0
 COMPLETION_SECONDS = 300.0
@@ -45,13 +46,13 @@ class Loopback:
         """Close the session."""
         await self._session.close()
 
-    async def is_healthy(self) -> bool:
-        """Whether ``/health`` answers 200 in time."""
+    async def health(self) -> int | None:
+        """Status of ``/health``, 503 when the engine is dead behind its server; None when no answer comes in time."""
         try:
             async with self._session.get(f"{self._base}/health") as answer:
-                return answer.status == 200
+                return answer.status
         except FAILURES:
-            return False
+            return None
 
     async def try_request(self, model: str) -> str:
         """Have one token made, or one embedding by a model that makes none; "" or what went wrong."""
@@ -63,7 +64,7 @@ class Loopback:
     async def adapters(self) -> frozenset[str] | None:
         """Names of the adapters in the engine's model list; None when it does not come."""
         try:
-            async with self._session.get(f"{self._base}/v1/models") as answer:
+            async with self._session.get(f"{self._base}{MODELS_PATH}") as answer:
                 document = await answer.json()
                 return frozenset(str(each["id"]) for each in document["data"] if each.get("parent"))
         except (*FAILURES, AttributeError):
@@ -71,11 +72,11 @@ class Loopback:
 
     async def load_adapter(self, name: str, path: str) -> str:
         """Load the files at ``path`` under ``name``; "" or the engine's words."""
-        return await self._post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": path})
+        return await self._post(LOAD_ADAPTER_PATH, {"lora_name": name, "lora_path": path})
 
     async def unload_adapter(self, name: str) -> str:
         """Forget a name; "" or the engine's words."""
-        return await self._post("/v1/unload_lora_adapter", {"lora_name": name})
+        return await self._post(UNLOAD_ADAPTER_PATH, {"lora_name": name})
 
     async def point(self, names: Mapping[str, str]) -> bool:
         """Let the guard hand requests for these names to these adapters, and to no others; whether it heard."""
@@ -93,7 +94,7 @@ class Loopback:
     async def max_model_len(self) -> int | None:
         """The context length in tokens that the engine works with."""
         try:
-            async with self._session.get(f"{self._base}/v1/models") as answer:
+            async with self._session.get(f"{self._base}{MODELS_PATH}") as answer:
                 document = await answer.json()
                 return int(document["data"][0]["max_model_len"])
         except (*FAILURES, IndexError):
@@ -102,7 +103,7 @@ class Loopback:
     async def metrics(self) -> str | None:
         """The engine's metrics page; None when it does not come."""
         try:
-            async with self._session.get(f"{self._base}/metrics") as answer:
+            async with self._session.get(f"{self._base}{METRICS_PATH}") as answer:
                 return await answer.text() if answer.status == 200 else None
         except FAILURES:
             return None

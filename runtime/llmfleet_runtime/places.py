@@ -1,4 +1,4 @@
-"""Where the pod's files and ports are; the environment may move them, for tests."""
+"""Where the pod's files and ports are, and its patience; the environment may change them, for tests."""
 
 import os
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from .contract import (
     STATUS_PORT,
     TERMINATION_MESSAGE_FILE,
 )
+from .pulse import STALL_SECONDS
 
 CLIENTS_FOLDER = "/opt/llmfleet/clients"
 """Of the runtime image: what the downloading process needs beside the engine's libraries (runtime/clients.txt)."""
@@ -32,6 +33,8 @@ class Places:
     """Where the claim of a ``pvc://`` address is."""
     cache_folder: Path = Path(CACHE_FOLDER)
     clients_folder: Path = Path(CLIENTS_FOLDER)
+    stall_seconds: float = STALL_SECONDS
+    """How long an engine with work may stand still."""
 
 
 def places(environment: Mapping[str, str] = os.environ) -> Places:
@@ -45,4 +48,5 @@ def places(environment: Mapping[str, str] = os.environ) -> Places:
         model_folder=Path(environment.get("LLMFLEET_MODEL_FOLDER", MODEL_FOLDER)),
         cache_folder=Path(environment.get("LLMFLEET_CACHE_FOLDER", CACHE_FOLDER)),
         clients_folder=Path(environment.get("LLMFLEET_CLIENTS_FOLDER", CLIENTS_FOLDER)),
+        stall_seconds=float(environment.get("LLMFLEET_STALL_SECONDS", STALL_SECONDS)),
     )

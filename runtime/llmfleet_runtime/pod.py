@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +22,21 @@ from .drain import Ledger, drain
 from .engine import Engine
 from .farewell import farewell, write
 from .lifecycle import Event, after
-from .load import kv_cache_tokens
+from .load import kv_cache_tokens, warnings
 from .loopback import Loopback
 from .places import Places, places
 from .sampler import Sampler
 from .server import serve
 from .shelf import Shelf
 from .start import Start, foresee, prepare
+from .startup import Marks, phases
 from .sync import Live
 from .upkeep import Upkeep
+from .vitals import Vitals
 
 log = logging.getLogger(__name__)
 
 START_POLL_SECONDS = 0.2
-HEALTH_POLL_SECONDS = 2.0
-STALL_SECONDS = 30.0
-"""A ready engine whose ``/health`` gives no answer for this long is not alive."""
 STOP_GRACE_SECONDS = 2.0
 """For vLLM's own clean-up once nothing is in flight; it takes 0.2 to 0.5 s or hangs."""
 USAGE_ERROR = 2
@@ -50,12 +50,13 @@ class Pod:
         """Needs a running loop; ``engine`` was just started."""
         self._config = config
         self._engine = engine
+        self._began = start.began or engine.started
         self._loopback = Loopback(platform.port, start.token)
         self._sampler = Sampler(self._loopback, engine.started)
         self._upkeep = _upkeep(config, place, self._loopback)
         self._live = Live(place.config_folder, config.drain_timeout_seconds, self._upkeep.want)
+        self._vitals = Vitals(self._loopback, self._sampler, config.served_names[0], place.stall_seconds)
         self._stop_asked = asyncio.Event()
-        self._healthy_at = time.monotonic()
         self._status = RuntimeStatus(
             phase=Phase.STARTING,
             since=engine.started,
@@ -77,10 +78,9 @@ class Pod:
             await _first(rising, asked, self._engine.exited)
             if self._engine.exited.done():
                 return await self._died()
-            if asked.done():
-                return await self._leave()
-            await rising
-            return await self._timed_out()
+            if rising.done():
+                return await (self._timed_out() if await rising is Event.STARTUP_TIMED_OUT else self._died())
+            return await self._leave(rising)
         finally:
             for task in (rising, following, asked):
                 task.cancel()
@@ -88,16 +88,21 @@ class Pod:
             await self._loopback.close()
 
     def is_alive(self) -> bool:
-        """False once a ready engine has stopped answering, or has ended."""
+        """False once a ready engine has stopped answering, stands still, or has ended."""
         if self._engine.exited.done():
             return self._status.phase == Phase.STOPPING
-        return self._status.phase != Phase.READY or time.monotonic() - self._healthy_at < STALL_SECONDS
+        return not self._stall()
+
+    def is_ready(self) -> bool:
+        """Whether requests should come here."""
+        return self._status.phase == Phase.READY and self.is_alive()
+
+    def _stall(self) -> str:
+        return self._vitals.problem() if self._status.phase == Phase.READY else ""
 
     def status(self) -> RuntimeStatus:
         """Where the pod stands, with the live document it has."""
-        message = self._status.message or self._live.problem
-        if self._status.phase == Phase.READY and not self.is_alive():
-            message = f"the engine has not answered for {time.monotonic() - self._healthy_at:.0f} s"
+        message = self._stall() or self._status.message or self._live.problem
         adapters = self._upkeep.report() if self._config.lora else None
         said = {"live_number": self._live.config.number, "message": message, "adapters": adapters}
         return self._status.model_copy(update=said)
@@ -114,48 +119,54 @@ class Pod:
         phase = after(self._status.phase, event)
         if phase != self._status.phase:
             log.info("%s -> %s: %s", self._status.phase, phase, event)
-            self._status = self._status.model_copy(update={"phase": phase, "since": time.time(), "message": ""})
+            self._learn(phase=phase, since=time.time(), message="")
         return phase
 
-    async def _rise(self) -> None:
-        """Starting, warming, ready, and then for ever; returns only when the start takes too long."""
+    async def _rise(self) -> Event:
+        """Starting, warming, ready, and then for ever; returns only what ends it."""
         try:
             async with asyncio.timeout(self._config.startup_timeout_seconds):
-                while not await self._loopback.is_healthy():  # noqa: ASYNC110 because the engine cannot call us
+                while await self._loopback.health() != 200:  # noqa: ASYNC110 because the engine cannot call us
                     await asyncio.sleep(START_POLL_SECONDS)
                 self._happened(Event.ENGINE_HEALTHY)
+                healthy = time.time()
                 await self._warm_up()
         except TimeoutError:
-            return
+            return Event.STARTUP_TIMED_OUT
         if self._config.lora:
             left = self._engine.started + self._config.startup_timeout_seconds - time.time()
             await self._upkeep.first_round(left / 2)
-        self._healthy_at = time.monotonic()
+        marks = Marks(self._began, self._engine.started, healthy, time.time())
+        self._learn(startup=phases(marks, self._engine.output()))
+        self._vitals.begin()
         self._happened(Event.ENGINE_ANSWERED)
-        if self._config.lora:
-            await asyncio.gather(self._look_after(), self._upkeep.follow(self._stop_asked))
-        await self._look_after()
-
-    async def _look_after(self) -> None:
-        """Ask for its health, for ever."""
-        while True:
-            if await self._loopback.is_healthy():
-                self._healthy_at = time.monotonic()
-            await asyncio.sleep(HEALTH_POLL_SECONDS)
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(self._upkeep.follow(self._stop_asked)) if self._config.lora else None
+            await self._vitals.follow()
+            if keeping:
+                keeping.cancel()
+        return Event.ENGINE_DIED
 
     async def _warm_up(self) -> None:
         while problem := await self._loopback.try_request(self._config.served_names[0]):
             log.warning("the first request failed: %s", problem)
-            self._status = self._status.model_copy(update={"message": f"the first request failed: {problem}"})
+            self._learn(message=f"the first request failed: {problem}")
             await asyncio.sleep(1)
         page = await self._loopback.metrics()
-        learned = {
-            "max_model_len": await self._loopback.max_model_len(),
-            "kv_cache_tokens": kv_cache_tokens(page or ""),
-        }
-        self._status = self._status.model_copy(update=learned)
+        found = warnings(self._status.engine_version or "", page)
+        for each in found:
+            log.warning("%s: %s", each.reason, each.message)
+        self._learn(
+            max_model_len=await self._loopback.max_model_len(),
+            kv_cache_tokens=kv_cache_tokens(page or ""),
+            warnings=found or None,
+        )
 
-    async def _leave(self) -> Farewell:
+    def _learn(self, **members: object) -> None:
+        self._status = self._status.model_copy(update=members)
+
+    async def _leave(self, living: asyncio.Task[Event]) -> Farewell:
+        """SIGTERM came; ``living`` ends when the engine's own processes do."""
         stalled = not self.is_alive()
         phase = self._happened(Event.STOP_ASKED_WHILE_STALLED if stalled else Event.STOP_ASKED)
         if phase != Phase.DRAINING:
@@ -163,7 +174,7 @@ class Pod:
             await self._engine.stop(0)
             return farewell(ExitCode.STOPPED, "stopped while stalled" if stalled else "stopped before it was ready")
         draining = asyncio.create_task(self._drain())
-        await _first(draining, self._engine.exited)
+        await _first(draining, living, self._engine.exited)
         if not draining.done():
             draining.cancel()
             return await self._died()
@@ -179,8 +190,12 @@ class Pod:
 
     async def _died(self) -> Farewell:
         was_serving = self._status.phase in {Phase.READY, Phase.DRAINING}
+        server_lives = not self._engine.exited.done()
         self._happened(Event.ENGINE_DIED)
         code = await self._engine.stop(0)
+        if server_lives:
+            words = "the engine died and its server went on without it"
+            return farewell(ExitCode.ENGINE_DIED, words, output=self._engine.output())
         end = f"by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with exit code {code}"
         refused = code == USAGE_ERROR and not was_serving
         return farewell(
@@ -198,15 +213,15 @@ class Pod:
         return farewell(ExitCode.ENGINE_DIED, message, output=self._engine.output())
 
 
-def run() -> int:
-    """Run this container's pod; returns the exit code."""
+def run(began: float) -> int:
+    """Run this container's pod, begun at that Unix time; returns the exit code."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s launcher %(levelname)s %(message)s")
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
     place = places()
     try:
         config = read_config(place)
         platform = machine.platform(place.serving_port)
-        parting = asyncio.run(_run(config, platform, place))
+        parting = asyncio.run(_run(config, platform, place, began))
     except BadConfig as error:
         parting = farewell(ExitCode.BAD_CONFIG, str(error), reason=error.reason)
     write(parting, place.termination_message)
@@ -226,7 +241,7 @@ def read_config(place: Places) -> EngineConfig:
         raise BadConfig(f"{path}: {member}: {first['msg']}") from error
 
 
-async def _run(config: EngineConfig, platform: Platform, place: Places) -> Farewell:
+async def _run(config: EngineConfig, platform: Platform, place: Places, began: float) -> Farewell:
     commit = None
     if request := requested(config, place):
         foresee(config, platform, os.environ)
@@ -234,7 +249,7 @@ async def _run(config: EngineConfig, platform: Platform, place: Places) -> Farew
         if isinstance(arrived, Farewell):
             return arrived
         config, commit = config.model_copy(update={"model": arrived.path, "revision": None}), arrived.commit
-    start = prepare(config, platform, os.environ, commit)
+    start = replace(prepare(config, platform, os.environ, commit), began=began)
     log.info("vLLM %s, %d cores: %s", platform.engine_version, platform.cpus, " ".join(start.command[1:]))
     engine = Engine(start.command, start.environment)
     pod = Pod(config, platform, place, engine, start)

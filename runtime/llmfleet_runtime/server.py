@@ -4,7 +4,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from .contract import LIVEZ_PATH, LOAD_PATH, METRICS_PATH, READYZ_PATH, STATUS_PATH, LoadReport, Phase, RuntimeStatus
+from .contract import LIVEZ_PATH, LOAD_PATH, METRICS_PATH, READYZ_PATH, STATUS_PATH, LoadReport, RuntimeStatus
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -14,6 +14,9 @@ class Reported(Protocol):
 
     def is_alive(self) -> bool:
         """Whether a restart would not help."""
+
+    def is_ready(self) -> bool:
+        """Whether requests should come here."""
 
     def status(self) -> RuntimeStatus:
         """Where the pod stands."""
@@ -32,8 +35,7 @@ def application(pod: Reported) -> web.Application:
         return _plain(pod.is_alive(), pod.status().phase)
 
     async def readyz(_: web.Request) -> web.Response:
-        phase = pod.status().phase
-        return _plain(phase == Phase.READY, phase)
+        return _plain(pod.is_ready(), pod.status().phase)
 
     async def status(_: web.Request) -> web.Response:
         return _json(pod.status().to_json())

@@ -29,6 +29,8 @@ class Start:
     """What the served weights are, as far as it was looked up."""
     commit: str | None = None
     """What was fetched; None for a folder of the container."""
+    began: float | None = None
+    """When the launcher itself did, Unix seconds."""
 
     @property
     def token(self) -> str:

@@ -52,6 +52,9 @@ def test_an_applied_object_becomes_ready_and_its_service_answers(tiny: Fleet) ->
     ]
     assert seen["status"]["endpoint"] == "http://tiny.default.svc:8000/v1"
     assert seen["status"]["readySummary"] == "1/1"
+    assert condition(seen, "EngineVerified")["status"] == "True"
+    (start, *_) = seen["status"]["startup"]["recent"]
+    assert start["seconds"] >= start["phases"]["load"] > 0
     assert [model["id"] for model in ask(tiny, "/v1/models")["data"]] == ["tiny"]
     question = {"model": "tiny", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 5}
     answer = ask(tiny, "/v1/chat/completions", question)

@@ -9,11 +9,20 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from llmfleet_runtime.contract import ExitCode, Phase
+from llmfleet_runtime.contract import ExitCode, Phase, RuntimeStatus
 from tests.engine.clients import Tally, stream, swarm
 from tests.engine.conftest import READY_SECONDS
 
 LAG_SECONDS = 8.0
+
+
+def workers_of(server):
+    """The processes behind a server, the engine's core last."""
+    return [int(each) for each in Path(f"/proc/{server}/task/{server}/children").read_text().split()]
+
+
+def lives(process):
+    return Path(f"/proc/{process}").exists()
 
 
 @pytest.mark.proves("R56", "F38")
@@ -67,29 +76,77 @@ def test_sigterm_while_vllm_starts_ends_it_at_once(start):
     assert pod.wait(10) == ExitCode.STOPPED
     assert time.monotonic() - began < 3
     assert pod.farewell().message == "stopped before it was ready"
-    assert not Path(f"/proc/{engine}").exists()
+    assert not lives(engine)
 
 
+@pytest.mark.proves("F36")
 def test_a_killed_engine_process_is_told_with_exit_code_70(start):
     pod = start()
     pod.until_ready(READY_SECONDS)
     server = pod.engine_pid()
-    workers = Path(f"/proc/{server}/task/{server}/children").read_text().split()
-    os.kill(int(workers[-1]), signal.SIGKILL)
+    workers = workers_of(server)
+    os.kill(workers[-1], signal.SIGKILL)
     assert pod.wait(30) == ExitCode.ENGINE_DIED
     assert pod.farewell().message.startswith("the engine ended by itself, with exit code 0")
-    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+    assert not [worker for worker in workers if lives(worker)]
 
 
+@pytest.mark.proves("F36")
+def test_a_dead_engine_behind_a_living_server_is_told_with_exit_code_70(start, monkeypatch):
+    """As an image may set it; a user may not."""
+    monkeypatch.setenv("VLLM_KEEP_ALIVE_ON_ENGINE_DEATH", "1")
+    pod = start()
+    pod.until_ready(READY_SECONDS)
+    server = pod.engine_pid()
+    workers = workers_of(server)
+    os.kill(workers[-1], signal.SIGKILL)
+    pod.until(lambda: pod.get("/health", pod.serving)[0] == 503, 10)
+    assert lives(server)
+    assert pod.wait(20) == ExitCode.ENGINE_DIED
+    assert pod.farewell().message.startswith("the engine died and its server went on without it")
+    assert not lives(server)
+
+
+@pytest.mark.proves("F37", "R62")
+@pytest.mark.parametrize("is_busy", [True, False], ids=["while it streams", "while it is idle"])
+async def test_a_frozen_engine_is_told_and_left_out_and_stopped_at_once(start, monkeypatch, is_busy):
+    """Its server goes on answering /health. What froze while idle shows with the first request."""
+    monkeypatch.setenv("LLMFLEET_STALL_SECONDS", "18")
+    pod = start(drainTimeoutSeconds=600)
+    await asyncio.to_thread(pod.until_ready, READY_SECONDS)
+    server, tally = pod.engine_pid(), Tally()
+    core = workers_of(server)[-1]
+    async with aiohttp.ClientSession() as session:
+        if not is_busy:
+            os.kill(core, signal.SIGSTOP)
+        streaming = asyncio.create_task(stream(session, f"http://127.0.0.1:{pod.serving}/v1/completions", 6000, tally))
+        await asyncio.sleep(1)
+        os.kill(core, signal.SIGSTOP)
+        await asyncio.to_thread(pod.until, lambda: pod.get("/livez")[0] == 503, 40)
+        assert pod.get("/health", pod.serving)[0] == 200
+        assert pod.get("/readyz")[0] == 503
+        message = RuntimeStatus.model_validate_json(pod.get("/status")[1]).message
+        assert "the engine has stood still for" in message
+        assert "with 1 requests in flight" in message or "with 2 requests in flight" in message
+        began = time.monotonic()
+        pod.terminate()
+        assert await asyncio.to_thread(pod.wait, 10) == ExitCode.STOPPED
+        assert time.monotonic() - began < 5
+        await streaming
+    assert pod.farewell().message == "stopped while stalled"
+    assert not lives(core)
+
+
+@pytest.mark.proves("F36")
 def test_a_killed_server_process_leaves_no_worker_behind(start):
     pod = start()
     pod.until_ready(READY_SECONDS)
     server = pod.engine_pid()
-    workers = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    workers = workers_of(server)
     os.kill(server, signal.SIGKILL)
     assert pod.wait(30) == ExitCode.ENGINE_DIED
     assert "by signal 9 (SIGKILL)" in pod.farewell().message
-    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+    assert not [worker for worker in workers if lives(worker)]
 
 
 def test_a_value_that_vllm_refuses_is_a_bad_configuration(start):

@@ -9,13 +9,26 @@ from rich.console import Console
 
 from e2e.bench import row
 from e2e.bench.row import Row
-from e2e.cluster import progress
+from e2e.cluster import ClusterError, progress
 from e2e.cluster.progress import Report
 from e2e.engine.install import InstallError
+from e2e.stack import KubectlError, NotInTime, Stack, bring_up
 
-from . import download
+from . import adapters, download, startup
 
-PARTS: dict[str, Callable[[Report, int], Sequence[Row]]] = {"download": download.run}
+Part = Callable[[Report, int], Sequence[Row]]
+
+
+def on_the_stack(part: Callable[[Stack, Report, int], Sequence[Row]]) -> Part:
+    """A part that needs the test cluster with llmfleet on it."""
+    return lambda report, runs: part(bring_up(report), report, runs)
+
+
+PARTS: dict[str, Part] = {
+    "download": download.run,
+    "startup": on_the_stack(startup.run),
+    "adapters": on_the_stack(adapters.run),
+}
 """What can be measured: (progress, how often) -> rows."""
 
 
@@ -28,7 +41,7 @@ def command(runs: int, only: tuple[str, ...], json_file: Path | None) -> None:
     report = progress.choose()
     try:
         rows = [each for name in only or PARTS for each in PARTS[name](report, runs)]
-    except InstallError as error:
+    except (InstallError, ClusterError, KubectlError, NotInTime) as error:
         click.echo(f"bench runtime: {error}", err=True)
         sys.exit(1)
     if json_file:

@@ -14,6 +14,7 @@ class ConditionType(StrEnum):
     CAPACITY_AVAILABLE = "CapacityAvailable"
     SCALING_ACTIVE = "ScalingActive"
     ADAPTERS_READY = "AdaptersReady"
+    ENGINE_VERIFIED = "EngineVerified"
     UPGRADE_AVAILABLE = "UpgradeAvailable"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
@@ -104,6 +105,9 @@ class Reason(StrEnum):
     ADAPTER_REFUSED = "AdapterRefused"
     FOREIGN_AUTOSCALER = "ForeignAutoscaler"
     OBSERVING = "Observing"
+    ENGINE_VERIFIED = "EngineVerified"
+    ENGINE_VERSION_UNKNOWN = "EngineVersionUnknown"
+    METRIC_UNKNOWN = "MetricUnknown"
     INVALID_SCHEDULE = "InvalidSchedule"
 
 
@@ -199,7 +203,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.BAD_ENGINE_CONFIG: "The engine refuses its options; the message has its words.",
     Reason.STARTUP_TIMED_OUT: "The engine was not ready within lifecycle.startupTimeoutSeconds; raise it when the "
     "model is large or its disk slow.",
-    Reason.ENGINE_STALLED: "The engine stopped answering and was started again.",
+    Reason.ENGINE_STALLED: "The engine stopped answering or stood still at work, and was started again.",
     Reason.CRASH_LOOP: "The engine keeps ending; the message has its last words.",
     Reason.REQUESTS_ABORTED: "A pod left before its requests were answered; raise lifecycle.drainTimeoutSeconds.",
     Reason.NO_FAILURE: "Nothing stands in the way.",
@@ -229,6 +233,11 @@ MEANINGS: dict[Reason, str] = {
     Reason.INVALID_SCHEDULE: "A schedule cannot be followed, as the message says: it counts for nothing until it is "
     "corrected. The other schedules and the load size the fleet as ever.",
     Reason.OBSERVING: "autoscaling.mode is Observe: status.autoscaling says what Enforce would do.",
+    Reason.ENGINE_VERIFIED: "The runtime was made for this version of the engine and finds all that it reads of it.",
+    Reason.ENGINE_VERSION_UNKNOWN: "The image holds an engine that the runtime was not made for. It serves; "
+    "take a runtime image of this release, or watch that routes, arguments and metrics still mean the same.",
+    Reason.METRIC_UNKNOWN: "The engine's metrics page lacks a name that the runtime reads, so that sizing by load may "
+    "be held; take a runtime image of this release.",
 }
 
 

@@ -137,6 +137,36 @@ class AdaptersStatus(Resource):
     )
 
 
+class StartupPhases(Resource):
+    """Where the seconds of a start go."""
+
+    schedule: Count = Field(description="From the pod's creation until it had a node, seconds.")
+    pull: Count = Field(description="Until its container ran: volumes, network and image, seconds.")
+    download: Count = Field(description="Until the model's files were there, seconds.")
+    load: Count = Field(description="Until the engine answered, seconds.")
+    warm_up: Count = Field(description="Until it had made a token and served its adapters, seconds.")
+
+
+class Start(Resource):
+    """One pod's first start."""
+
+    pod: Name = Field(description="Name of the pod that started.")
+    seconds: Count = Field(description="From its creation until it could serve, seconds.")
+    phases: StartupPhases = Field(description="Where the time went.")
+
+
+class StartupStatus(Resource):
+    """How long the last pods of a revision took to start."""
+
+    revision: Name = Field(description="The revision that these pods are of.")
+    p50_seconds: Count = Field(description="Half of them took no longer, seconds.")
+    p90_seconds: Count = Field(description="Nine of ten took no longer, seconds.")
+    phases: StartupPhases = Field(description="The median of each phase.")
+    recent: tuple[Start, ...] = Field(
+        default=(), max_length=10, description="The last starts, oldest first.", json_schema_extra=list_map("pod")
+    )
+
+
 class Decision(Resource):
     """One change of size by the autoscaler."""
 
@@ -239,4 +269,5 @@ class Status(Resource):
         description="What the last pods' leaving cost, oldest first.",
         json_schema_extra=list_map("pod"),
     )
+    startup: StartupStatus | None = Field(default=None, description="How long pods take to start, phase by phase.")
     autoscaling: AutoscalingStatus | None = Field(default=None, description="The autoscaler's standing decision.")

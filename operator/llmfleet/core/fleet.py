@@ -22,7 +22,8 @@ from llmfleet.core.resize import resize
 from llmfleet.core.room import waiting_for_room
 from llmfleet.core.scene import Rule, Scene, deletion, recorded
 from llmfleet.core.size import current_size
-from llmfleet.core.template import Defaults, freeze
+from llmfleet.core.starts import patience
+from llmfleet.core.template import Defaults, allowing, freeze
 from llmfleet.core.trouble import Trouble, creations, recheck_after
 from llmfleet.core.upgrade import difference
 from llmfleet.core.world import Observed, labels
@@ -51,7 +52,8 @@ def plan(observed: Observed, defaults: Defaults, now: str, known: Goal | None = 
     refused = refusals(deployment.spec, defaults.host_path_caches) if frozen is None else ()
     if refused:
         return Plan(blocked=refused, desired=desired)
-    template = frozen or freeze(deployment, revision, defaults)
+    patient = allowing(deployment, patience(observed.status.startup))
+    template = frozen or freeze(patient, revision, defaults)
     candidate = Candidate(observed, deployment, revision, template.template, desired, now, bool(aim.back))
     rollout = choose(candidate) if is_rolling(observed, revision, desired) else None
     scene = Scene(observed, deployment, defaults, aim.wanted, revision, desired, template, rollout)

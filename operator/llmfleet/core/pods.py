@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmfleet import names
 from llmfleet.api.conditions import Reason
@@ -24,6 +24,14 @@ class Health(StrEnum):
     LEAVING = "Leaving"
 
 
+class Arrival(NamedTuple):
+    """How long a pod took until its container ran the first time, seconds."""
+
+    schedule: float
+    pull: float
+    """Volumes and network too."""
+
+
 @dataclass(frozen=True)
 class PodView:
     """One pod: identity, health, and the trouble it has."""
@@ -42,6 +50,8 @@ class PodView:
     image_id: str = ""
     annotations: Mapping[str, str] | None = None
     trouble: Trouble | None = None
+    arrival: Arrival | None = None
+    """None until its container runs, and once that has started again."""
 
     @property
     def is_ready(self) -> bool:
@@ -70,7 +80,17 @@ def pod_view(raw: Mapping[str, Any]) -> PodView:
         image_id=container.get("imageID", ""),
         annotations=metadata.get("annotations"),
         trouble=_trouble(metadata, status, container),
+        arrival=_arrival(metadata, status, container),
     )
+
+
+def _arrival(metadata: Mapping[str, Any], status: Mapping[str, Any], container: Mapping[str, Any]) -> Arrival | None:
+    scheduled = _condition(status, "PodScheduled")
+    born, placed = metadata.get("creationTimestamp", ""), scheduled.get("lastTransitionTime", "")
+    running = container.get("state", {}).get("running", {}).get("startedAt", "")
+    if not (born and placed and running) or scheduled.get("status") != "True" or container.get("restartCount"):
+        return None
+    return Arrival(elapsed(born, placed), elapsed(placed, running))
 
 
 def _engine_container(status: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,13 +1,16 @@
 """Whether a rollout gets on, when it is given up, and which revision to run towards (ruling 11)."""
 
+import json
+
 from llmfleet import names
 from llmfleet.api.rollout import Rollback
 from llmfleet.api.status import RevisionRole, RolloutStatus
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.instant import elapsed
-from llmfleet.core.manifests import PROGRESS_MARGIN_SECONDS
+from llmfleet.core.manifests import PROGRESS_MARGIN_SECONDS, frozen_of
 from llmfleet.core.plan import Plan, Ref
 from llmfleet.core.room import only_waits_for_room
+from llmfleet.core.template import allowing
 from llmfleet.core.world import Observed
 
 
@@ -39,7 +42,14 @@ def overdue_in(observed: Observed, deployment: LLMDeployment, revision: str, now
     past = past if past and past.revision == revision else None
     if past is None or past.progress_time is None or _has_new_time(observed, revision, past):
         return None
-    return deadline_seconds(deployment) - elapsed(past.progress_time, now)
+    allowed = allowing(deployment, _startup_timeout(observed, deployment, revision))
+    return deadline_seconds(allowed) - elapsed(past.progress_time, now)
+
+
+def _startup_timeout(observed: Observed, deployment: LLMDeployment, revision: str) -> int:
+    """As it was frozen with the revision, seconds; 0 without a record."""
+    raw = observed.children.get(Ref("ControllerRevision", names.revision_name(deployment.name, revision)))
+    return int(json.loads(frozen_of(raw).engine_json)["startupTimeoutSeconds"]) if raw else 0
 
 
 def _has_new_time(observed: Observed, revision: str, past: RolloutStatus) -> bool:

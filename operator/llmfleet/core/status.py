@@ -5,6 +5,7 @@ Available          at least one replica answers (or zero are wanted)
 CapacityAvailable  every replica has found a node
 ScalingActive      the size follows the load
 AdaptersReady      every ready pod serves every adapter
+EngineVerified     the pods' runtime knows their engine's version and finds all its metrics
 UpgradeAvailable   this operator would make the pods differently
 Reconciling        something is under way, or waits for capacity        (kstatus: InProgress)
 Stalled            nothing more happens until somebody changes something (kstatus: Failed)
@@ -23,7 +24,8 @@ from llmfleet.api.status import (
     RevisionStatus,
     Status,
 )
-from llmfleet.core import adapters, download, drains
+from llmfleet.core import adapters, download, drains, starts
+from llmfleet.core.engine import engine_verified
 from llmfleet.core.failure import last_failure
 from llmfleet.core.plan import Outcomes, Plan, Ref
 from llmfleet.core.pods import Health
@@ -68,6 +70,7 @@ def derive(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Stat
         adapters=adapters.adapters_status(adapters.standing(observed, plan.revision)),
         download=download.download(observed, plan.revision),
         last_failure=last_failure(observed, plan.revision, now),
+        startup=starts.fold(observed, plan.revision),
         drains=drains.fold(observed.status.drains, observed.removals),
     )
 
@@ -94,6 +97,7 @@ def _conditions(observed: Observed, plan: Plan, found: Verdict, now: str) -> tup
         _capacity(observed, plan),
         _scaling(observed, now),
         adapters.adapters_ready(adapters.standing(observed, plan.revision), observed.generation),
+        engine_verified(observed),
         of(
             ConditionType.UPGRADE_AVAILABLE,
             bool(plan.upgrade),

@@ -71,6 +71,15 @@ def freeze(deployment: LLMDeployment, revision: str, defaults: Defaults) -> Froz
     )
 
 
+def allowing(deployment: LLMDeployment, seconds: int) -> LLMDeployment:
+    """The object with time for a start of so many seconds, unless it says itself how long one may take."""
+    spec, lifecycle = deployment.spec, deployment.spec.lifecycle
+    if "startup_timeout_seconds" in lifecycle.model_fields_set or seconds <= lifecycle.startup_timeout_seconds:
+        return deployment
+    patient = lifecycle.model_copy(update={"startup_timeout_seconds": seconds})
+    return deployment.model_copy(update={"spec": spec.model_copy(update={"lifecycle": patient})})
+
+
 def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig:
     """The engine document; argv is made from it in the pod."""
     spec = deployment.spec

@@ -129,7 +129,8 @@ class Autoscaler:
         samples = await self.pods.samples(ready)
         now = self.clock.monotonic()
         memory = self._memories.get(uid) or Memory.fresh(now)
-        seen = tick(now, samples)
+        startup = observed.status.startup
+        seen = tick(now, samples, tuple(float(each.seconds) for each in startup.recent) if startup else ())
         within = _within(deployment, wall)
         asked = policy(deployment, self.settings, within)
         if sum(map(bool, observed.fleets().values())) > 1:  # a rollout that nobody watches must end all the same

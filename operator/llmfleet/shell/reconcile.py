@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from llmfleet import names
 from llmfleet.api.conditions import Reason
-from llmfleet.core import download, drains, fleet, status
+from llmfleet.core import download, drains, fleet, starts, status
 from llmfleet.core.goal import Goal, goal
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
 from llmfleet.core.template import Defaults
@@ -105,6 +105,8 @@ class Reconciler:
             version, members = observed.raw["metadata"]["resourceVersion"], as_members(derived)
             self.cache.put(await self.cluster.apply_status(key, version, members, names.STATUS_MANAGER))
             await self.events.changed(observed.raw, recorded, derived)
+            for start in starts.added(recorded.startup, derived.startup):
+                self.metrics.time(start)
 
     async def _account(self, key: Key, observed: Observed) -> None:
         """Count what the pods' leaving cost, and say so where requests were lost."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from llmfleet.api.conditions import ConditionType, Reason
-from llmfleet.api.status import Condition, ConditionStatus, RolloutPath, Status
+from llmfleet.api.status import Condition, ConditionStatus, RolloutPath, Start, Status
 from llmfleet.core.drains import Removal
 from llmfleet.core.plan import Action
 from llmfleet.core.world import Raw
@@ -17,6 +17,8 @@ REPEAT_SECONDS = 300
 """The same Event about the same object is posted again only after this time."""
 MOST_REMEMBERED = 4096
 _TOLD = (ConditionType.READY, ConditionType.RECONCILING)
+STARTUP = "Time of each phase of a pod's first start, seconds."
+STARTUP_BUCKETS = (1, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
 DRAIN_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
 
 
@@ -50,18 +52,33 @@ class Metrics:
         self.decisions = Counter(
             "llmfleet_scaling_decisions", "Changes of size, by reason.", (*labels, "reason"), registry=registry
         )
+        self._add_lives(labels)
+
+    def _add_lives(self, labels: tuple[str, str]) -> None:
+        """How pods come and go."""
         self.drained = Counter(
             "llmfleet_drained_pods",
             "Pods that left; told is no where a pod did not say what it cost.",
             (*labels, "told"),
-            registry=registry,
+            registry=self.registry,
         )
         self.aborted = Counter(
-            "llmfleet_aborted_requests", "Requests that leaving pods cut off.", labels, registry=registry
+            "llmfleet_aborted_requests", "Requests that leaving pods cut off.", labels, registry=self.registry
         )
         self.drain_seconds = Histogram(
-            "llmfleet_drain_seconds", "Time a leaving pod drained, seconds.", buckets=DRAIN_BUCKETS, registry=registry
+            "llmfleet_drain_seconds",
+            "Time a leaving pod drained, seconds.",
+            buckets=DRAIN_BUCKETS,
+            registry=self.registry,
         )
+        self.startup_seconds = Histogram(
+            "llmfleet_startup_seconds", STARTUP, ("phase",), buckets=STARTUP_BUCKETS, registry=self.registry
+        )
+
+    def time(self, start: Start) -> None:
+        """Enter a pod's first start."""
+        for phase, seconds in start.phases:
+            self.startup_seconds.labels(phase).observe(seconds)
 
     def count(self, namespace: str, name: str, removal: Removal) -> None:
         """Enter a pod that left."""
@@ -123,6 +140,8 @@ class Events:
 def _is_trouble(each: Condition) -> bool:
     if each.type == ConditionType.ADAPTERS_READY:
         return each.status == ConditionStatus.FALSE and each.reason != Reason.ADAPTERS_LOADING
+    if each.type == ConditionType.ENGINE_VERIFIED:
+        return each.status == ConditionStatus.FALSE
     is_stalled = each.type == ConditionType.STALLED and each.status == ConditionStatus.TRUE
     return is_stalled or each.reason in (Reason.FOREIGN_AUTOSCALER, Reason.INVALID_SCHEDULE)
 

@@ -148,6 +148,23 @@ def test_a_start_that_is_taken_back_is_forgotten() -> None:
     assert startup.measured == (90.0,)
 
 
+def test_what_pods_tell_counts_and_not_what_was_seen_from_outside() -> None:
+    startup = Startup().look(1, 1, 0.0).look(2, 1, 10.0).look(2, 2, 310.0)
+    assert startup.seconds == 300.0
+    told = startup.hear((40.0, 50.0, 45.0))
+    assert (told.seconds, told.horizon) == (50.0, 50.0 * 1.15 + 10.0)
+    assert told.hear(()).seconds == 300.0
+
+
+def test_a_start_that_waited_hours_for_a_node_is_no_measure() -> None:
+    assert Startup().hear((40.0, 7000.0)).seconds == 40.0
+
+
+def test_before_anything_started_the_pods_own_words_of_earlier_ones_count() -> None:
+    """As after a restart of the operator."""
+    assert (Startup().seconds, Startup().hear((33.0,)).next_ready(5.0)) == (ASSUMED_SECONDS, 33.0)
+
+
 def test_starts_that_take_too_long_are_stuck() -> None:
     startup = Startup().look(1, 1, 0.0).look(3, 1, 10.0)
     assert (startup.stuck(600.0), startup.stuck(611.0)) == (0, 2)

@@ -181,7 +181,7 @@ def test_a_transition_time_stays_until_its_status_flips() -> None:
     flipped = again(before, ONE, a(ONE, builders.unready()))
     assert flipped == {
         "Ready": LATER, "Available": LATER, "CapacityAvailable": NOW, "ScalingActive": NOW, "UpgradeAvailable": NOW,
-        "AdaptersReady": NOW, "Reconciling": LATER, "Stalled": NOW,
+        "AdaptersReady": NOW, "EngineVerified": NOW, "Reconciling": LATER, "Stalled": NOW,
     }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from llmfleet.api.conditions import ConditionType, Reason, condition
-from llmfleet.api.status import ConditionStatus, RolloutPath, RolloutStatus, Status
+from llmfleet.api.status import ConditionStatus, RolloutPath, RolloutStatus, Start, StartupPhases, Status
 from llmfleet.shell.errors import Unavailable
 from llmfleet.shell.telemetry import Events, Metrics
 from tests.builders import NOW, deployment, with_metadata
@@ -129,3 +129,20 @@ async def test_an_adapter_that_fails_is_an_event_and_one_that_loads_is_none() ->
             OWN, Status(), Status(conditions=(condition(kind, ConditionStatus.FALSE, reason, "words", 1),))
         )
     assert cluster.events == [("Warning", "AdapterInvalid", "words")]
+
+
+@pytest.mark.parametrize("status", [ConditionStatus.FALSE, ConditionStatus.TRUE])
+async def test_an_engine_that_is_not_known_is_an_event_and_one_that_is_none(status: ConditionStatus) -> None:
+    events, cluster = made()
+    found = condition(ConditionType.ENGINE_VERIFIED, status, Reason.METRIC_UNKNOWN, "words", 1)
+    await events.changed(OWN, Status(), Status(conditions=(found,)))
+    told = [("Warning", "MetricUnknown", "words")]
+    assert cluster.events == (told if status is ConditionStatus.FALSE else [])
+
+
+def test_the_phases_of_a_start_are_measured() -> None:
+    metrics = Metrics()
+    metrics.time(Start(pod="a", seconds=9, phases=StartupPhases(schedule=0, pull=1, download=2, load=3, warm_up=3)))
+    value = metrics.registry.get_sample_value
+    sums = {phase: value("llmfleet_startup_seconds_sum", {"phase": phase}) for phase in ("pull", "download", "warm_up")}
+    assert sums == {"pull": 1, "download": 2, "warm_up": 3}

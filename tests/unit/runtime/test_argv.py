@@ -92,7 +92,13 @@ def test_a_batch_never_holds_more_adapters_than_memory():
 @pytest.mark.proves("S34", "R73")
 def test_without_adapters_nothing_of_them_is_open():
     assert [each for each in argv(config(), GPU, None) if "lora" in each] == []
-    assert "VLLM_ALLOW_RUNTIME_LORA_UPDATING" not in environment(config(), GPU)
+    assert environment(config(), GPU)["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "0"
+
+
+@pytest.mark.proves("R73")
+@pytest.mark.parametrize("name", ["VLLM_SERVER_DEV_MODE", "VLLM_ALLOW_INSECURE_SERIALIZATION"])
+def test_what_the_image_sets_cannot_open_the_engine(name):
+    assert environment(config(), GPU)[name] == environment(config(lora=limits()), GPU)[name] == "0"
 
 
 def test_what_was_prepared_has_its_arguments():

@@ -24,6 +24,10 @@ def test_folders_of_adapters_may_move_too():
     assert (Places().adapter_folder, Places().model_folder) == (Path("/tmp/adapters"), Path("/models"))
 
 
+def test_a_test_need_not_wait_for_a_stall():
+    assert (places({"LLMFLEET_STALL_SECONDS": "3"}).stall_seconds, Places().stall_seconds) == (3.0, 120.0)
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [

@@ -11,21 +11,6 @@ from pathlib import Path
 import pytest
 
 from llmfleet_runtime.contract import ExitCode, LoadReport, Phase, RuntimeStatus
-from tests.unit.runtime.launched import launch_fake
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Start launchers that are gone after the test."""
-    started = []
-
-    def start(document=None, **fakes):
-        started.append(launch_fake(tmp_path, document, **fakes))
-        return started[-1]
-
-    yield start
-    for pod in started:
-        pod.destroy()
 
 
 class Stream(threading.Thread):

@@ -11,8 +11,9 @@ from llmfleet_runtime.contract import EngineConfig, Phase
 from llmfleet_runtime.guard import TOKEN_VARIABLE
 from llmfleet_runtime.lifecycle import Event
 from llmfleet_runtime.places import Places
-from llmfleet_runtime.pod import STALL_SECONDS, Pod
+from llmfleet_runtime.pod import Pod
 from llmfleet_runtime.start import Start
+from llmfleet_runtime.vitals import SILENCE_SECONDS
 
 
 class Engine:
@@ -54,15 +55,16 @@ def bring_to(pod, phase):
 
 
 def stall(pod):
-    pod._healthy_at = time.monotonic() - STALL_SECONDS - 4
+    pod._vitals._answered_at = time.monotonic() - SILENCE_SECONDS - 4
 
 
 @pytest.mark.proves("R62")
 async def test_a_ready_engine_that_stops_answering_is_not_alive(pod):
     bring_to(pod, Phase.READY)
-    assert (pod.is_alive(), pod.status().message) == (True, "")
+    assert (pod.is_alive(), pod.is_ready(), pod.status().message) == (True, True, "")
     stall(pod)
-    assert (pod.is_alive(), pod.status().message) == (False, "the engine has not answered for 34 s")
+    assert (pod.is_alive(), pod.is_ready()) == (False, False)
+    assert pod.status().message == "the engine has not answered for 34 s"
 
 
 @pytest.mark.parametrize("phase", [Phase.STARTING, Phase.WARMING])

@@ -20,6 +20,9 @@ class Pod:
     def is_alive(self):
         return self.alive
 
+    def is_ready(self):
+        return self.alive and self.phase == Phase.READY
+
     def status(self):
         return RuntimeStatus(phase=self.phase, since=5.0, live_number=3)
 
@@ -46,6 +49,11 @@ async def test_ready_is_ready_and_nothing_else(client, pod, phase):
     pod.phase = phase
     answer = await client.get("/readyz")
     assert (answer.status, await answer.text()) == (200 if phase == Phase.READY else 503, f"{phase}\n")
+
+
+async def test_a_stalled_engine_gets_no_requests(client, pod):
+    pod.alive = False
+    assert (await client.get("/readyz")).status == 503
 
 
 @pytest.mark.parametrize(("alive", "status"), [(True, 200), (False, 503)])

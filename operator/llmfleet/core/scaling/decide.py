@@ -125,6 +125,7 @@ def _called_for(
         return Step(0, Why.IDLE, ("no replica runs, none was asked for: 0",)), memory
     steps = []
     if policy.objectives:
+        memory = replace(memory, arrivals=memory.arrivals.hear(tick.startups))
         step, memory = _offered(policy.objectives, memory, (size, tick.ready), flow, now)
         steps.append(_rate_limited(policy, step, size))
     if panic.coverage < policy.least_coverage:

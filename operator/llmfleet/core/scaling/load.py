@@ -22,6 +22,8 @@ class Tick:
     """Most requests that one pod was running."""
     samples: tuple[Sample, ...] = ()
     """What each of them said."""
+    startups: tuple[float, ...] = ()
+    """How long the last pods took from creation until they served, seconds; empty when nobody knows."""
 
     @property
     def demand(self) -> float:
@@ -45,7 +47,7 @@ class Load:
     """Time between the first tick and the last."""
 
 
-def tick(time: float, samples: Sequence[Sample]) -> Tick:
+def tick(time: float, samples: Sequence[Sample], startups: tuple[float, ...] = ()) -> Tick:
     """Sum up one round of samples, one per ready pod."""
     heard = [each for each in samples if each.is_heard]
     running = [each.running or 0.0 for each in heard]
@@ -57,6 +59,7 @@ def tick(time: float, samples: Sequence[Sample]) -> Tick:
         waiting=sum(each.waiting or 0.0 for each in heard),
         busiest=max(running, default=0.0),
         samples=tuple(samples),
+        startups=startups,
     )
 
 

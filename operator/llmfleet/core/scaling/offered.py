@@ -72,6 +72,10 @@ class History:
     unsettled: float = -math.inf
     """When replicas were last starting or behind."""
 
+    def hear(self, startups: tuple[float, ...]) -> "History":
+        """With what pods tell of their starts, seconds."""
+        return replace(self, startup=self.startup.hear(startups))
+
 
 @dataclass(frozen=True)
 class Wanted:

@@ -1,4 +1,4 @@
-"""How long a replica takes from being wanted until it serves, learned from sizes and ready pods alone."""
+"""How long a replica takes from being wanted until it serves: as pods tell, else learned from sizes and ready pods."""
 
 from dataclasses import dataclass, replace
 
@@ -21,6 +21,8 @@ class Startup:
     """When each replica that is not ready yet was asked for, oldest first."""
     measured: tuple[float, ...] = ()
     """Seconds, the last sixteen."""
+    told: tuple[float, ...] = ()
+    """Seconds, as pods told; while there are any, what was measured from outside does not count."""
     ready: int | None = None
 
     def look(self, size: int, ready: int, now: float) -> "Startup":
@@ -34,6 +36,10 @@ class Startup:
         waiting += (now,) * (missing - len(waiting))
         return replace(self, wanted=waiting, measured=(*self.measured, *took)[-REMEMBERED:], ready=ready)
 
+    def hear(self, told: tuple[float, ...]) -> "Startup":
+        """Take what pods tell of their starts; one that waited an hour for a node says nothing of the next."""
+        return replace(self, told=tuple(each for each in told if each <= MOST_SECONDS))
+
     def next_ready(self, now: float) -> float:
         """Until the next replica may be ready, seconds."""
         return max(0.0, self.seconds - (now - self.wanted[0])) if self.wanted else self.seconds
@@ -46,9 +52,9 @@ class Startup:
     @property
     def seconds(self) -> float:
         """The longest but one in ten; assumed while nothing was measured."""
-        if not self.measured:
+        ranked = sorted(self.told or self.measured)
+        if not ranked:
             return ASSUMED_SECONDS
-        ranked = sorted(self.measured)
         return ranked[min(len(ranked) - 1, int(0.9 * len(ranked)))]
 
     @property

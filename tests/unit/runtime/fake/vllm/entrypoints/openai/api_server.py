@@ -2,7 +2,8 @@
 
 Variables make it misbehave: FAKE_START (seconds before it listens), FAKE_USAGE_ERROR, FAKE_CRASH (seconds
 until it dies with a traceback), FAKE_DEAF (ignores SIGTERM), FAKE_ORPHAN (leaves a grandchild),
-FAKE_FIRST_FAILURES (requests answered 500), FAKE_STEP (seconds per token).
+FAKE_FIRST_FAILURES (requests answered 500), FAKE_STEP (seconds per token), FAKE_DEAD (seconds until the server
+says that its engine is dead).
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 from aiohttp import web
 
@@ -19,6 +21,7 @@ def setting(name, default=0.0):
     return float(os.environ.get(f"FAKE_{name}", default))
 
 
+BEGAN = time.monotonic()
 failures = int(setting("FIRST_FAILURES"))
 adapters = {}
 """Paths by name."""
@@ -70,6 +73,9 @@ async def engine(scope, receive, send):
     elif scope["path"] == "/metrics":
         page = b'vllm:num_requests_running 1\nvllm:cache_config_info{block_size="128",num_gpu_blocks="10"} 1\n'
         await respond(send, 200, page, b"text/plain")
+    elif scope["path"] == "/health":
+        dead = setting("DEAD")
+        await respond(send, 503 if dead and time.monotonic() - BEGAN > dead else 200, b"")
     else:
         await respond(send, 200, b"")
 
