@@ -15,6 +15,7 @@ from llmfleet.shell.autoscale import Autoscaler
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.errors import Conflict, FleetError
 from llmfleet.shell.kinds import WATCHED, Kind
+from llmfleet.shell.listing import Listing
 from llmfleet.shell.ports import Key
 from llmfleet.shell.reconcile import Reconciler
 from llmfleet.shell.telemetry import Events, Metrics
@@ -128,8 +129,10 @@ class FakeOperator:
 
     def see(self) -> None:
         """Bring the cache level with the world, as the watch would."""
-        everything = [self.world.raw, *self.world.objects.values(), *self.world.pods.values()]
-        self.cache.replace(everything, frozenset(kind.kind for kind in WATCHED), self.cache.versions())
+        listing = Listing(self.cache, frozenset(kind.kind for kind in WATCHED))
+        for each in (self.world.raw, *self.world.objects.values(), *self.world.pods.values()):
+            listing.take(each)
+        listing.end()
 
     async def reconcile(self) -> float | None:
         """See, then one pass."""

@@ -1,5 +1,6 @@
 """The command: run the operator, ask it or the cluster, try models and policies, generate what models make."""
 
+import gc
 import importlib
 import sys
 from pathlib import Path
@@ -60,6 +61,7 @@ def run() -> None:
     except SettingsError as error:
         raise click.ClickException(f"{error}: {error.__cause__}") from error
     log.configure(settings.log_level)
+    gc.freeze()  # what is imported stays: the collector need not look at it again and again
     try:
         sys.exit(uvloop.run(run_operator(settings)))
     except FleetError as error:

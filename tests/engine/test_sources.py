@@ -195,13 +195,13 @@ def wait_for(fact, seconds=30):
     raise AssertionError
 
 
-def test_two_pods_over_one_cache_download_once(stored, s3, tmp_path):
-    s3.put("shared", big(tmp_path / "big"))
-    both = [stored.begin("s3://shared/models/tiny") for _ in range(2)]
-    said = [each.communicate()[0].splitlines() for each in both]
-    assert len({each[-1] for each in said}) == 1
-    assert ["another pod downloads it" in line for each in said for line in each].count(True) >= 1
-    assert contents(json.loads(said[0][-1])["path"]) == contents(tmp_path / "big")
+def test_two_pods_over_one_cache_download_once(fetch, site, address, tmp_path):
+    sha256, site.seconds = packed(big(tmp_path / "big"), site.folder / "big.tar", mode="w"), 2
+    both = [fetch.begin(f"{address}/files/big.tar", sha256=sha256) for _ in range(2)]
+    said = [each.communicate()[0].splitlines()[-1] for each in both]
+    assert said[0] == said[1]
+    assert contents(json.loads(said[0])["path"]) == contents(tmp_path / "big")
+    assert len([each for each in site.asked if not each.endswith("bytes=0-0")]) == 1
 
 
 @pytest.fixture

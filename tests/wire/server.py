@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import ApiClient, Configuration
 
 from llmfleet.core.plan import Annotate, Apply, Delete, Ref
-from llmfleet.shell.cluster import ApiServer
+from llmfleet.shell.cluster import UNBORN, ApiServer
 from llmfleet.shell.kinds import BY_KIND, Kind
 from tests.simulator import Simulator
 
@@ -110,6 +110,10 @@ class Simulated:
             self.world.act([Annotate(ref, request.body["metadata"]["annotations"], "")])
             return 200, {}
         version = request.body["metadata"].pop("resourceVersion", "")
+        if version == UNBORN:
+            if ref in self.world.objects:
+                return 409, {"message": "the object has been modified"}
+            version = ""
         self.world.act([Apply(ref, request.body, version, "")])
         return 200, self.world.objects[ref]
 

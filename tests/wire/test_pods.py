@@ -104,6 +104,13 @@ async def test_a_page_that_makes_no_sense_is_an_absent_answer(client: RuntimeCli
     assert await numbers(client, ADDRESS) == [SILENT]
 
 
+async def test_a_pod_that_does_not_say_what_it_is_is_not_asked_for_its_load(
+    client: RuntimeClient, pages: Pages
+) -> None:
+    pages["/status"] = "null"
+    assert await client.reports([at(ADDRESS)]) == {f"uid-{ADDRESS}": Report()}
+
+
 async def test_a_pod_that_is_gone_is_an_absent_answer(client: RuntimeClient) -> None:
     assert await numbers(client, GONE, "") == [SILENT, SILENT]
 

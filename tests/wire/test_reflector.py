@@ -23,7 +23,8 @@ SERVICE = next(each for each in children(OWN) if each["kind"] == "Service")
 
 
 def service(version: int) -> dict[str, Any]:
-    return merged(SERVICE, {"metadata": {"resourceVersion": str(version)}})
+    """The Service as somebody changed it once more."""
+    return merged(SERVICE, {"metadata": {"resourceVersion": str(version), "annotations": {"change": str(version)}}})
 
 
 def listing(version: int, *items: Any) -> Answer:
@@ -60,12 +61,14 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def watching(api: ApiServer, wire: Wire) -> Callable[..., Any]:
-    async def play(*answers: Answer, there: tuple[Any, ...] = ()) -> tuple[Cache, list[Key | None]]:
-        cache, woken = Cache(), []
+    async def play(*answers: Answer, there: tuple[Any, ...] = ()) -> tuple[Cache, list[Key]]:
+        woken: list[Key] = []
+        cache = Cache(lambda key, _: woken.append(key))
         for each in (OWN, *there):
             cache.put(each)
+        woken.clear()
         wire.respond = server = Server(*answers)
-        one = Reflector(api, cache, BY_KIND["Service"], "team-a", 5.0, woken.append)
+        one = Reflector(api, cache, BY_KIND["Service"], "team-a", 5.0)
         task = asyncio.create_task(one.run())
         async with asyncio.timeout(5):
             await server.done.wait()

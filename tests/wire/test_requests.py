@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 from kubernetes.aio.client import ApiClient, Configuration
@@ -12,7 +13,7 @@ from llmfleet.shell.errors import Conflict, FleetError, NotLeader, Refused, Unav
 from llmfleet.shell.kinds import BY_KIND
 from llmfleet.shell.ports import Key
 from tests.builders import NOW, UID, children, deployment, merged
-from tests.wire.server import Wire
+from tests.wire.server import Request, Wire
 
 OWN = deployment()
 SERVICE = next(each for each in children(OWN) if each["kind"] == "Service")
@@ -44,22 +45,46 @@ async def test_a_known_child_is_applied_on_the_version_it_was_decided_on(api: Ap
 AS_SEEN = {**MANIFEST, "metadata": {**MANIFEST["metadata"], "resourceVersion": "9"}}
 
 
+UNBORN = {**MANIFEST, "metadata": {**MANIFEST["metadata"], "resourceVersion": "1"}}
+TAKEN = 409, {"message": "the object has been modified"}
+
+
+def where(existing: tuple, request: Request) -> tuple:
+    """A server on which something has, or has had, the name."""
+    if request.method == "GET":
+        return existing
+    return TAKEN if request.body == UNBORN else (200, SERVICE)
+
+
+async def test_a_new_child_is_applied_as_one_that_is_not_there(api: ApiServer, wire: Wire) -> None:
+    wire.respond = lambda _: (201, SERVICE)
+    assert await api.apply("team-a", MANIFEST, "") == SERVICE
+    assert [request.body for request in wire.requests] == [UNBORN]
+
+
 @pytest.mark.parametrize(
-    ("existing", "body"), [((404, {"message": "not found"}), MANIFEST), ((200, AS_SEEN), AS_SEEN)], ids=["free", "ours"]
+    ("existing", "body"), [((404, {"message": "not found"}), MANIFEST), ((200, AS_SEEN), AS_SEEN)], ids=["gone", "ours"]
 )
-async def test_a_new_child_is_applied_after_a_look_at_who_has_its_name(
+async def test_who_has_the_name_of_a_new_child_is_looked_at(
     api: ApiServer, wire: Wire, existing: tuple, body: dict
 ) -> None:
-    wire.respond = lambda request: existing if request.method == "GET" else (201, SERVICE)
+    wire.respond = partial(where, existing)
     await api.apply("team-a", MANIFEST, "")
-    assert [request.method for request in wire.requests] == ["GET", "PATCH"]
-    assert wire.requests[1].body == body
+    assert [request.method for request in wire.requests] == ["PATCH", "GET", "PATCH"]
+    assert wire.requests[2].body == body
+
+
+async def test_a_child_that_changed_meanwhile_is_not_written(api: ApiServer, wire: Wire) -> None:
+    wire.respond = lambda _: TAKEN
+    with pytest.raises(Conflict):
+        await api.apply("team-a", MANIFEST, "7")
+    assert len(wire.requests) == 1
 
 
 @pytest.mark.proves("R06", "R17")
 async def test_a_manifest_of_a_forerunner_is_not_written_onto_the_newborns_child(api: ApiServer, wire: Wire) -> None:
     newborn = merged(AS_SEEN, {"metadata": {"ownerReferences": [{"uid": "newborn", "controller": True}]}})
-    wire.respond = lambda _: (200, newborn)
+    wire.respond = partial(where, (200, newborn))
     with pytest.raises(NameTaken):
         await api.apply("team-a", MANIFEST, "")
 
@@ -67,10 +92,10 @@ async def test_a_manifest_of_a_forerunner_is_not_written_onto_the_newborns_child
 @pytest.mark.proves("R14", "S83")
 @pytest.mark.parametrize("owners", [[], [{"uid": "other", "controller": True}], [{"uid": UID}]])
 async def test_a_foreign_child_of_the_name_is_not_written(api: ApiServer, wire: Wire, owners: list) -> None:
-    wire.respond = lambda _: (200, {"metadata": {"ownerReferences": owners}})
+    wire.respond = partial(where, (200, {"metadata": {"ownerReferences": owners}}))
     with pytest.raises(NameTaken, match="Service qwen"):
         await api.apply("team-a", MANIFEST, "")
-    assert [request.method for request in wire.requests] == ["GET"]
+    assert [request.body for request in wire.requests] == [UNBORN, None]
 
 
 async def test_annotations_are_merged_into_a_pod(api: ApiServer, wire: Wire) -> None:

@@ -1,5 +1,6 @@
 """The rights that the chart grants are those that the operator uses, no more, no less."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import kopf
@@ -9,7 +10,7 @@ from kubernetes.aio.client import ApiClient
 
 from llmfleet.shell import scalers, watch
 from llmfleet.shell.capacity import NodeCapacity
-from llmfleet.shell.cluster import ApiServer
+from llmfleet.shell.cluster import UNBORN, ApiServer
 from llmfleet.shell.kinds import CHILDREN, OWN, POD
 from llmfleet.shell.lease import Lease
 from llmfleet.shell.reconcile import Reconciler
@@ -18,7 +19,7 @@ from llmfleet.shell.telemetry import Events
 from tests.builders import deployment, with_spec
 from tests.fakes import FakeOperator
 from tests.simulator import Simulator
-from tests.wire.server import Simulated, Wire
+from tests.wire.server import Answer, Request, Simulated, Wire
 
 CHART = Path(__file__).parents[2] / "charts" / "llmfleet" / "templates"
 Right = tuple[str, str]
@@ -93,16 +94,28 @@ async def a_whole_life(client: ApiClient, world: Simulator) -> None:
             await reconciler.reconcile(fake.key)
             world.step()
     for kind in (*CHILDREN, POD):
-        await Reflector(api, fake.cache, kind, None, 1.0, lambda _: None)._once()
+        await Reflector(api, fake.cache, kind, None, 1.0)._once()
     assert [raw["kind"] async for raw in api.list(OWN, None)] == [OWN.kind]
     await scalers.look(api, (), fake.cache)
     await lease.release()
 
 
+def hasty(answer: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+    """A server on which every new name was taken a moment ago, so that the operator looks who has it."""
+
+    def respond(request: Request) -> Answer:
+        is_apply = request.method == "PATCH" and not request.path.endswith("/status")
+        if is_apply and request.body["metadata"].get("resourceVersion") == UNBORN:
+            return 409, {"message": "the object has been modified"}
+        return answer(request)
+
+    return respond
+
+
 @pytest.mark.proves("R66")
 async def test_the_chart_grants_what_is_used_and_nothing_else(client: ApiClient, wire: Wire) -> None:
     world = Simulator(deployment(with_spec(replicas=2)))
-    wire.respond = Simulated(world)
+    wire.respond = hasty(Simulated(world))
     await a_whole_life(client, world)
     used = asked(wire) | watched() | {FOR_OWNER_REFERENCES}
     assert {"never used": granted() - used, "not granted": used - granted()} == {

@@ -1,5 +1,6 @@
 """What is created: the objects of the bench, and the children that every operator here makes of one of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from llmfleet import names
@@ -11,7 +12,7 @@ from llmfleet.settings import Settings
 from llmfleet.shell.defaults import defaults_of
 from llmfleet_runtime.contract import LiveConfig
 
-Document = dict[str, Any]
+Document = Mapping[str, Any]
 REPLICAS = 3
 CHILDREN = 6
 """Children of one object, as `children` gives them."""
@@ -68,7 +69,7 @@ def changing_children(raw: Document) -> list[Document]:
 
 
 def _resolved(raw: Document) -> tuple[LLMDeployment, str, Frozen]:
-    deployment = LLMDeployment.parse(raw)
+    deployment = LLMDeployment.parse(dict(raw))
     revision = revision_of(deployment)
     return deployment, revision, freeze(deployment, revision, DEFAULTS)
 

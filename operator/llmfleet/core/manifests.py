@@ -3,7 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from llmfleet import names
 from llmfleet.api.access import Access, Peer
@@ -12,7 +15,8 @@ from llmfleet.core.render import render
 from llmfleet.core.template import Frozen, selector
 from llmfleet_runtime.contract import ENGINE_FILE, LIVE_FILE, SERVING_PORT, STATUS_PORT, LiveConfig
 
-Manifest = dict[str, Any]
+Manifest = Mapping[str, Any]
+"""Shared by all who ask for it; nobody changes it."""
 PROGRESS_MARGIN_SECONDS = 600
 
 
@@ -20,13 +24,13 @@ def service(deployment: LLMDeployment) -> Manifest:
     """The ClusterIP Service that every ready pod of the fleet stands behind."""
     values = {"port": deployment.spec.service.port, "selector": selector(deployment.uid)}
     annotations = dict(deployment.spec.service.annotations or {})
-    return _stamped(render("service", values | _metadata(deployment, deployment.name, annotations=annotations)))
+    return _made("service", values | _metadata(deployment, deployment.name, annotations=annotations))
 
 
 def budget(deployment: LLMDeployment, min_available: int) -> Manifest:
     """The disruption budget over the serving pods."""
     values = {"min_available": min_available, "selector": selector(deployment.uid)}
-    return _stamped(render("budget", values | _metadata(deployment, deployment.name)))
+    return _made("budget", values | _metadata(deployment, deployment.name))
 
 
 def network_policy(deployment: LLMDeployment, access: Access, status_namespaces: tuple[str, ...]) -> Manifest:
@@ -41,7 +45,7 @@ def network_policy(deployment: LLMDeployment, access: Access, status_namespaces:
         "serving_port": SERVING_PORT,
         "status_port": STATUS_PORT,
     }
-    return _stamped(render("networkpolicy", values | _metadata(deployment, deployment.name)))
+    return _made("networkpolicy", values | _metadata(deployment, deployment.name))
 
 
 def _peer(peer: Peer) -> dict[str, Any]:
@@ -57,7 +61,7 @@ def _labelled(labels: Mapping[str, str]) -> dict[str, Any]:
 def live_config(deployment: LLMDeployment, live: LiveConfig) -> Manifest:
     """The live document, which running pods follow."""
     values = {"immutable": False, "data": {LIVE_FILE: live.to_json()}}
-    return _stamped(render("configmap", values | _metadata(deployment, names.live_name(deployment.name))))
+    return _made("configmap", values | _metadata(deployment, names.live_name(deployment.name)))
 
 
 def controller_revision(deployment: LLMDeployment, revision: str, number: int, frozen: Frozen) -> Manifest:
@@ -69,7 +73,7 @@ def controller_revision(deployment: LLMDeployment, revision: str, number: int, f
         "generation": frozen.generation,
         "madeBy": frozen.made_by,
     }
-    return _stamped(render("controllerrevision", {"number": number, "data": data} | _of(deployment, revision)))
+    return _made("controllerrevision", {"number": number, "data": data} | _of(deployment, revision))
 
 
 def frozen_of(raw: Mapping[str, Any]) -> Frozen:
@@ -87,7 +91,7 @@ def frozen_of(raw: Mapping[str, Any]) -> Frozen:
 def engine_config_map(deployment: LLMDeployment, revision: str, frozen: Frozen) -> Manifest:
     """The engine document of one revision."""
     values = {"immutable": True, "data": {ENGINE_FILE: frozen.engine_json}}
-    return _stamped(render("configmap", values | _of(deployment, revision)))
+    return _made("configmap", values | _of(deployment, revision))
 
 
 def fleet(deployment: LLMDeployment, revision: str, frozen: Frozen, replicas: int) -> Manifest:
@@ -99,7 +103,7 @@ def fleet(deployment: LLMDeployment, revision: str, frozen: Frozen, replicas: in
         "selector": selector(deployment.uid, revision),
         "template": frozen.template,
     }
-    return _stamped(render("deployment", values | _of(deployment, revision)))
+    return _made("deployment", values | _of(deployment, revision))
 
 
 def _of(deployment: LLMDeployment, revision: str) -> dict[str, Any]:
@@ -130,8 +134,17 @@ def _metadata(
     return {"metadata": metadata}
 
 
-def _stamped(manifest: Manifest) -> Manifest:
-    """The manifest with the hash of itself, so that intent can be compared with intent."""
+def _made(template: str, values: Mapping[str, Any]) -> Manifest:
+    return _stamped(template, orjson.dumps(values))
+
+
+@lru_cache(maxsize=1024)
+def _stamped(template: str, values: bytes) -> Manifest:
+    """The manifest with the hash of itself, so that intent can be compared with intent.
+
+    It is made once, for the passes of a fleet that changes ask for the same again and again.
+    """
+    manifest = render(template, orjson.loads(values))
     digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
     manifest["metadata"]["annotations"][names.INTENT_ANNOTATION] = digest
     return manifest
@@ -156,8 +169,10 @@ NORMALISED = frozenset({"resources", "sizeLimit"})
 
 
 def _within(intended: Any, live: Any) -> bool:
-    if isinstance(intended, Mapping):
-        return isinstance(live, Mapping) and all(
+    if intended == live:
+        return True
+    if isinstance(intended, dict):
+        return isinstance(live, dict) and all(
             value == live.get(key) if key in _EXACT else _within(value, live.get(key))
             for key, value in intended.items()
             if key not in NORMALISED
@@ -165,4 +180,4 @@ def _within(intended: Any, live: Any) -> bool:
     if isinstance(intended, list):
         same_length = isinstance(live, list) and len(intended) == len(live)
         return same_length and all(_within(ours, theirs) for ours, theirs in zip(intended, live, strict=True))
-    return bool(intended == live) or (intended == "" and live is None)  # the server leaves empty texts out
+    return bool(intended == "" and live is None)  # the server leaves empty texts out

@@ -4,11 +4,11 @@ A template gives the shape: each value stands in its text as a mark, the text is
 is), and the values are put where their marks are.
 """
 
-import json
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
+import orjson
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, Undefined, pass_context
 from jinja2.runtime import Context
@@ -36,6 +36,7 @@ def _environment() -> Environment:
         loader=PackageLoader("llmfleet"),
         undefined=StrictUndefined,
         finalize=_place,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -50,7 +51,7 @@ def render(template: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """One manifest from ``templates/<template>.yaml.j2``; a missing value raises jinja2.UndefinedError."""
     placed: list[Any] = []
     text = _environment().get_template(f"{template}.yaml.j2").render({**values, _PLACED: placed})
-    manifest: dict[str, Any] = _filled(_shape(text), json.loads(json.dumps(placed)))
+    manifest: dict[str, Any] = _filled(_shape(text), orjson.loads(orjson.dumps(placed)))
     return manifest
 
 

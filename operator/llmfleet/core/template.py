@@ -3,6 +3,7 @@
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from llmfleet import __version__, names
@@ -39,7 +40,7 @@ class Defaults:
     status_namespaces: tuple[str, ...] = ("llmfleet-system",)
     """Whose pods may read status and metrics whatever spec.access says. Not part of a revision."""
 
-    @property
+    @cached_property
     def made_by(self) -> str:
         """What the making of a revision depends on besides the spec: this operator's version and its settings."""
         settings = (__version__, sorted(self.images.items()), self.hf_endpoint, self.endpoint_lag_seconds)

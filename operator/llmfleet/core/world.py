@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -61,8 +62,12 @@ class Observed:
         """Children of one kind, by name."""
         return tuple(raw for ref, raw in sorted(self.children.items(), key=lambda i: i[0].name) if ref.kind == kind)
 
-    def fleets(self) -> dict[str, int]:
+    def fleets(self) -> Mapping[str, int]:
         """Wanted pods of each revision that has a Deployment."""
+        return self._fleets
+
+    @cached_property
+    def _fleets(self) -> Mapping[str, int]:
         return {
             labels(raw).get(names.REVISION_LABEL, ""): int(raw.get("spec", {}).get("replicas", 0))
             for raw in self.of_kind("Deployment")
@@ -80,7 +85,7 @@ class Observed:
         """How many pods answer, of one revision or all."""
         return sum(pod.health is Health.READY for pod in self.staying(revision))
 
-    @property
+    @cached_property
     def live(self) -> LiveConfig | None:
         """The live document as it stands in the cluster."""
         name = names.live_name(self.raw["metadata"]["name"])

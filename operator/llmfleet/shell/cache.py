@@ -1,32 +1,15 @@
-"""The watched objects in memory: filled by listings, fed by watches, overlaid with the answers to our own writes.
+"""The watched objects in memory: filled by listings, fed by watches, overlaid with the answers to our own writes."""
 
-They are held as JSON, a quarter of the size of what is read from it, and read anew for whoever asks.
-"""
-
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-
-import orjson
 
 from llmfleet import names
 from llmfleet.core.foreign import Scaler
 from llmfleet.core.plan import Ref
 from llmfleet.core.world import Raw, labels
 from llmfleet.shell.departures import Departures
+from llmfleet.shell.held import Held, trimmed
 from llmfleet.shell.ports import Key
-
-_UNUSED_METADATA = ("managedFields", "selfLink")
-_OF_A_PODS_SPEC = ("nodeName",)
-
-
-def trimmed(raw: Mapping[str, Any]) -> Raw:
-    """The object without what nobody reads, to keep memory small."""
-    metadata = {key: value for key, value in raw["metadata"].items() if key not in _UNUSED_METADATA}
-    slim = {**raw, "metadata": metadata}
-    if raw["kind"] == "Pod":
-        slim["spec"] = {key: value for key, value in raw.get("spec", {}).items() if key in _OF_A_PODS_SPEC}
-    return slim
 
 
 def key_of(raw: Raw) -> Key | None:
@@ -36,46 +19,39 @@ def key_of(raw: Raw) -> Key | None:
     return Key(metadata["namespace"], name) if name else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """One object: what tells it from its forerunners, and its JSON."""
-
-    uid: str
-    version: str
-    text: bytes
-
-    @property
-    def raw(self) -> Raw:
-        found: Raw = orjson.loads(self.text)
-        return found
-
-
 class Cache:
     """Objects by owner. An older version of an object never replaces a newer one."""
 
-    def __init__(self) -> None:
-        """Empty."""
-        self._objects: dict[Key, dict[Ref, _Held]] = {}
+    def __init__(self, changed: Callable[[Key, Ref], None] = lambda *_: None) -> None:
+        """``changed`` hears of each object that differs from before, and whose it is, whoever brought the news.
+
+        So a fleet is looked at again after a write of ours, and the watch's echo of the write is none.
+        """
+        self._changed = changed
+        self._objects: dict[Key, dict[Ref, Held]] = {}
         self._departures = Departures()
         self._scalers: dict[Key, tuple[Scaler, ...]] = {}
 
-    def put(self, raw: Mapping[str, Any]) -> Key | None:
-        """Take an object as seen or as answered to a write; the key it belongs to, None for strangers."""
+    def put(self, raw: Mapping[str, Any]) -> None:
+        """Take an object as seen or as answered to a write; a stranger's is left out."""
         key = key_of(raw)
         if key is None:
-            return None
+            return
         mine, ref = self._objects.setdefault(key, {}), _ref(raw)
-        known, version = mine.get(ref), _version(raw)
+        known = mine.get(ref)
+        is_same = known is not None and known.uid == _uid(raw)
         # Comparable as numbers since Kubernetes 1.35 (KEP-5504).
-        if known is None or int(version) >= int(known.version) or _uid(raw) != known.uid:
-            mine[ref] = _Held(_uid(raw), version, orjson.dumps(trimmed(raw)))
-        return key
+        if known and is_same and int(_version(raw)) <= int(known.version):
+            return
+        mine[ref] = held = Held.of(raw)
+        if not (known and is_same and known.text == held.text):
+            self._tell(key, ref)
 
-    def drop(self, raw: Mapping[str, Any]) -> Key | None:
+    def drop(self, raw: Mapping[str, Any]) -> None:
         """Forget an object that is gone, unless its name was born again meanwhile."""
         key = key_of(raw)
         if key is None:
-            return None
+            return
         mine = self._objects.get(key, {})
         known = mine.get(_ref(raw))
         is_known = known is not None and known.uid == _uid(raw)
@@ -87,45 +63,31 @@ class Cache:
             self._departures.forget(key)
         if not mine:
             self._objects.pop(key, None)
-        return key
+        self._tell(key, _ref(raw))
 
-    def replace(
-        self,
-        listed: Iterable[Mapping[str, Any]],
-        kinds: frozenset[str],
-        before: Mapping[str, str],
-        namespace: str | None = None,
-    ) -> set[Key]:
-        """Bring the cache level with a full listing of ``kinds``, of one namespace or all; the keys that differ.
+    def _tell(self, key: Key, news: Ref) -> None:
+        """Of children without an owner there is nothing to tell."""
+        if news.kind == names.KIND or self._has_owner(key):
+            self._changed(key, news)
 
-        ``before`` is ``versions()`` from before the listing: what was put since is not dropped, and what was
-        dropped since is not put.
-        """
-        changed: set[Key] = set()
-        seen: set[str] = set()
-        dropped = before.keys() - self.versions().keys()
-        for raw in listed:
-            seen.add(_uid(raw))
-            if _uid(raw) not in dropped and before.get(_uid(raw)) != raw["metadata"]["resourceVersion"]:
-                key = self.put(raw)
-                changed |= {key} if key else set()
-        for key, objects in list(self._objects.items()):
-            if namespace not in (None, key.namespace):
-                continue
-            for ref, held in list(objects.items()):
-                if ref.kind in kinds and held.uid not in seen and held.uid in before:
-                    self.drop(held.raw)
-                    changed.add(key)
-        return changed
+    def identities(self, kinds: frozenset[str], namespace: str | None) -> dict[str, tuple[Key, Ref]]:
+        """Every object of these kinds, in one namespace or all, by UID."""
+        return {
+            held.uid: (key, ref)
+            for key, objects in self._objects.items()
+            if namespace in (None, key.namespace)
+            for ref, held in objects.items()
+            if ref.kind in kinds
+        }
 
-    def versions(self) -> dict[str, str]:
-        """Resource version of every object, by UID."""
-        return {held.uid: held.version for objects in self._objects.values() for held in objects.values()}
+    def get(self, key: Key, ref: Ref, uid: str = "") -> Raw | None:
+        """One object; with ``uid`` only that very one."""
+        held = self._objects.get(key, {}).get(ref)
+        return held.raw if held and uid in ("", held.uid) else None
 
     def owner(self, key: Key) -> Raw | None:
         """The LLMDeployment itself."""
-        held = self._objects.get(key, {}).get(Ref(names.KIND, key.name))
-        return held.raw if held else None
+        return self.get(key, Ref(names.KIND, key.name))
 
     def children(self, key: Key) -> list[Raw]:
         """Everything that carries the LLMDeployment's label but pods."""
@@ -153,7 +115,8 @@ class Cache:
 
     def enter(self, key: Key, pods: Iterable[Raw]) -> None:
         """These ended pods are accounted for."""
-        self._departures.enter(key, map(_uid, pods), {_uid(pod) for pod in self.pods(key)})
+        present = {held.uid for held in self._objects.get(key, {}).values()}
+        self._departures.enter(key, map(_uid, pods), present)
 
     def keys(self) -> list[Key]:
         """LLMDeployments that exist."""

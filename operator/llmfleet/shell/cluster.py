@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 import orjson
+from aiohttp import ClientTimeout
 from kubernetes.aio.client import ApiClient, Configuration
-from kubernetes.aio.client.rest import RESTResponse
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from llmfleet import names
@@ -18,12 +18,15 @@ from llmfleet.shell.errors import Conflict, FleetError, Refused, Unavailable
 from llmfleet.shell.kinds import BY_KIND, EVENT, OWN, POD, Kind
 from llmfleet.shell.ports import Key
 
+JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
-REQUEST_TIMEOUT_SECONDS = 30
+REQUEST_TIMEOUT = ClientTimeout(total=30)
 CONNECT_SECONDS = 5
 WATCH_SECONDS = 300
-PAGE_SIZE = 500
+PAGE_SIZE = 100
+UNBORN = "1"
+"""Version that no object ever has, etcd's first write being revision 2: an apply of it creates or is a conflict."""
 PORT_FORWARD_PROTOCOL = "v4.channel.k8s.io"
 
 
@@ -70,7 +73,7 @@ class ApiServer:
         self._failed = failed
 
     async def request(
-        self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: str
+        self, method: str, path: str, body: Any = None, content_type: str = JSON, **query: str
     ) -> dict[str, Any]:
         """One request; the answer's JSON. Raises FleetError."""
         if method != "GET":
@@ -85,7 +88,7 @@ class ApiServer:
         self, method: str, path: str, body: Any, content_type: str, query: Mapping[str, str]
     ) -> dict[str, Any]:
         try:
-            response = await self._send(method, path, query, body, content_type, REQUEST_TIMEOUT_SECONDS)
+            response = await self._send(method, path, query, body, content_type, REQUEST_TIMEOUT)
             text = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"{method} {path}: {error!r}") from error
@@ -95,17 +98,34 @@ class ApiServer:
         return answer
 
     async def _send(
-        self, method: str, path: str, query: Mapping[str, str], body: Any, content_type: str, limits: Any
-    ) -> RESTResponse:
-        method, url, headers, _, _ = await self._client.param_serialize(
+        self, method: str, path: str, query: Mapping[str, str], body: Any, content_type: str, limits: ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        """The library finds the cluster and signs us in; its way to send would copy a body member by member."""
+        configuration, headers = self._client.configuration, {**self._client.default_headers, "Accept": JSON}
+        token = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if token:
+            headers["Authorization"] = token
+        if body is not None:
+            headers["Content-Type"] = content_type
+        return await self._session().request(
             method,
-            path,
-            query_params=list(query.items()),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
-            auth_settings=["BearerToken"],
+            configuration.host + path,
+            params=query,
+            data=None if body is None else orjson.dumps(body),
+            headers=headers,
+            timeout=limits,
+            proxy=configuration.proxy,
+            proxy_headers=configuration.proxy_headers,
+            server_hostname=configuration.tls_server_name,
         )
-        # The body is plain JSON already; the client would copy it member by member.
-        return await self._client.call_api(method, url, headers, body, _request_timeout=limits)
+
+    def _session(self) -> aiohttp.ClientSession:
+        """The library's own, with the cluster's certificates."""
+        rest = self._client.rest_client
+        if rest.pool_manager is None:
+            rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 because its own WsApiClient does the same
+        session: aiohttp.ClientSession = rest.pool_manager
+        return session
 
     async def pages(self, kind: Kind, namespace: str | None, selector: str = "") -> AsyncIterator[dict[str, Any]]:
         """A listing's pages; the last one's resourceVersion is where a watch goes on."""
@@ -138,13 +158,13 @@ class ApiServer:
             "timeoutSeconds": str(WATCH_SECONDS),
         }
         path = kind.path(namespace)
-        limits = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=silence_seconds)
+        limits = ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=silence_seconds)
         try:
-            answer = await self._send("GET", path, query, None, "application/json", limits)
-            async with answer.response:
+            answer = await self._send("GET", path, query, None, JSON, limits)
+            async with answer:
                 if answer.status >= HTTPStatus.BAD_REQUEST:
                     raise _refusal(answer.status, await answer.read(), answer.headers)
-                while line := await answer.response.content.readline():
+                while line := await answer.content.readline():
                     yield orjson.loads(line)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise Unavailable(f"watch {path}: {error!r}") from error
@@ -156,12 +176,10 @@ class ApiServer:
         _, url, headers, _, _ = await self._client.param_serialize(
             "GET", path, query_params=[("ports", str(port))], auth_settings=["BearerToken"]
         )
-        rest = self._client.rest_client
-        if rest.pool_manager is None:
-            rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 because its own WsApiClient does the same
-        options: dict[str, Any] = {"proxy": rest.proxy, "headers": headers, "protocols": [PORT_FORWARD_PROTOCOL]}
+        proxy = self._client.configuration.proxy
+        options: dict[str, Any] = {"proxy": proxy, "headers": headers, "protocols": [PORT_FORWARD_PROTOCOL]}
         try:
-            socket = await rest.pool_manager.ws_connect(url, **options)
+            socket = await self._session().ws_connect(url, **options)
         except aiohttp.WSServerHandshakeError as error:
             raise Refused(f"port-forward to pod {namespace}/{pod}: {error.message}", error.status) from error
         async with socket:
@@ -178,25 +196,28 @@ class ApiServer:
 
     async def apply(self, namespace: str, manifest: Mapping[str, Any], resource_version: str) -> Raw:
         """See ``ports.Cluster``."""
-        kind, name = BY_KIND[manifest["kind"]], manifest["metadata"]["name"]
-        version = resource_version
-        # A name that ends in a revision is made of the owner's UID: nobody else has it.
-        if not version and names.REVISION_LABEL not in manifest["metadata"]["labels"]:
-            version = await self._version_of_ours(kind, namespace, name, owner_uid(manifest))
-        body = dict(manifest)
-        if version:
-            body["metadata"] = {**manifest["metadata"], "resourceVersion": version}
-        query = {"fieldManager": names.CHILDREN_MANAGER, "force": "true"}
-        return await self.request("PATCH", kind.path(namespace, name), body, APPLY, **query)
+        try:
+            return await self._apply(namespace, manifest, resource_version or UNBORN)
+        except Conflict:
+            if resource_version:
+                raise
+        return await self._apply(namespace, manifest, await self._version_of_ours(namespace, manifest))
 
-    async def _version_of_ours(self, kind: Kind, namespace: str, name: str, uid: str) -> str:
+    async def _apply(self, namespace: str, manifest: Mapping[str, Any], version: str) -> Raw:
+        kind, metadata = BY_KIND[manifest["kind"]], manifest["metadata"]
+        body = {**manifest, "metadata": {**metadata, "resourceVersion": version}} if version else manifest
+        query = {"fieldManager": names.CHILDREN_MANAGER, "force": "true"}
+        return await self.request("PATCH", kind.path(namespace, metadata["name"]), body, APPLY, **query)
+
+    async def _version_of_ours(self, namespace: str, manifest: Mapping[str, Any]) -> str:
         """Version of a child that was thought not to exist; empty when it does not. NameTaken when it is foreign."""
+        kind, name = BY_KIND[manifest["kind"]], manifest["metadata"]["name"]
         existing = await self.get(kind, namespace, name)
         if existing is None:
             return ""
-        if owner_uid(existing) != uid:
+        if owner_uid(existing) != owner_uid(manifest):
             raise NameTaken(f"{kind.kind} {name} exists and is not owned by this LLMDeployment")
-        return str(existing["metadata"].get("resourceVersion", ""))
+        return str(existing["metadata"]["resourceVersion"])
 
     async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:
         """See ``ports.Cluster``."""

@@ -2,14 +2,14 @@
 
 import logging
 
-from pythonjsonlogger.json import JsonFormatter
+from pythonjsonlogger.orjson import OrjsonFormatter
 
 
 def configure(level: str) -> None:
     """Send everything at ``level`` and above to standard error as JSON."""
     handler = logging.StreamHandler()
     fields = {"asctime": "time", "levelname": "level", "name": "logger"}
-    handler.setFormatter(JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields=fields))
+    handler.setFormatter(OrjsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields=fields))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(level)))
     # A watch that the server ended goes through both with a trace each, and then comes up to us.

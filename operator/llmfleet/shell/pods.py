@@ -51,9 +51,8 @@ class RuntimeClient:
         return tuple(sample(load, pod.uid) for load, pod in zip(loads, pods, strict=True))
 
     async def _report(self, pod: PodView) -> Report:
-        status, load = await asyncio.gather(
-            self._get(pod, STATUS_PATH, RuntimeStatus), self._get(pod, LOAD_PATH, LoadReport)
-        )
+        status = await self._get(pod, STATUS_PATH, RuntimeStatus)
+        load = await self._get(pod, LOAD_PATH, LoadReport) if status else None  # one that is silent is not asked twice
         return Report(status, load.in_flight if load else None, load.idle_seconds if load else None)
 
     async def _load(self, pod: PodView) -> LoadReport | None:

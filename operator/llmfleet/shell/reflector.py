@@ -3,17 +3,16 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 from llmfleet import names
-from llmfleet.shell.cache import Cache, trimmed
+from llmfleet.shell.cache import Cache
 from llmfleet.shell.cluster import ApiServer
 from llmfleet.shell.errors import FleetError, Refused, Unavailable
 from llmfleet.shell.kinds import Kind
-from llmfleet.shell.ports import Key
+from llmfleet.shell.listing import Listing
 
 MANAGED = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
 LEAST_SECONDS = 1.0
@@ -31,7 +30,6 @@ class Reflector:
     kind: Kind
     namespace: str | None
     silence_seconds: float
-    wake: Callable[[Key | None], None]
     listed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once everything there was is in the cache."""
     answered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -71,12 +69,12 @@ class Reflector:
 
     async def _list(self) -> str:
         """Bring the cache level with the server; the version it then is at."""
-        before, found, version = self.cache.versions(), [], ""
+        listing, version = Listing(self.cache, frozenset({self.kind.kind}), self.namespace), ""
         async for page in self.api.pages(self.kind, self.namespace, MANAGED):
-            found += [trimmed(item) for item in page["items"] or ()]
+            for item in page["items"] or ():
+                listing.take(item)
             version = page["metadata"]["resourceVersion"]
-        for key in self.cache.replace(found, frozenset({self.kind.kind}), before, self.namespace):
-            self.wake(key)
+        listing.end()
         return version
 
     def _take(self, what: str, raw: dict[str, Any]) -> None:
@@ -84,9 +82,9 @@ class Reflector:
         if what == "ERROR":
             raise _failure(raw)
         if what in ("ADDED", "MODIFIED"):
-            self.wake(self.cache.put({**raw, "kind": self.kind.kind}))
+            self.cache.put({**raw, "kind": self.kind.kind})
         elif what == "DELETED":
-            self.wake(self.cache.drop({**raw, "kind": self.kind.kind}))
+            self.cache.drop({**raw, "kind": self.kind.kind})
         self._version, self._pause = raw["metadata"]["resourceVersion"], LEAST_SECONDS
 
 

@@ -8,6 +8,7 @@ import socket
 import time
 from typing import Any
 
+from llmfleet.core.plan import Ref
 from llmfleet.core.world import Raw
 from llmfleet.settings import Settings
 from llmfleet.shell import console, health, scalers, watch
@@ -20,6 +21,7 @@ from llmfleet.shell.defaults import defaults_of
 from llmfleet.shell.errors import FleetError, NotLeader, Refused
 from llmfleet.shell.kinds import OWN
 from llmfleet.shell.lease import Lease
+from llmfleet.shell.listing import Listing
 from llmfleet.shell.pods import RuntimeClient
 from llmfleet.shell.ports import Key
 from llmfleet.shell.prometheus import Prometheus
@@ -48,7 +50,7 @@ class Operator:
         """Wire the parts; nothing runs yet."""
         self._sources = {each.name: Prometheus(each) for each in settings.metrics_sources}
         self._settings, self._api, self._lease = settings, api, lease
-        self._clock, self._cache, self.metrics = SystemClock(), Cache(), metrics
+        self._clock, self._cache, self.metrics = SystemClock(), Cache(self._wake), metrics
         events = Events(api, self._clock.rfc3339)
         parts: dict[str, Any] = {"cache": self._cache, "cluster": api, "pods": pods, "clock": self._clock}
         parts |= {"metrics": metrics, "events": events}
@@ -58,7 +60,7 @@ class Operator:
         silence = settings.watch_silence_seconds
         self._sight = Sight(
             settings.namespaces,
-            lambda kind, namespace: Reflector(api, self._cache, kind, namespace, silence, self._wake),
+            lambda kind, namespace: Reflector(api, self._cache, kind, namespace, silence),
             self._opened,
         )
         self._reconciles = WorkQueue(self._reconciler.reconcile, settings.workers)
@@ -123,41 +125,41 @@ class Operator:
         for source in self._sources.values():
             await source.close()
 
-    def _wake(self, key: Key | None) -> None:
+    def _wake(self, key: Key, news: Ref) -> None:
         """Have a fleet looked at; one whose object is gone is forgotten, its children go by owner reference."""
-        if key is None:
-            return
-        owner = self._cache.owner(key)
-        if owner is None:
-            self._reconciles.forget(key)
-            self._ticks.forget(key)
-            self.metrics.forget(*key)
-            return
+        owner = self._cache.owner(key) if news.kind == OWN.kind else None
+        if owner is None and news.kind == OWN.kind:
+            return self._forget(key)
         if not self._sight.has(key.namespace):
-            return  # what it has is not known yet
-        self._reconciles.wake(key)
-        if owner["spec"].get("autoscaling") or owner.get("status", {}).get("autoscaling"):
+            return None  # what it has is not known yet
+        if owner and (owner["spec"].get("autoscaling") or owner.get("status", {}).get("autoscaling")):
             self._ticks.wake(key)
+        return self._reconciles.wake(key)
+
+    def _forget(self, key: Key) -> None:
+        self._reconciles.forget(key)
+        self._ticks.forget(key)
+        self.metrics.forget(*key)
 
     def _opened(self, namespace: str | None) -> None:
         """What the fleets of a namespace have is known: look at them."""
         fleets = self._cache.keys()
         for key in fleets:
             if namespace in (None, key.namespace):
-                self._wake(key)
+                self._wake(key, Ref(OWN.kind, key.name))
 
     def _seen(self, raw: Raw, is_gone: bool) -> None:  # noqa: FBT001 because kopf's port says so
         raw = {**raw, "kind": OWN.kind}
         if is_gone:
             self._autoscaler.forget(raw["metadata"]["uid"])
-        self._wake(self._cache.drop(raw) if is_gone else self._cache.put(raw))
+            self._cache.drop(raw)
+        else:
+            self._cache.put(raw)
 
     def _listed(self, raw: Raw) -> None:
-        """Kopf lists at its start too, right after we have: what is known already wakes nobody."""
+        """Kopf lists at its start too, right after we have: what is known already is no news."""
         self._relist_due.set()
-        known = self._cache.owner(Key(raw["metadata"]["namespace"], raw["metadata"]["name"]))
-        if known is None or known["metadata"]["resourceVersion"] != raw["metadata"]["resourceVersion"]:
-            self._seen(raw, is_gone=False)
+        self._seen(raw, is_gone=False)
 
     async def _list_first(self) -> None:
         """Fill the cache before anything is decided; a server that cannot answer is asked again."""
@@ -185,16 +187,17 @@ class Operator:
             raise refusals[0]
 
     async def _relist_in(self, namespace: str | None) -> None:
-        before = self._cache.versions()
-        listed = [raw async for raw in self._api.list(OWN, namespace)]
-        for key in self._cache.replace(listed, frozenset({OWN.kind}), before, namespace):
-            self._wake(key)
+        listing = Listing(self._cache, frozenset({OWN.kind}), namespace)
+        async for raw in self._api.list(OWN, namespace):
+            listing.take(raw)
+        listing.end()
 
     async def _look_at_scalers(self) -> None:
         """Before the fleets, so that no size is taken back from the autoscaler that it was left to."""
         for key in await scalers.look(self._api, self._settings.namespaces, self._cache):
-            if self._cache.owner(key):
-                self._wake(key)
+            own = Ref(OWN.kind, key.name)
+            if self._cache.get(key, own):
+                self._wake(key, own)
 
     async def _look_at_scalers_regularly(self) -> None:
         while True:

@@ -33,8 +33,8 @@ class NoDiffBase(kopf.DiffBaseStorage):
     """Kopf's memory of what it handled last: none. Else it parses what another kopf operator left on an object."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
-        """Nothing is compared, hence nothing copied."""
-        return cast("kopf.BodyEssence", {})
+        """Nothing is compared, hence nothing copied: kopf takes None for what it does not know."""
+        return cast("kopf.BodyEssence", None)
 
     def fetch(self, **_: Any) -> kopf.BodyEssence | None:
         """Nothing was kept."""
@@ -57,7 +57,7 @@ def settings(silence_seconds: float = 70.0) -> kopf.OperatorSettings:
     chosen.watching.client_timeout = 330
     chosen.watching.inactivity_timeout = silence_seconds
     chosen.watching.reconnect_backoff = 1.0
-    chosen.watching.chunk_size = 500
+    chosen.watching.chunk_size = 100
     chosen.networking.request_timeout = 30
     chosen.networking.connect_timeout = 5
     chosen.networking.error_backoffs = Backoffs()

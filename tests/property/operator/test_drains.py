@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from llmfleet.api.status import Drain
 from llmfleet.core.drains import KEPT, fold, removals
 from llmfleet.shell.cache import Cache
+from llmfleet.shell.listing import Listing
 from llmfleet.shell.ports import Key
 from tests.builders import UID, Raw, deployment, left, merged, pod, ready, with_metadata
 
@@ -65,7 +66,10 @@ class Ledger:
         """It is missing from a listing."""
         del self.there[name]
         self.ended.add(name)
-        self.cache.replace(list(self.there.values()), frozenset({"Pod"}), self.cache.versions())
+        listing = Listing(self.cache, frozenset({"Pod"}))
+        for each in self.there.values():
+            listing.take(each)
+        listing.end()
 
     def look(self, *, fails: bool = False) -> None:
         """One pass; one that fails has recorded nothing."""

@@ -4,6 +4,7 @@ import pytest
 
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.departures import MOST_GONE, Departures
+from llmfleet.shell.listing import Listing
 from llmfleet.shell.ports import Key
 from tests.builders import Raw, children, deployment, left, pod, ready, with_metadata, with_status
 
@@ -51,7 +52,7 @@ def test_a_pod_that_ended_and_stays_is_given_out_once(cache: Cache) -> None:
 
 
 def test_the_end_that_a_listing_missed_is_replaced_by_the_one_the_watch_tells(cache: Cache) -> None:
-    cache.replace([OWN], frozenset({"Pod"}), cache.versions())
+    Listing(cache, frozenset({"Pod"})).end()
     assert names(cache) == ["a"]
     cache.drop(a(left(seconds=1.0), version=2))
     [found] = cache.departed(KEY)
