@@ -135,10 +135,11 @@ def deployment(number: int) -> dict[str, Any]:
 
 def children(raw: dict[str, Any]) -> list[dict[str, Any]]:
     """Its Deployment and budget and service as the server gives them."""
-    named = changing_children(raw)
-    for each in named:
-        each["metadata"] |= {"uid": f"{raw['metadata']['uid']}-{each['kind']}", "resourceVersion": "1"}
-    return named
+    uid = raw["metadata"]["uid"]
+    return [
+        {**each, "metadata": each["metadata"] | {"uid": f"{uid}-{each['kind']}", "resourceVersion": "1"}}
+        for each in changing_children(raw)
+    ]
 
 
 def pod(raw: dict[str, Any], number: int, address: str) -> dict[str, Any]:
