@@ -134,16 +134,23 @@ def _metadata(
     return {"metadata": metadata}
 
 
+MOST_KEPT_BYTES = 16 * 1024
+"""Larger manifests are made anew each time: a thousand of the largest would take gigabytes."""
+
+
 def _made(template: str, values: Mapping[str, Any]) -> Manifest:
-    return _stamped(template, orjson.dumps(values))
+    written = orjson.dumps(values)
+    return _kept(template, written) if len(written) <= MOST_KEPT_BYTES else _stamped(template, written)
 
 
 @lru_cache(maxsize=1024)
-def _stamped(template: str, values: bytes) -> Manifest:
-    """The manifest with the hash of itself, so that intent can be compared with intent.
+def _kept(template: str, values: bytes) -> Manifest:
+    """Made once, for the passes of a fleet that changes ask for the same again and again."""
+    return _stamped(template, values)
 
-    It is made once, for the passes of a fleet that changes ask for the same again and again.
-    """
+
+def _stamped(template: str, values: bytes) -> Manifest:
+    """The manifest with the hash of itself, so that intent can be compared with intent."""
     manifest = render(template, orjson.loads(values))
     digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
     manifest["metadata"]["annotations"][names.INTENT_ANNOTATION] = digest

@@ -40,8 +40,12 @@ class Operator:
             self.process = self.start(next(self._identities))
 
     def wrote(self, audit: AuditLog, position: int, fleet: Repository) -> set[tuple[str, str]]:
-        """Resource and name of the children of a fleet that were written since a position of the log."""
-        written = {(each.resource, each.name) for each in audit.writes(position, self.user)}
+        """Resource and name of the children of a fleet that were written since a position of the log.
+
+        A name that is taken shows in the server's refusal: such a request wrote nothing.
+        """
+        admitted = (each for each in audit.writes(position, self.user) if each.code < 400)
+        written = {(each.resource, each.name) for each in admitted}
         return {(kind, name) for kind, name in written if kind not in NO_CHILDREN and name.startswith(fleet.name)}
 
 
