@@ -16,6 +16,7 @@ from oras.provider import Registry
 from llmfleet_runtime.contract import REGISTRY_LOGIN
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
+from .answer import good
 from .store import File, Interrupted, Listing
 
 CHUNK_BYTES = 2**20
@@ -33,8 +34,6 @@ MANIFESTS = (
 )
 IMAGE_FOLDER = "models/"
 """Where the model is in an image (KServe's modelcars)."""
-DENIED = (401, 403)
-ABSENT = (404, 410)
 
 _ask = inspect.unwrap(Registry.do_request)
 """Without oras-py's own attempts, which take two minutes and tell nobody."""
@@ -98,15 +97,7 @@ class RegistryStore:
         except (ValueError, AttributeError) as error:  # oras-py has nothing to log in with
             words = f"{self._uri}: the registry asks for a log-in"
             raise SourceRefused(DownloadReason.ACCESS_DENIED, words) from error
-        if answer.ok:
-            return answer
-        answer.close()
-        words = f"{self._uri}: {answer.status_code} {answer.reason}"
-        if answer.status_code in ABSENT:
-            raise SourceRefused(DownloadReason.NOT_FOUND, words)
-        if answer.status_code in DENIED:
-            raise SourceRefused(DownloadReason.ACCESS_DENIED, words)
-        raise Interrupted(words)
+        return good(answer, self._uri)
 
 
 def _asked_for(host: str, is_insecure: bool) -> str:  # noqa: FBT001 because it goes with the host

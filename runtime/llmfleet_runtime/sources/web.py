@@ -6,14 +6,13 @@ import requests
 
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
+from .answer import good
 from .store import File, Interrupted, Listing
 
 CHUNK_BYTES = 2**20
 TIMEOUT_SECONDS = (10, 30)
 """To connect, and between two pieces."""
 CONNECTIONS = 16
-DENIED = (401, 403)
-ABSENT = (404, 410)
 
 
 class WebStore:
@@ -65,12 +64,4 @@ class WebStore:
             answer = self._session.get(self._uri, headers=headers, stream=True, timeout=TIMEOUT_SECONDS)
         except requests.RequestException as error:
             raise Interrupted(f"{self._uri}: {error}") from error
-        if answer.ok:
-            return answer
-        answer.close()
-        words = f"{self._uri}: {answer.status_code} {answer.reason}"
-        if answer.status_code in ABSENT:
-            raise SourceRefused(DownloadReason.NOT_FOUND, words)
-        if answer.status_code in DENIED:
-            raise SourceRefused(DownloadReason.ACCESS_DENIED, words)
-        raise Interrupted(words)
+        return good(answer, self._uri)

@@ -1,0 +1,23 @@
+"""What a server's answer means for a download."""
+
+import requests
+
+from llmfleet_runtime.source import DownloadReason, SourceRefused
+
+from .store import Interrupted
+
+DENIED = (401, 403)
+ABSENT = (404, 410)
+
+
+def good(answer: requests.Response, uri: str) -> requests.Response:
+    """The answer, if it is one. Raises SourceRefused when asking again is no use, else Interrupted."""
+    if answer.ok:
+        return answer
+    answer.close()
+    words = f"{uri}: {answer.status_code} {answer.reason}"
+    if answer.status_code in ABSENT:
+        raise SourceRefused(DownloadReason.NOT_FOUND, words)
+    if answer.status_code in DENIED:
+        raise SourceRefused(DownloadReason.ACCESS_DENIED, words)
+    raise Interrupted(words)
