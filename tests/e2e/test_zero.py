@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from e2e.stack import Fleet, Stack, chart, sample
-from e2e.stack.fleet import condition
+from e2e.stack.fleet import POD_LABEL, condition
 from tests.integration.operator.operator_process import kubeconfig_of
 
 SLEEPY = {"minReplicas": 0, "maxReplicas": 1, "scaleToZeroAfterSeconds": 10}
@@ -25,6 +25,8 @@ def sleepy(stack: Stack) -> Iterator[Fleet]:
     fleet.apply(sample("sleepy", autoscaling=SLEEPY))
     fleet.until_ready_replicas(1, seconds=240)
     fleet.until(lambda seen: condition(seen, "Ready")["reason"] == "ScaledToZero", "asleep")
+    # The pod that leaves answers until every proxy has forgotten it.
+    fleet.kubectl.run("wait", "pods", "--selector", f"{POD_LABEL}=sleepy", "--for=delete", "--timeout=60s")
     yield fleet
     fleet.delete()
 
