@@ -16,6 +16,7 @@ from .allowed import (
     REFUSED_ENV_NAMES,
     REFUSED_ENV_PREFIXES,
 )
+from .cpu_cache import kv_cache_bytes
 from .document import Document
 from .facts import (
     AdapterFacts,
@@ -39,6 +40,7 @@ from .lora import (
     LoraLimits,
 )
 from .made import QUANTIZING, QUANTIZING_METHODS, Made, Order, Quality, Refusal, Step
+from .precision import Precision, contradiction, precision
 from .source import REMOTE_SCHEMES, DownloadReason, DownloadStatus, ModelFiles
 
 __all__ = [
@@ -76,6 +78,7 @@ __all__ = [
     "NamedValue",
     "Order",
     "Phase",
+    "Precision",
     "Quality",
     "Quantization",
     "QuantizationFacts",
@@ -87,6 +90,9 @@ __all__ = [
     "WeightRole",
     "Weights",
     "WeightsFrom",
+    "contradiction",
+    "kv_cache_bytes",
+    "precision",
 ]
 
 CONFIG_FOLDER = "/etc/llmfleet"

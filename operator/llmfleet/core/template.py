@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmfleet import __version__, names
@@ -38,6 +39,8 @@ class Defaults:
     """Folders of nodes that fleets may keep models below. Not part of a revision."""
     status_namespaces: tuple[str, ...] = ("llmfleet-system",)
     """Whose pods may read status and metrics whatever spec.access says. Not part of a revision."""
+    inspection_timeout_seconds: float = 0.0
+    """How long a new revision waits for its model's facts; 0: they are not looked for. Not part of a revision."""
 
     @property
     def made_by(self) -> str:
@@ -56,21 +59,30 @@ class Frozen:
     generation: int
     made_by: str = ""
     """``Defaults.made_by`` of the operator that froze it."""
+    model: Mapping[str, Any] = field(default_factory=dict)
+    """What was found out about the model, and what was foretold of it; empty where nobody looked."""
 
 
-def freeze(deployment: LLMDeployment, revision: str, defaults: Defaults) -> Frozen:
-    """Resolve a spec into what its pods will be."""
+def freeze(
+    deployment: LLMDeployment,
+    revision: str,
+    defaults: Defaults,
+    max_model_len: int | None = None,
+    model: Mapping[str, Any] | None = None,
+) -> Frozen:
+    """Resolve a spec into what its pods will be. ``max_model_len`` is for a spec that leaves it open."""
     image = deployment.spec.engine.image or defaults.images[deployment.spec.accelerator.type]
     return Frozen(
         template=render("pod", _pod_values(deployment, revision, image, defaults)),
-        engine_json=engine_config(deployment, defaults).to_json(),
+        engine_json=engine_config(deployment, defaults, max_model_len).to_json(),
         image=image,
         generation=deployment.generation,
         made_by=defaults.made_by,
+        model=model or {},
     )
 
 
-def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig:
+def engine_config(deployment: LLMDeployment, defaults: Defaults, max_model_len: int | None = None) -> EngineConfig:
     """The engine document; argv is made from it in the pod."""
     spec = deployment.spec
     return EngineConfig(
@@ -79,7 +91,7 @@ def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig
         files=_files(spec.model.files),
         sha256=spec.model.sha256,
         served_names=spec.model.served_names or (deployment.name,),
-        max_model_len=spec.engine.max_model_len,
+        max_model_len=spec.engine.max_model_len or max_model_len,
         max_concurrency=spec.engine.max_concurrency,
         dtype=spec.engine.dtype.lower(),
         lora=adapters.limits(deployment),
@@ -150,6 +162,33 @@ def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: 
         "engine_config_map": names.revision_name(deployment.name, revision),
         "live_config_map": names.live_name(deployment.name),
         "shared_memory": spec.resources.shared_memory or DEFAULT_SHARED_MEMORY,
+    }
+
+
+def inspection_values(deployment: LLMDeployment, defaults: Defaults) -> dict[str, Any]:
+    """What the Job that reads the model is made of: where the pods' image may run, without what needs a GPU."""
+    model, spec = deployment.spec.model, deployment.spec
+    source = model.uri if model.uri.startswith("hf://") else _model_source(model.uri)
+    command = ["python3", "-m", "llmfleet_runtime.inspection", source, "--report", contract.TERMINATION_MESSAGE_FILE]
+    scratch = contract.SCRATCH_FOLDER
+    env = [{"name": name, "value": scratch} for name in ("HOME", "TMPDIR", "HF_HOME")]
+    hub = [{"name": "HF_ENDPOINT", "value": defaults.hf_endpoint}] if defaults.hf_endpoint else []
+    return {
+        "timeout_seconds": math.ceil(defaults.inspection_timeout_seconds),
+        "labels": dict(spec.pod.labels or {}) | names.inspection_labels(deployment.name),
+        "annotations": dict(spec.pod.annotations or {}),
+        "placement": {
+            member: value
+            for member, value in _placement(deployment).items()
+            if member not in ("affinity", "runtimeClassName")
+        },
+        "container": names.INSPECTION_CONTAINER,
+        "image": spec.engine.image or defaults.images[spec.accelerator.type],
+        "command": command + (["--revision", model.revision] if model.revision else []),
+        "env": [*env, *hub, *_credentials(deployment)],
+        "scratch_folder": scratch,
+        "model_folder": contract.MODEL_FOLDER,
+        "claim": _claim(model.uri),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.revision import revision_of
 from llmfleet.core.template import Defaults, Frozen, freeze
+from llmfleet_runtime.contract import EngineConfig
 
 MOST_SHOWN = 5
 MOST_CHARACTERS = 60
@@ -18,7 +19,8 @@ def difference(frozen: Frozen, deployment: LLMDeployment, defaults: Defaults) ->
     """The differing members with old and new value; empty without any, and when the same operator froze it."""
     if frozen.made_by == defaults.made_by:
         return ""
-    fresh = freeze(deployment, revision_of(deployment), defaults)
+    chosen = EngineConfig.model_validate_json(frozen.engine_json).max_model_len
+    fresh = freeze(deployment, revision_of(deployment), defaults, chosen)
     found = [*_differing(_document(frozen), _document(fresh))]
     more = f" and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
     return "; ".join(found[:MOST_SHOWN]) + more
