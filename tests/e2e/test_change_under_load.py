@@ -1,14 +1,18 @@
-"""Pods leave, revisions change and the operator dies while real streams run; no client may notice."""
+"""Pods leave, revisions change, the operator and the control plane die while real streams run; no client may notice."""
+
+import time
 
 import pytest
 
 from e2e.bench import drain
+from e2e.cluster import outage
 from e2e.load import Background
 from e2e.stack import Fleet, Stack, chart
 from e2e.stack.fleet import condition, is_settled
 from e2e.stack.kubectl import Document
 from e2e.stack.process import processes_of
 from tests.e2e.scenario import STREAMS, assert_none_failed, load_on, traffic_on
+from tests.faults import oracles
 
 
 def revision_of(seen: Document) -> str:
@@ -77,6 +81,37 @@ def test_an_operator_killed_midway_of_a_rollout_ends_it_rightly(steady: Fleet, s
 def containers_of(pod: Document) -> list[Document]:
     statuses: list[Document] = pod["status"]["containerStatuses"]
     return statuses
+
+
+@pytest.mark.parametrize(
+    ("part", "seconds"),
+    [
+        pytest.param("kube-apiserver", 3, marks=pytest.mark.proves("F8")),
+        pytest.param("etcd", 20, marks=pytest.mark.proves("F9")),
+    ],
+)
+def test_a_control_plane_that_lacks_a_part_for_a_while_is_no_concern_of_the_pods(
+    steady: Fleet, stack: Stack, part: str, seconds: int
+) -> None:
+    """The leader's Lease runs out while etcd is away; the next edit is acted on within the minute all the same."""
+    assert stack.cluster
+    before = lives(steady)
+    with traffic_on(steady) as load:
+        with outage.without(stack.cluster, part):
+            time.sleep(seconds)
+        steady.patch(lifecycle={"drainTimeoutSeconds": 100 + seconds})
+        steady.until_settled(60)
+        report = load.stop()
+    assert_none_failed(report)
+    assert lives(steady) == before
+    inside = stack.kubectl.inside(chart.NAMESPACE)
+    logs = [inside.run("logs", pod["metadata"]["name"], "--since=120s") for pod in stack.operator_pods()]
+    assert oracles.defects("\n".join(logs)) == []
+
+
+def lives(fleet: Fleet) -> set[tuple[str, int]]:
+    """UID and restarts of each pod."""
+    return {(pod["metadata"]["uid"], status["restartCount"]) for pod in fleet.pods() for status in containers_of(pod)}
 
 
 def test_an_invalid_edit_is_refused_with_field_and_value_while_the_fleet_serves(steady: Fleet) -> None:

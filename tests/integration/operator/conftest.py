@@ -1,5 +1,6 @@
 """A real control plane whose nodes are played, and in it one namespace and one operator identity for each test."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from tests.integration.operator.operator_process import OperatorProcess, eventua
 REPOSITORY = Path(__file__).parents[3]
 CHART = REPOSITORY / "charts" / "llmfleet"
 Start = Callable[..., OperatorProcess]
+RARE = "example.com/rare"
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +104,36 @@ def starter(cluster: Cluster, namespace: str, folder: Path) -> Iterator[Start]:
 @pytest.fixture
 def audit(cluster: Cluster) -> AuditLog:
     return AuditLog(cluster.audit_log)
+
+
+def node(name: str, kind: str) -> dict:
+    """A node with one rare device; kwok plays those labelled with its name, others nobody."""
+    given = {"cpu": "8", "memory": "64Gi", "pods": "10", RARE: "1"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {"type": kind, "kubernetes.io/hostname": name},
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+        },
+        "status": {"allocatable": given, "capacity": given, "conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
+@pytest.fixture
+def nodes(cluster: Cluster) -> Iterator:
+    """Makes nodes that are gone after the test."""
+    made: list[str] = []
+
+    def make(kind: str) -> str:
+        made.append(f"{kind}-{uuid.uuid4().hex[:6]}")
+        document = node(made[-1], kind)
+        cluster.kubectl("create", "-f", "-", input=json.dumps(document))
+        status = json.dumps({"status": document["status"]})
+        cluster.kubectl("patch", "node", made[-1], "--subresource=status", "--type=merge", "-p", status)
+        return made[-1]
+
+    yield make
+    for name in made:
+        cluster.kubectl("delete", "node", name, "--ignore-not-found")
