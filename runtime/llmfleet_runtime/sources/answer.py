@@ -1,11 +1,14 @@
 """What a server's answer means for a download."""
 
+from collections.abc import Iterator
+
 import requests
 
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
 from .store import Interrupted
 
+CHUNK_BYTES = 2**20
 DENIED = (401, 403)
 ABSENT = (404, 410)
 
@@ -21,3 +24,14 @@ def good(answer: requests.Response, uri: str) -> requests.Response:
     if answer.status_code in DENIED:
         raise SourceRefused(DownloadReason.ACCESS_DENIED, words)
     raise Interrupted(words)
+
+
+def pieces(answer: requests.Response, uri: str, skipped: int) -> Iterator[bytes]:
+    """The answer's bytes but for the first ``skipped``, which come anew from a server without ranges. Interrupted."""
+    try:
+        for piece in answer.iter_content(CHUNK_BYTES):
+            if skipped < len(piece):
+                yield piece[skipped:]
+            skipped = max(0, skipped - len(piece))
+    except (requests.RequestException, OSError) as error:
+        raise Interrupted(f"{uri}: {error}") from error

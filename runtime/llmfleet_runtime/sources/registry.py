@@ -16,10 +16,9 @@ from oras.provider import Registry
 from llmfleet_runtime.contract import REGISTRY_LOGIN
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
-from .answer import good
+from .answer import good, pieces
 from .store import File, Interrupted, Listing
 
-CHUNK_BYTES = 2**20
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 """Registries that are spoken to without TLS, as container runtimes do."""
 FILE_PATH = "org.cncf.model.filepath"
@@ -68,13 +67,7 @@ class RegistryStore:
         url = f"{self._registry.prefix}://{self._container.get_blob_url(file.key)}"
         with self._get(url, {"Range": f"bytes={start}-{end - 1}"}) as answer:
             skipped = 0 if answer.status_code == requests.codes.partial_content else start
-            try:
-                for piece in answer.iter_content(CHUNK_BYTES):
-                    if skipped < len(piece):
-                        yield piece[skipped:]
-                    skipped = max(0, skipped - len(piece))
-            except (requests.RequestException, OSError) as error:
-                raise Interrupted(f"{self._uri}: {error}") from error
+            yield from pieces(answer, self._uri, skipped)
 
     def _manifest(self, reference: str) -> tuple[dict[str, Any], str]:
         url = f"{self._registry.prefix}://{self._container.manifest_url(reference)}"

@@ -6,10 +6,9 @@ import requests
 
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
-from .answer import good
+from .answer import good, pieces
 from .store import File, Interrupted, Listing
 
-CHUNK_BYTES = 2**20
 TIMEOUT_SECONDS = (10, 30)
 """To connect, and between two pieces."""
 CONNECTIONS = 16
@@ -49,13 +48,7 @@ class WebStore:
             if file.is_ranged and not is_part:
                 raise Interrupted(f"{self._uri}: the server no longer sends parts")
             skipped = 0 if is_part else start
-            try:
-                for piece in answer.iter_content(CHUNK_BYTES):
-                    if skipped < len(piece):
-                        yield piece[skipped:]
-                    skipped = max(0, skipped - len(piece))
-            except (requests.RequestException, OSError) as error:
-                raise Interrupted(f"{self._uri}: {error}") from error
+            yield from pieces(answer, self._uri, skipped)
 
     def _get(self, start: int, end: int) -> requests.Response:
         # As it is: a packed answer has other bytes than the archive.
