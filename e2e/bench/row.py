@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -29,6 +30,18 @@ class Row:
     def at_least(cls, what: str, measured: float, unit: str, limit: float) -> "Row":
         """A number with a lower limit."""
         return cls(what, measured, unit, f"at least {limit:g}", measured >= limit)
+
+
+def compared(
+    what: str, ours: tuple[str, Sequence[float]], peer: tuple[str, Sequence[float]], limit: float
+) -> tuple[Row, ...]:
+    """Two kinds of run, each with its name and seconds: their medians, their spread, and the promised ratio."""
+    rows: list[Row] = []
+    for name, seconds in (ours, peer):
+        rows.append(Row(f"{what}, {name}, median", median(seconds), "s"))
+        rows.append(Row(f"{name}, fastest and slowest", min(seconds), f"to {max(seconds):.1f} s"))
+    ratio = median(ours[1]) / median(peer[1])
+    return (*rows, Row.at_most(f"{ours[0]} / {peer[0]}", ratio, "", limit))
 
 
 def verdict(rows: Sequence[Row]) -> str:

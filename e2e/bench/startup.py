@@ -5,7 +5,6 @@ Both kinds of run alternate, so that whatever else the machine does falls on bot
 
 import asyncio
 import copy
-import statistics
 import time
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +17,7 @@ from e2e.stack import Stack, sample
 from e2e.stack.fleet import POD_LABEL
 from e2e.stack.kubectl import Document
 
-from .row import Row
+from .row import Row, compared
 
 FLEET = "startup"
 BARE = "startup-bare"
@@ -47,14 +46,7 @@ def run(stack: Stack, report: Report, runs: int) -> tuple[Row, ...]:
 
 def judge(by_llmfleet: list[float], by_hand: list[float]) -> tuple[Row, ...]:
     """The rows from the seconds of both kinds of run."""
-    ours, bare = statistics.median(by_llmfleet), statistics.median(by_hand)
-    return (
-        Row("apply to first answer, llmfleet, median", ours, "s"),
-        Row("llmfleet, fastest and slowest", min(by_llmfleet), f"to {max(by_llmfleet):.1f} s"),
-        Row("apply to first answer, by hand, median", bare, "s"),
-        Row("by hand, fastest and slowest", min(by_hand), f"to {max(by_hand):.1f} s"),
-        Row.at_most("llmfleet / by hand", ours / bare, "", LIMIT),
-    )
+    return compared("apply to first answer", ("llmfleet", by_llmfleet), ("by hand", by_hand), LIMIT)
 
 
 def until_answered(stack: Stack, apply: Callable[[], None], service: str) -> float:

@@ -5,10 +5,9 @@ The bare one has the engine arguments that the launcher chose, without what is o
 """
 
 import copy
-import statistics
 import time
 
-from e2e.bench.row import Row
+from e2e.bench.row import Row, compared
 from e2e.bench.startup import config_maps_of, plain
 from e2e.cluster.progress import Report
 from e2e.stack import Stack, sample
@@ -41,14 +40,7 @@ def run(stack: Stack, report: Report, runs: int) -> tuple[Row, ...]:
 
 def judge(by_launcher: list[float], by_engine: list[float]) -> tuple[Row, ...]:
     """The rows from the seconds of both kinds of pod."""
-    ours, bare = statistics.median(by_launcher), statistics.median(by_engine)
-    return (
-        Row("apply to Ready, launcher, median", ours, "s"),
-        Row("launcher, fastest and slowest", min(by_launcher), f"to {max(by_launcher):.1f} s"),
-        Row("apply to Ready, bare engine, median", bare, "s"),
-        Row("bare engine, fastest and slowest", min(by_engine), f"to {max(by_engine):.1f} s"),
-        Row.at_most("launcher / bare engine", ours / bare, "", LIMIT),
-    )
+    return compared("apply to Ready", ("launcher", by_launcher), ("bare engine", by_engine), LIMIT)
 
 
 def kinds(stack: Stack) -> tuple[Document, Document]:
