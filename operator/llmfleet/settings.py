@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     endpoint_lag_seconds: Annotated[float, Field(ge=0, le=120)] = Field(
         default=8.0, description="How long a leaving pod keeps serving until every proxy has forgotten it, seconds."
     )
+    inspection_timeout_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=60.0,
+        description="How long a new revision waits for the Job that reads its model's configuration and headers, "
+        "seconds. 0: no such Jobs.",
+    )
     autoscale_tick_seconds: Annotated[float, Field(ge=0.5, le=60)] = Field(
         default=2.0, description="Time between two looks at the load, seconds."
     )

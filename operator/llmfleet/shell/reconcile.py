@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from llmfleet import names
 from llmfleet.api.conditions import Reason
 from llmfleet.api.status import ConditionStatus
-from llmfleet.core import download, drains, fleet, starts, status
+from llmfleet.core import download, drains, entry, fleet, starts, status
 from llmfleet.core.goal import Goal, goal
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
 from llmfleet.core.template import Defaults
@@ -49,6 +49,10 @@ class Reconciler:
             observed = replace(observed, removals=left)
             plan = fleet.plan(observed, self.defaults, now, aim)
             outcomes = await self._execute(key, plan)
+            if any(each.action.ref.kind == "Job" for each in outcomes.refusals):
+                observed = replace(observed, inspection_refused=True)
+                plan = fleet.plan(observed, self.defaults, now, aim)
+                outcomes = await self._execute(key, plan)
             await self._report(key, observed, plan, outcomes, now)
             self.cache.enter(key, departed)
             await self._account(key, observed)
@@ -59,7 +63,8 @@ class Reconciler:
         seen = observe(raw, self.cache.children(key), self.cache.pods(key), scalers=self.cache.scalers(key))
         aim = goal(seen, now)
         ready = [pod for pod in seen.staying() if pod.is_ready]
-        capacity = await self.room.read() if fleet.needs_capacity(seen, aim) else None
+        is_new = aim is not None and entry.is_due(seen, aim.revision, self.defaults, now)
+        capacity = await self.room.read() if is_new or fleet.needs_capacity(seen, aim) else None
         told = await self.pods.reports([*ready, *(coming := download.arriving(seen))])
         arrivals = {pod.uid: told[pod.uid] for pod in coming}
         reports = {pod.uid: told[pod.uid] for pod in ready}

@@ -9,14 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from httpx2 import HTTPError
 from huggingface_hub import HfApi, errors, hf_hub_url
 from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
 from llmfleet_runtime.findings import InspectionReason
 
-from .errors import Unreachable
+from .errors import BadModel, Unreachable
 from .folder import KEPT_HEADER, MOST_FILES, MOST_INDEX_BYTES, TEXTS
 from .gguf import MOST_HEAD_BYTES
 from .safetensors import LENGTH_BYTES, header_bytes
@@ -41,7 +40,9 @@ def fetch(repository: str, revision: str | None, token: str | None, place: Path)
     try:
         found = HfApi(token=token).model_info(repository, revision=revision, files_metadata=True)
         _keep_all(_Source(repository, found.sha or revision, token), found.siblings or (), place)
-    except (errors.HfHubHTTPError, errors.HFValidationError, HTTPError, OSError) as error:
+    except BadModel:
+        raise
+    except Exception as error:  # whatever it is, it is told in the hub's own words
         known = (reason for kind, reason in _REASONS if isinstance(error, kind))
         reason = next(known, InspectionReason.MODEL_DOWNLOAD_FAILED)
         words = " ".join(REQUEST_ID.sub("", str(error)).split())[:500]

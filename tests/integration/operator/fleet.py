@@ -8,7 +8,7 @@ from e2e.cluster import Cluster
 from tests.builders import Raw, merged
 from tests.integration.operator.operator_process import PATIENCE_SECONDS, eventually
 
-KINDS = "deployments,controllerrevisions,configmaps,services,poddisruptionbudgets,networkpolicies"
+KINDS = "deployments,controllerrevisions,configmaps,services,poddisruptionbudgets,networkpolicies,jobs"
 MANAGED = "app.kubernetes.io/managed-by=llmfleet"
 
 

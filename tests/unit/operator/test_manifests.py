@@ -33,6 +33,7 @@ def everything(*modifiers: Modifier, defaults: Defaults = DEFAULTS) -> dict[str,
         "PodDisruptionBudget": manifests.budget(ours, 1),
         "NetworkPolicy": manifests.network_policy(ours, Access(sources=()), ("llmfleet-system",)),
         "Deployment": manifests.fleet(ours, of, frozen, 2),
+        "Job": manifests.inspection_job(ours, of, defaults),
     }
 
 
@@ -51,6 +52,7 @@ MODELS = {
     "ControllerRevision": client.V1ControllerRevision, "ConfigMap": client.V1ConfigMap, "Live": client.V1ConfigMap,
     "Service": client.V1Service, "PodDisruptionBudget": client.V1PodDisruptionBudget,
     "NetworkPolicy": client.V1NetworkPolicy, "Deployment": client.V1Deployment,
+    "Job": client.V1Job,
 }  # fmt: skip
 
 
@@ -95,7 +97,7 @@ def test_children_are_named_after_the_object_and_its_revision() -> None:
     assert found == {
         "ControllerRevision": f"qwen-{of}", "ConfigMap": f"qwen-{of}", "Deployment": f"qwen-{of}",
         "Live": "qwen-live", "Service": "qwen", "PodDisruptionBudget": "qwen",
-        "NetworkPolicy": "qwen",
+        "NetworkPolicy": "qwen", "Job": f"qwen-{of}-facts",
     }  # fmt: skip
 
 
