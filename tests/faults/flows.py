@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from llmfleet_runtime.contract import Findings
 from tests.faults import oracles
 from tests.faults.rules import WRITES, Call, Fault
 from tests.faults.stage import KILLED, Stage, is_ready
+from tests.inspectors import lay_ready
 from tests.integration.operator.fleet import Fleet
+from tests.unit.operator.fit.models import public
 
 SIDE_BY_SIDE = 4
 """Runs at a time: each is mostly waiting."""
@@ -48,14 +51,21 @@ class Run:
     """What was written by the flow, in order."""
 
 
+def _new_model(fleet: Fleet) -> None:
+    """One that is inspected before its pods are made, by a Job that finds it well."""
+    lay_ready(fleet, Findings(facts=public("meta-llama/Llama-3.1-8B"), commit="c0ffee"))
+    fleet.create(model={"uri": "hf://org/small"}, accelerator={"products": ["NVIDIA-H100-80GB-HBM3"]})
+
+
 FLOWS = (
+    Flow("new model", _new_model),
     Flow("create", lambda fleet: fleet.create()),
     Flow("edit", lambda fleet: fleet.edit(engine={"maxModelLen": 512}), lambda fleet: fleet.create()),
     Flow("shrink", lambda fleet: fleet.edit(replicas=1), lambda fleet: fleet.create(replicas=3)),
     Flow("grow", lambda fleet: fleet.edit(replicas=3), lambda fleet: fleet.create(replicas=1)),
     Flow("drain time", lambda fleet: fleet.edit(lifecycle={"drainTimeoutSeconds": 5}), lambda fleet: fleet.create()),
 )
-"""The first three stand for the others where time is short."""
+"""The first four stand for the others where time is short."""
 
 
 def run(stage: Stage, flow: Flow, kill: Kill | None = None) -> Run:

@@ -39,7 +39,7 @@ def judge(cluster: Cluster, pki: Path, tmp_path: Path, undisturbed: Undisturbed)
     return judged
 
 
-@pytest.mark.parametrize("flow", FLOWS[:3], ids=str)
+@pytest.mark.parametrize("flow", FLOWS[:4], ids=str)
 def test_killed_after_its_first_write_and_before_a_middle_one(
     flow: Flow, undisturbed: Undisturbed, judge: Judge
 ) -> None:

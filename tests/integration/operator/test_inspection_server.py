@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from e2e.cluster import Cluster
 from llmfleet_runtime.contract import Findings, InspectionReason
-from tests.builders import Raw
+from tests import inspectors
+from tests.inspectors import answer
 from tests.integration.operator.conftest import Start
 from tests.integration.operator.fleet import Fleet
 from tests.integration.operator.operator_process import eventually
@@ -16,21 +18,9 @@ H100 = {"products": ["NVIDIA-H100-80GB-HBM3"]}
 SMALL, LARGE = (Findings(facts=public(f"meta-llama/Llama-3.1-{size}")) for size in ("8B", "70B"))
 
 
-def inspectors(fleet: Fleet) -> list[Raw]:
-    found = json.loads(fleet.kubectl("get", "pods", "-l", "app.kubernetes.io/name=llm-inspection", "-o", "json"))
-    return [each for each in found["items"] if "deletionTimestamp" not in each["metadata"]]
-
-
-def answer(fleet: Fleet, found: Findings) -> None:
-    """What the container would leave behind."""
-    (pod,) = eventually(lambda: inspectors(fleet), lambda pods: len(pods) == 1)
-    ended = {"exitCode": 0, "finishedAt": pod["metadata"]["creationTimestamp"], "message": found.to_json()}
-    container = {
-        "name": "inspection", "image": "x", "imageID": "x", "ready": False, "restartCount": 0,
-        "state": {"terminated": ended},
-    }  # fmt: skip
-    status = {"status": {"phase": "Succeeded", "containerStatuses": [container]}}
-    fleet.kubectl("patch", "pod", pod["metadata"]["name"], "--subresource=status", "-p", json.dumps(status))
+@pytest.fixture(autouse=True)
+def _played(cluster: Cluster) -> None:
+    inspectors.play(cluster)
 
 
 def test_facts_come_before_pods_and_what_does_not_fit_leaves_the_fleet_alone(start: Start, fleet: Fleet) -> None:
@@ -68,8 +58,8 @@ def test_a_model_that_is_not_there_is_named_and_looked_for_again(start: Start, f
     answer(fleet, Findings(reason=InspectionReason.MODEL_NOT_FOUND, message="org/absent: 404"))
     told = fleet.await_condition("Stalled")
     assert (told["reason"], told["message"].partition(" | ")[0]) == ("ModelNotFound", "org/absent: 404")
-    first = inspectors(fleet)[0]["metadata"]["uid"]
-    eventually(lambda: inspectors(fleet), lambda pods: pods and pods[0]["metadata"]["uid"] != first, seconds=90)
+    first = inspectors.present(fleet)[0]["metadata"]["uid"]
+    eventually(lambda: inspectors.present(fleet), lambda pods: pods and pods[0]["metadata"]["uid"] != first, seconds=90)
     assert fleet.condition("Stalled")["reason"] == "ModelNotFound"
     answer(fleet, SMALL)
     fleet.await_condition("Ready")
