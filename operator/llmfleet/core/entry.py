@@ -10,7 +10,7 @@ from llmfleet.core.inspection import Inspection
 from llmfleet.core.plan import Action, Blocked
 from llmfleet.core.prospect import Prospect, prospect
 from llmfleet.core.scene import recorded
-from llmfleet.core.template import Defaults, Frozen, freeze
+from llmfleet.core.template import Defaults, Frozen, freeze, resolving
 from llmfleet.core.world import Observed
 
 PRODUCTS_RECHECK_SECONDS = 60.0
@@ -32,7 +32,8 @@ class Entry:
         model = inspection.record(deployment, self.found)
         if self.prospect.fit:
             model["fit"] = self.prospect.fit.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return freeze(deployment, revision, defaults, self.prospect.max_model_len, model)
+        resolved = resolving(deployment, self.prospect.max_model_len, self.found.commit)
+        return freeze(resolved, revision, defaults, model)
 
 
 def enter(observed: Observed, deployment: LLMDeployment, revision: str, defaults: Defaults, now: str) -> Entry:

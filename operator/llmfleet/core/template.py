@@ -66,17 +66,13 @@ class Frozen:
 
 
 def freeze(
-    deployment: LLMDeployment,
-    revision: str,
-    defaults: Defaults,
-    max_model_len: int | None = None,
-    model: Mapping[str, Any] | None = None,
+    deployment: LLMDeployment, revision: str, defaults: Defaults, model: Mapping[str, Any] | None = None
 ) -> Frozen:
-    """Resolve a spec into what its pods will be. ``max_model_len`` is for a spec that leaves it open."""
+    """Resolve a spec into what its pods will be. ``model`` is what was found out about the model."""
     image = deployment.spec.engine.image or defaults.images[deployment.spec.accelerator.type]
     return Frozen(
         template=render("pod", _pod_values(deployment, revision, image, defaults)),
-        engine_json=engine_config(deployment, defaults, max_model_len).to_json(),
+        engine_json=engine_config(deployment, defaults).to_json(),
         image=image,
         generation=deployment.generation,
         made_by=defaults.made_by,
@@ -93,7 +89,17 @@ def allowing(deployment: LLMDeployment, seconds: int) -> LLMDeployment:
     return deployment.model_copy(update={"spec": spec.model_copy(update={"lifecycle": patient})})
 
 
-def engine_config(deployment: LLMDeployment, defaults: Defaults, max_model_len: int | None = None) -> EngineConfig:
+def resolving(deployment: LLMDeployment, max_model_len: int | None, commit: str | None) -> LLMDeployment:
+    """The object with the context that it leaves open, and with the commit that a branch was at; None: not known."""
+    engine, model = deployment.spec.engine, deployment.spec.model
+    resolved = {
+        "engine": engine.model_copy(update={"max_model_len": engine.max_model_len or max_model_len}),
+        "model": model.model_copy(update={"revision": commit or model.revision}),
+    }
+    return deployment.model_copy(update={"spec": deployment.spec.model_copy(update=resolved)})
+
+
+def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig:
     """The engine document; argv is made from it in the pod."""
     spec = deployment.spec
     return EngineConfig(
@@ -102,7 +108,7 @@ def engine_config(deployment: LLMDeployment, defaults: Defaults, max_model_len: 
         files=_files(spec.model.files),
         sha256=spec.model.sha256,
         served_names=spec.model.served_names or (deployment.name,),
-        max_model_len=spec.engine.max_model_len or max_model_len,
+        max_model_len=spec.engine.max_model_len,
         max_concurrency=spec.engine.max_concurrency,
         dtype=spec.engine.dtype.lower(),
         lora=adapters.limits(deployment),

@@ -69,6 +69,33 @@ def test_with_facts_the_revision_is_made_and_keeps_them() -> None:
     assert engine(found).max_model_len == 131072
 
 
+@pytest.mark.parametrize(
+    ("edit", "commit", "expected"),
+    [
+        (with_spec(), "abc", "abc"),
+        (with_spec(model={"revision": "release"}), "abc", "abc"),
+        (with_spec(model={"revision": "release"}), None, "release"),
+        (with_spec(model={"uri": "pvc://models/tiny"}), None, None),
+    ],
+    ids=["a branch by default", "a branch", "a hub that tells no commit", "a claim"],
+)
+def test_all_pods_of_a_revision_get_the_commit_that_was_inspected(
+    edit: Modifier, commit: str | None, expected: str | None
+) -> None:
+    assert engine(planned(told(deployment(edit), Findings(facts=FACTS, commit=commit)))).revision == expected
+
+
+def test_a_further_revision_of_the_same_model_keeps_the_commit_and_a_restart_takes_the_newest() -> None:
+    before = deployment()
+    made, pods = made_with(before, Findings(facts=FACTS, commit="abc")), [pod(revision(before), ready())]
+    edited = deployment(with_spec(resources={"limits": {"memory": "64Gi"}}))
+    assert engine(planned(look(edited, made, pods))).revision == "abc"
+    restarted = deployment(with_spec(rollout={"restartTime": "2026-11-21T12:00:00Z"}))
+    begun = job(restarted)
+    newest = inspector(begun, Findings(facts=FACTS, commit="def").to_json())
+    assert engine(planned(look(restarted, [*made, begun], [*pods, newest]))).revision == "def"
+
+
 def made_with(raw: Raw, found: Findings) -> list[Raw]:
     """The children of a revision that was made with facts."""
     first = planned(told(raw, found))
