@@ -53,6 +53,7 @@ def test_facts_come_before_pods_and_what_does_not_fit_leaves_the_fleet_alone(sta
     fleet.await_condition("Ready")
 
 
+@pytest.mark.proves("S41")
 def test_a_model_that_is_not_there_is_named_and_looked_for_again(start: Start, fleet: Fleet) -> None:
     start(INSPECTION_TIMEOUT_SECONDS="60")
     fleet.create(model={"uri": "hf://org/absent"}, accelerator=H100, replicas=1)

@@ -130,6 +130,7 @@ REFUSALS = [
 ]
 
 
+@pytest.mark.proves("S41", "S43")
 @pytest.mark.parametrize("reason", REFUSALS)
 def test_a_model_that_no_engine_could_load_stops_the_revision_by_its_reason(reason: InspectionReason) -> None:
     raw = deployment()
