@@ -9,6 +9,8 @@ from llmfleet_runtime.contract import RuntimeStatus
 
 LEARN_SECONDS = 600.0
 LEARN_PERCENT = 10
+PLAUSIBLE_PERCENT = range(50, 201)
+"""What is beyond is no error of an estimate: the engine ran on something else than was foretold."""
 MOST_LEARNED = 4
 
 
@@ -44,8 +46,8 @@ def _report(observed: Observed, revision: str) -> RuntimeStatus | None:
 
 
 def _learn(learned: tuple[Learned, ...], version: str | None, percent: int, now: str) -> tuple[Learned, ...]:
-    """Only what differs by more than a tenth, and at most every ten minutes."""
-    if not version:
+    """Only what differs by more than a tenth and is plausible, and at most every ten minutes."""
+    if not version or percent not in PLAUSIBLE_PERCENT:
         return learned
     known = next((each for each in learned if each.engine_version == version), None)
     before = known.percent if known else 100

@@ -15,7 +15,8 @@ from tests.unit.operator.fit.models import public
 
 pytestmark = pytest.mark.cluster
 H100 = {"products": ["NVIDIA-H100-80GB-HBM3"]}
-SMALL, LARGE = (Findings(facts=public(f"meta-llama/Llama-3.1-{size}")) for size in ("8B", "70B"))
+COMMIT = "c0ffee"
+SMALL, LARGE = (Findings(facts=public(f"meta-llama/Llama-3.1-{size}"), commit=COMMIT) for size in ("8B", "70B"))
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,7 @@ def test_facts_come_before_pods_and_what_does_not_fit_leaves_the_fleet_alone(sta
     assert seen["status"]["fit"]["kvBytesPerToken"] == 131_072
     assert eventually(lambda: fleet.list("jobs"), lambda jobs: not jobs) == []
     engine = next(raw["data"]["engine.json"] for raw in fleet.list("configmaps") if "engine.json" in raw["data"])
-    assert json.loads(engine)["maxModelLen"] == 131_072
+    assert (json.loads(engine)["maxModelLen"], json.loads(engine)["revision"]) == (131_072, COMMIT)
     (before,) = fleet.list("deployments")
     fleet.edit(model={"uri": "hf://org/large"})
     answer(fleet, LARGE)
@@ -52,6 +53,7 @@ def test_facts_come_before_pods_and_what_does_not_fit_leaves_the_fleet_alone(sta
     fleet.await_condition("Ready")
 
 
+@pytest.mark.proves("S41")
 def test_a_model_that_is_not_there_is_named_and_looked_for_again(start: Start, fleet: Fleet) -> None:
     start(INSPECTION_TIMEOUT_SECONDS="60")
     fleet.create(model={"uri": "hf://org/absent"}, accelerator=H100, replicas=1)

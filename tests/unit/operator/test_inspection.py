@@ -130,6 +130,7 @@ REFUSALS = [
 ]
 
 
+@pytest.mark.proves("S41", "S43")
 @pytest.mark.parametrize("reason", REFUSALS)
 def test_a_model_that_no_engine_could_load_stops_the_revision_by_its_reason(reason: InspectionReason) -> None:
     raw = deployment()
@@ -225,3 +226,11 @@ def test_of_a_fleet_without_gpus_it_runs_where_the_fleet_may() -> None:
     raw = deployment(with_spec(accelerator={"type": "CPU"}))
     pod = manifests.inspection_job(parsed(raw), revision(raw), INSPECTING)["spec"]["template"]["spec"]
     assert not {"affinity", "tolerations"} & set(pod)
+
+
+def test_whoever_selects_the_users_labels_gets_no_requests_sent_there() -> None:
+    raw = deployment(with_spec(pod={"labels": {"app": "mine"}}))
+    job_spec = manifests.inspection_job(parsed(raw), revision(raw), INSPECTING)["spec"]
+    (container,) = job_spec["template"]["spec"]["containers"]
+    assert job_spec["template"]["metadata"]["labels"]["app"] == "mine"
+    assert container["readinessProbe"]["initialDelaySeconds"] > job_spec["activeDeadlineSeconds"]

@@ -52,6 +52,9 @@ def test_a_revision_whose_model_nobody_looked_at_says_nothing() -> None:
         (1110, [learned(105)], LATE, [learned(105)]),
         (1170, [learned(105)], SOON, [learned(105)]),
         (1170, [learned(105)], LATE, [learned(117, LATE)]),
+        (490, [learned(80)], LATE, [learned(80)]),
+        (4, [], NOW, []),
+        (2100, [], NOW, []),
         (1200, [learned(80, version="0.31.0")], NOW, [learned(80, version="0.31.0"), learned(120)]),
     ],
 )
