@@ -1,4 +1,7 @@
-"""Google Cloud Storage, by its own client. Who reads: the Secret's credentials, else those of the pod, else nobody."""
+"""Google Cloud Storage, by its own client. Who reads: the Secret's credentials, else those of the pod, else nobody.
+
+Not gcsfs: it stands on the same client, is asynchronous, and brings gRPC's packages besides.
+"""
 
 import hashlib
 import json
