@@ -6,10 +6,11 @@ starting count as there: what is compared with the wanted size is what was asked
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
-from llmfleet.core.scaling.flow import Flow, Spread, joined
+from llmfleet.core.scaling.flow import Flow, Spread, joined, recent
 from llmfleet.core.scaling.forecast import REPLAYED_SECONDS, Demand, Surges, demand, late, rate
 from llmfleet.core.scaling.keep import Keep
 from llmfleet.core.scaling.latency import StepTime
@@ -141,8 +142,7 @@ def _unknown(memory: History, size: int, now: float) -> tuple[Wanted, History]:
 
 
 def _looked(objectives: Objectives, memory: History, flow: Flow, now: float) -> History:
-    kept = [each for each in memory.flows if now - each.time < MEMORY_SECONDS]
-    flows = (*(each if now - each.time < JUDGED_SECONDS else each.aged() for each in kept), replace(flow, pods=()))
+    flows = (*_aged(recent(memory.flows, now, MEMORY_SECONDS), now), replace(flow, pods=()))
     is_blind = not flow.told or flow.told < COMPLETE * (flow.told + flow.silent)
     time = memory.time or StepTime.unknown(objectives.pace)
     return replace(
@@ -153,6 +153,15 @@ def _looked(objectives: Objectives, memory: History, flow: Flow, now: float) -> 
         requests=memory.requests + flow.requests,
         blind=now if is_blind else memory.blind,
     )
+
+
+def _aged(flows: Sequence[Flow], now: float) -> Sequence[Flow]:
+    """Those that are not judged any more lose their buckets; the oldest have lost them already."""
+    old = len(flows) - len(recent(flows, now, JUDGED_SECONDS))
+    begin = old
+    while begin and flows[begin - 1].has_buckets:
+        begin -= 1
+    return (*flows[:begin], *(each.aged() for each in flows[begin:old]), *flows[old:])
 
 
 def _needed(
@@ -217,10 +226,10 @@ def _replayed(objectives: Objectives, memory: History, found: Capacity, least: i
 
 def _judged(objectives: Objectives, memory: History, now: float) -> tuple[tuple[Objective, str, Spread], ...]:
     """Each promise with what it is about and what was measured of it lately."""
-    recent = [each for each in memory.flows if now - each.time < JUDGED_SECONDS]
+    judged = recent(memory.flows, now, JUDGED_SECONDS)
     found = (
-        (objectives.first_token, FIRST_TOKEN, joined([each.first_token for each in recent])),
-        (objectives.output_token, OUTPUT_TOKEN, joined([each.request_token for each in recent])),
+        (objectives.first_token, FIRST_TOKEN, joined([each.first_token for each in judged])),
+        (objectives.output_token, OUTPUT_TOKEN, joined([each.request_token for each in judged])),
     )
     return tuple((promised, about, seen) for promised, about, seen in found if promised)
 
