@@ -123,7 +123,8 @@ def wanted(
     floor = _replayed(objectives, memory, found, needed, now)
     if floor > needed:
         words = (*words, f"the last ten minutes' bursts would have needed {floor}")
-    memory = replace(memory, keep=memory.keep.look((needed, floor), size, now, memory.startup.seconds))
+    present, _ = _needed(objectives, memory, replace(coming, ahead=min(coming.ahead, coming.now)), found, flow)
+    memory = replace(memory, keep=memory.keep.look((present, needed, floor), size, now, memory.startup.seconds))
     if floor > size and (stuck := memory.startup.stuck(now)):
         return Wanted(size, (*words, f"{stuck} replicas do not start, more would not: {size}"), found.limit), memory
     if floor >= size:
@@ -137,7 +138,7 @@ def _unknown(memory: History, size: int, now: float) -> tuple[Wanted, History]:
     words = (f"too little seen yet to tell what a replica carries; at most {most} requests at once",)
     if most >= size:
         return Wanted(size, words), memory
-    memory = replace(memory, keep=memory.keep.look((most, most), size, now, memory.startup.seconds))
+    memory = replace(memory, keep=memory.keep.look((most, most, most), size, now, memory.startup.seconds))
     return _released(memory, (most, most, size), (words, Limit.BUSY), now)
 
 
