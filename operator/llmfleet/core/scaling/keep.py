@@ -64,7 +64,8 @@ class Keep:
         if wanted > size and self.was_shrinking:
             turns = (*turns, now)
         shrinking = self.was_shrinking and wanted <= size
-        return replace(self, levels=(*used, *foreseen, *known[max(present, needed) :]), turns=turns, was_shrinking=shrinking)
+        levels = (*used, *foreseen, *known[max(present, needed) :])
+        return replace(self, levels=levels, turns=turns, was_shrinking=shrinking)
 
     def release(self, wanted: int, floor: int, size: int, now: float) -> tuple[Release, "Keep"]:
         """The size after what is due now is released, not below ``floor``, and what to remember."""

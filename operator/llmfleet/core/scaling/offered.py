@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
-from llmfleet.core.scaling.flow import Flow, Spread, joined, recent
+from llmfleet.core.scaling.felt import JUDGED_SECONDS, said, well_kept
+from llmfleet.core.scaling.flow import Flow, recent
 from llmfleet.core.scaling.forecast import REPLAYED_SECONDS, Demand, Surges, demand, late, rate
 from llmfleet.core.scaling.keep import Keep
 from llmfleet.core.scaling.latency import StepTime
-from llmfleet.core.scaling.objective import Capacity, Limit, Objective, Objectives, capacity
+from llmfleet.core.scaling.objective import Capacity, Limit, Objectives, capacity
 from llmfleet.core.scaling.startup import Startup
-from llmfleet.core.scaling.work import FEWEST_REQUESTS, Work, work
+from llmfleet.core.scaling.work import Work, work
 
 MEMORY_SECONDS = 600.0
 ENOUGH_REQUESTS = 200
@@ -40,13 +41,10 @@ DRAIN_SECONDS = 90.0
 """A replica that needs so long to work off what has piled up is no help meanwhile."""
 MOST_REPLAYED = 4.0
 """Most replicas for what came lately, over those for its mean."""
-JUDGED_SECONDS = 90.0
-"""What was promised is compared with what was kept over this time."""
 LEAST_CORRECTION, DISTRUST, TRUST = 0.6, 0.99, 1.003
 COMPLETE = 0.7
 """With a smaller share of the pods telling, nothing is released."""
 ROUNDING = 0.02
-FIRST_TOKEN, OUTPUT_TOKEN = "to the first token", "per token"
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def wanted(
     if flow is not None:
         memory = _looked(objectives, memory, flow, now)
     if flow is None or not flow.told:
-        return Wanted(size, ("no pod's counters can be compared with a look before",)), memory
+        return _unseen(objectives, memory, size, now), memory
     if memory.work is None or memory.time is None:
         return _unknown(memory, size, now)
     is_known = memory.time.is_known and memory.requests >= ENOUGH_REQUESTS
@@ -119,7 +117,7 @@ def wanted(
     memory = replace(memory, surges=memory.surges.look(coming, now))
     coming = memory.surges.believed(coming)
     needed, words = _needed(objectives, memory, coming, found, flow)
-    words = (*_felt(objectives, memory, now), *words)
+    words = (*said(objectives, memory.flows, now), *words)
     floor = _replayed(objectives, memory, found, needed, now)
     if floor > needed:
         words = (*words, f"the last ten minutes' bursts would have needed {floor}")
@@ -130,6 +128,22 @@ def wanted(
     if floor >= size:
         return Wanted(floor, words, found.limit), memory
     return _released(memory, (needed, floor, size), (words, found.limit), now)
+
+
+def _unseen(objectives: Objectives, memory: History, size: int, now: float) -> Wanted:
+    """No pod tells: the size stays, and what surely rose when it was last seen is taken to go on for a while."""
+    hold = Wanted(size, ("no pod's counters can be compared with a look before",))
+    seen = [each for each in memory.flows if each.told]
+    if not seen or memory.time is None or memory.work is None or not memory.time.is_known:
+        return hold
+    last = seen[-1].time
+    rising = demand(seen, last, memory.startup.horizon + now - last)
+    if rising.ahead <= rising.now:
+        return hold
+    found = capacity(objectives, memory.time, memory.work, TAIL)
+    found = replace(found, rate=found.rate * memory.correction)
+    needed, words = _needed(objectives, memory, rising, found, seen[-1])
+    return Wanted(needed, (*hold.said, *words), found.limit) if needed > size else hold
 
 
 def _unknown(memory: History, size: int, now: float) -> tuple[Wanted, History]:
@@ -225,33 +239,11 @@ def _replayed(objectives: Objectives, memory: History, found: Capacity, least: i
     return least + bisect_left(range(least, most), x=True, key=serves)
 
 
-def _judged(objectives: Objectives, memory: History, now: float) -> tuple[tuple[Objective, str, Spread], ...]:
-    """Each promise with what it is about and what was measured of it lately."""
-    judged = recent(memory.flows, now, JUDGED_SECONDS)
-    found = (
-        (objectives.first_token, FIRST_TOKEN, joined([each.first_token for each in judged])),
-        (objectives.output_token, OUTPUT_TOKEN, joined([each.request_token for each in judged])),
-    )
-    return tuple((promised, about, seen) for promised, about, seen in found if promised)
-
-
-def felt(objectives: Objectives, memory: History, now: float) -> tuple[tuple[Objective, str, float | None], ...]:
-    """Each promise, what it is about, and what its share of the requests felt lately, seconds; None when none told."""
-    return tuple((each, about, seen.quantile(each.share)) for each, about, seen in _judged(objectives, memory, now))
-
-
-def _felt(objectives: Objectives, memory: History, now: float) -> tuple[str, ...]:
-    """What users feel, in words; nothing where too few requests told."""
-    found = felt(objectives, memory, now)
-    said = [f"p{each.share * 100:.0f} {value * 1000:.0f} ms {about}" for each, about, value in found if value]
-    return (f"measured {', '.join(said)}",) if said else ()
-
-
 def _corrected(objectives: Objectives, memory: History, now: float) -> History:
     """Capacity that did not keep its promise is believed less; only judged when nothing else explains it."""
     if now - memory.unsettled < JUDGED_SECONDS:
         return memory
-    well = min((_kept(promised, seen) for promised, _, seen in _judged(objectives, memory, now)), default=1.0)
+    well = well_kept(objectives, memory.flows, now)
     changed = memory.correction * (TRUST if well >= 1.0 else DISTRUST)
     memory = replace(memory, correction=min(1.0, max(LEAST_CORRECTION, changed)))
     carried = rate(memory.flows, now, JUDGED_SECONDS) / max(each.ready for each in memory.flows) * _seconds(memory)
@@ -270,13 +262,6 @@ def _shown(memory: History) -> float:
     """Requests per second that a replica has been seen to carry well, a little less; 0 before any was."""
     seconds = _seconds(memory)
     return UNPROVEN * memory.proven / seconds if seconds else 0.0
-
-
-def _kept(promised: Objective, seen: Spread) -> float:
-    """Share of the promise that was kept, 1 and more when it was or nothing can be told."""
-    if not seen.bounds or seen.count < FEWEST_REQUESTS:
-        return 1.0
-    return seen.within(promised.seconds) / seen.count / promised.share
 
 
 def _released(
