@@ -17,6 +17,7 @@ FROZEN_SECONDS = 10.0
 SHORTEST_LOOK_SECONDS = 0.05
 HALF = 0.5
 """Of an observation: what may be beyond a bucket that holds all."""
+LEAST_TOLD = 0.5
 _TIME = attrgetter("time")
 MOST_TURNOVER, TURNOVER_FLOOR = 4.0, 64.0
 """The batch may have been so much larger between two looks than at either of them."""
@@ -114,6 +115,11 @@ class Flow:
     first_token: Spread
     request_token: Spread
     pods: tuple[PodFlow, ...] = ()
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether fewer than half of the pods told."""
+        return not self.told or self.told < LEAST_TOLD * (self.told + self.silent)
 
     @property
     def has_buckets(self) -> bool:

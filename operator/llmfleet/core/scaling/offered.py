@@ -102,7 +102,7 @@ def wanted(
     memory = replace(memory, startup=memory.startup.look(size, ready, now))
     if flow is not None:
         memory = _looked(objectives, memory, flow, now)
-    if flow is None or not flow.told:
+    if flow is None or flow.is_blind:
         return _unseen(objectives, memory, size, now), memory
     if memory.work is None or memory.time is None:
         return _unknown(memory, size, now)
@@ -131,9 +131,9 @@ def wanted(
 
 
 def _unseen(objectives: Objectives, memory: History, size: int, now: float) -> Wanted:
-    """No pod tells: the size stays, and what surely rose when it was last seen is taken to go on for a while."""
-    hold = Wanted(size, ("no pod's counters can be compared with a look before",))
-    seen = [each for each in memory.flows if each.told]
+    """Hardly a pod tells: the size stays, and what surely rose when it was last seen is taken to go on for a while."""
+    hold = Wanted(size, ("the counters of fewer than half of the pods can be compared with a look before",))
+    seen = [each for each in memory.flows if not each.is_blind]
     if not seen or memory.time is None or memory.work is None or not memory.time.is_known:
         return hold
     last = seen[-1].time
