@@ -1,9 +1,10 @@
 """The pods of inspection Jobs on nodes that kwok plays: they end with the findings that a test has laid ready.
 
-Without any they run on, until a test says itself how one ends. A kubelet would do either by the container's own words.
+Without any, whatever kwok says of them is refused, and they are held. On a real node the container says so itself.
 """
 
 import json
+import time
 from typing import Any
 
 from e2e.cluster import Cluster
@@ -59,12 +60,14 @@ def present(fleet: Fleet) -> list[Raw]:
 
 
 def answer(fleet: Fleet, found: Findings) -> None:
-    """The one that runs ends with these findings."""
-    (pod,) = eventually(lambda: present(fleet), lambda pods: [each["status"]["phase"] for each in pods] == ["Running"])
-    ended = {"exitCode": 0, "finishedAt": pod["metadata"]["creationTimestamp"], "message": found.to_json()}
-    container = {
-        "name": names.INSPECTION_CONTAINER, "image": "x", "imageID": "x", "ready": False, "restartCount": 0,
-        "state": {"terminated": ended},
-    }  # fmt: skip
-    status = {"status": {"phase": "Succeeded", "containerStatuses": [container]}}
-    fleet.kubectl("patch", "pod", pod["metadata"]["name"], "--subresource=status", "-p", json.dumps(status))
+    """Have one that is held end with these findings."""
+    (pod,) = eventually(lambda: present(fleet), lambda pods: len(pods) == 1)
+    lay_ready(fleet, found)
+
+    def ended() -> bool:
+        """Kwok tries anew what was refused once something of the pod has changed."""
+        mark = f"tests/looked-at={time.monotonic()}"
+        fleet.kubectl("annotate", "pod", pod["metadata"]["name"], mark, "--overwrite")
+        return all(each["status"]["phase"] == "Succeeded" for each in present(fleet))
+
+    eventually(ended, bool)

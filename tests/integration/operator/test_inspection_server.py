@@ -6,8 +6,7 @@ import pytest
 
 from e2e.cluster import Cluster
 from llmfleet_runtime.contract import Findings, InspectionReason
-from tests import inspectors
-from tests.inspectors import answer
+from tests.inspectors import answer, lay_ready, play
 from tests.integration.operator.conftest import Start
 from tests.integration.operator.fleet import Fleet
 from tests.integration.operator.operator_process import eventually
@@ -21,7 +20,7 @@ SMALL, LARGE = (Findings(facts=public(f"meta-llama/Llama-3.1-{size}"), commit=CO
 
 @pytest.fixture(autouse=True)
 def _played(cluster: Cluster) -> None:
-    inspectors.play(cluster)
+    play(cluster)
 
 
 def test_facts_come_before_pods_and_what_does_not_fit_leaves_the_fleet_alone(start: Start, fleet: Fleet) -> None:
@@ -38,8 +37,8 @@ def test_facts_come_before_pods_and_what_does_not_fit_leaves_the_fleet_alone(sta
     engine = next(raw["data"]["engine.json"] for raw in fleet.list("configmaps") if "engine.json" in raw["data"])
     assert (json.loads(engine)["maxModelLen"], json.loads(engine)["revision"]) == (131_072, COMMIT)
     (before,) = fleet.list("deployments")
+    lay_ready(fleet, LARGE)
     fleet.edit(model={"uri": "hf://org/large"})
-    answer(fleet, LARGE)
     stalled = fleet.await_condition("Stalled")
     assert stalled["reason"] == "DoesNotFit"
     assert (
@@ -49,21 +48,17 @@ def test_facts_come_before_pods_and_what_does_not_fit_leaves_the_fleet_alone(sta
     assert [raw["metadata"]["uid"] for raw in fleet.list("deployments")] == [before["metadata"]["uid"]]
     assert fleet.ready_pods() == 1
     fleet.edit(engine={"parallelism": {"tensor": 4}})
-    answer(fleet, LARGE)
     fleet.await_condition("Ready")
 
 
 @pytest.mark.proves("S41")
 def test_a_model_that_is_not_there_is_named_and_looked_for_again(start: Start, fleet: Fleet) -> None:
     start(INSPECTION_TIMEOUT_SECONDS="60")
+    lay_ready(fleet, Findings(reason=InspectionReason.MODEL_NOT_FOUND, message="org/absent: 404"))
     fleet.create(model={"uri": "hf://org/absent"}, accelerator=H100, replicas=1)
-    answer(fleet, Findings(reason=InspectionReason.MODEL_NOT_FOUND, message="org/absent: 404"))
     told = fleet.await_condition("Stalled")
     assert (told["reason"], told["message"].partition(" | ")[0]) == ("ModelNotFound", "org/absent: 404")
-    first = inspectors.present(fleet)[0]["metadata"]["uid"]
-    eventually(lambda: inspectors.present(fleet), lambda pods: pods and pods[0]["metadata"]["uid"] != first, seconds=90)
-    assert fleet.condition("Stalled")["reason"] == "ModelNotFound"
-    answer(fleet, SMALL)
+    lay_ready(fleet, SMALL)
     fleet.await_condition("Ready")
 
 

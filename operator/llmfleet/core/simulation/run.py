@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from llmfleet.core.simulation.chance import Chance
 from llmfleet.core.simulation.fleet import Fleet, Pod, World
-from llmfleet.core.simulation.outcome import Change, Outcome, Promise, Tally
+from llmfleet.core.simulation.outcome import Change, Outcome, Promise, Size, Tally
 from llmfleet.core.simulation.replica import Replica
 from llmfleet.core.simulation.request import Arrival, Request
 from llmfleet_runtime.contract import LoadReport
@@ -112,7 +112,8 @@ class _Run:
         if isinstance(what, Pod):
             self._fleet.start(what, time)
         elif what.due == time:
-            self._tally.ended(what.advance())
+            if ended := what.advance():
+                self._tally.ended(ended)
             if what.due < math.inf:
                 self._push(what.due, what)
             elif what in self._fleet.leaving:
@@ -138,6 +139,7 @@ class _Run:
             self._expect(self._fleet.resize(min(after, LARGEST_FLEET), now))
             self._changes.append(Change(now, before, after, why))
             self._largest = max(self._largest, after)
+        self._tally.looked(Size(now, after, len(self._fleet.ready)))
         if self._progress:
             self._progress(now)
 
