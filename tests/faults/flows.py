@@ -47,7 +47,7 @@ class Run:
     state: oracles.State
     counts: oracles.Counts
     writes: tuple[str, ...]
-    """What was written by the flow, in order; of a killed run what was written after the kill."""
+    """What was written by the flow, in order."""
 
 
 def create(**spec: Any) -> Callable[[Stage], None]:
@@ -77,11 +77,11 @@ def bear_again(stage: Stage) -> None:
 
 UNPLACED = {"schedulerName": "nobody"}
 """Its pods are made and never start, and it is not for lack of room."""
-LAST = {"rollout": {"progressDeadlineSeconds": 10}}
+IMPATIENT = {"rollout": {"progressDeadlineSeconds": 10}}
 CREATE = Flow("create", create())
 EDIT = Flow("edit", edit(engine={"maxModelLen": 512}), create())
 SHRINK = Flow("shrink", edit(replicas=1), create(replicas=3))
-ROLLBACK = Flow("rollback", edit(pod=UNPLACED), create(**LAST), is_rolled_back)
+ROLLBACK = Flow("rollback", edit(pod=UNPLACED), create(**IMPATIENT), is_rolled_back)
 FLOWS = (
     CREATE,
     EDIT,
@@ -95,9 +95,17 @@ SAMPLE = (CREATE, EDIT, SHRINK, ROLLBACK)
 """They stand for the others where time is short."""
 
 
-def dead_midway(stage: Stage, flow: Flow, kill: Kill) -> None:
-    """Bring a fresh stage to where the flow begins, and have the operator killed in its course."""
-    begin(stage, flow)
+def begin(stage: Stage, flow: Flow) -> int:
+    """Bring a fresh stage to where the flow begins; where the record of exchanges ends then."""
+    stage.start()
+    if flow.before:
+        flow.before(stage)
+        stage.settle()
+    return stage.here()
+
+
+def die_midway(stage: Stage, flow: Flow, kill: Kill) -> None:
+    """The flow, in whose course the operator dies."""
     fault = Fault(WRITES, Call(stage.kill, kill.forwarded), skip=kill.number - 1, times=1)
     stage.arm(fault)
     flow.act(stage)
@@ -112,23 +120,13 @@ def lead_again(stage: Stage) -> None:
     eventually(lambda: stage.operator.is_leading, bool)
 
 
-def begin(stage: Stage, flow: Flow) -> int:
-    """Bring a fresh stage to where the flow begins; where the record of exchanges ends then."""
-    stage.start()
-    if flow.before:
-        flow.before(stage)
-        stage.settle()
-    return stage.here()
-
-
 def run(stage: Stage, flow: Flow, kill: Kill | None = None) -> Run:
     """One run on a fresh stage. AssertionError when it never ends, shows a defect, or the kill never fires."""
+    begun = begin(stage, flow)
     if kill:
-        dead_midway(stage, flow, kill)
-        begun = stage.here()
+        die_midway(stage, flow, kill)
         lead_again(stage)
     else:
-        begun = begin(stage, flow)
         flow.act(stage)
     stage.settle(flow.reached)
     wrong = oracles.defects(stage.log())

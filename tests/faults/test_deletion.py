@@ -7,7 +7,7 @@ import pytest
 
 from e2e.cluster import Cluster
 from tests.faults import oracles
-from tests.faults.flows import CREATE, EDIT, Flow, Kill, Run, dead_midway, delete, lead_again, verdicts
+from tests.faults.flows import CREATE, EDIT, Flow, Kill, Run, begin, delete, die_midway, lead_again, verdicts
 from tests.faults.rules import WRITES, Delay, Fault
 from tests.faults.stage import Stage, stage
 
@@ -37,7 +37,8 @@ def judge(cluster: Cluster, pki: Path, tmp_path: Path) -> Judge:
     def wrong(flow: Flow, kill: Kill) -> str:
         try:
             with stage(cluster, pki, tmp_path) as made:
-                dead_midway(made, flow, kill)
+                begin(made, flow)
+                die_midway(made, flow, kill)
                 here = made.here()
                 uid = delete(made)
                 lead_again(made)
