@@ -10,6 +10,7 @@ import pytest
 from e2e.cluster import Cluster
 from e2e.stack.audit import AuditLog
 from tests.builders import Raw, merged
+from tests.faults import oracles
 from tests.integration.operator.conftest import Start, fresh_namespace, grant
 from tests.integration.operator.fleet import KINDS, Fleet
 from tests.integration.operator.operator_process import OperatorProcess, eventually, kubeconfig_of
@@ -123,6 +124,7 @@ def test_a_watched_namespace_that_is_gone_keeps_no_other_waiting(elsewhere: tupl
     fleet.edit(replicas=1)
     fleet.await_condition("Ready")
     assert (operator.page("/readyz")[0], operator.process.poll()) == (200, None)
+    assert oracles.defects(operator.log.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.proves("F7")
