@@ -14,7 +14,7 @@ from llmfleet_runtime.contract import LOAD_PATH, STATUS_PATH, STATUS_PORT, Docum
 
 D = TypeVar("D", bound=Document)
 TIMEOUT_SECONDS = 2.0
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = 256
 MOST_LATE_AT_ONCE = 16
 TRIES = 30
 
