@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -127,11 +127,26 @@ def play(policy: str, name: str, seed: int, with_fault: bool) -> Played:  # noqa
     return Played(policy, label, seed, outcome, recovery, scene.seconds / took, timed.spent / max(1, timed.count))
 
 
-def play_all(names: Sequence[str], of: Iterable[str], seeds: Sequence[int], workers: int) -> Iterator[Played]:
-    """All of them, as they end."""
+def play_all(names: Sequence[str], of: Sequence[str], seeds: Sequence[int], workers: int) -> Iterator[Played]:
+    """All of them, as they end; a mended form is played where its rule differs from the one that it mends."""
     found = chosen(names)
-    jobs = [(policy, case.name, seed, True) for case in found for seed in seeds for policy in of]
+    jobs = [
+        (policy, case.name, seed, True)
+        for case in found for seed in seeds for policy in of if case.scene.fault or _mended(policy) not in of
+    ]  # fmt: skip
     jobs += [(OURS, case.name, seed, False) for case in found if case.scene.fault for seed in seeds]
+    alike = {_mended(policy): policy for policy in of if _mended(policy) in of}
+    faulty = {case.name for case in found if case.scene.fault}
     with ProcessPoolExecutor(workers) as pool:
         for future in [pool.submit(play, *job) for job in jobs]:
-            yield future.result()
+            played = future.result()
+            yield played
+            if played.policy in alike and played.case not in faulty:
+                yield replace(played, policy=alike[played.policy])
+
+
+def _mended(policy: str) -> str:
+    """The policy that this one differs from in silence only; empty for all others."""
+    family, _, target = policy.rpartition(" ")
+    mends = FAMILIES[family].mends if family else ""
+    return f"{mends} {target}" if mends else ""

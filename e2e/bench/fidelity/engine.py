@@ -75,7 +75,7 @@ def _arguments(model: Path, port: int) -> tuple[str, ...]:
         f"--max-model-len={LONGEST}",
         f"--kv-cache-memory-bytes={CACHE_BYTES}",
         "--disable-uvicorn-access-log",
-        "--no-enable-log-requests",
+        "--distributed-executor-backend=uni",
     )
 
 
