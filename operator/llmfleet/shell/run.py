@@ -5,6 +5,7 @@ import contextlib
 import logging
 import socket
 import time
+from functools import partial
 from typing import Any
 
 from llmfleet.core.plan import Ref
@@ -67,7 +68,7 @@ class Operator:
         self._vigil = Vigil(self._seen, self._listed, silence)
         self._reconciles = WorkQueue(self._reconciler.reconcile, FLEETS_AT_ONCE)
         self._ticks = WorkQueue(self._autoscaler.tick, FLEETS_AT_ONCE)
-        self._autoscaler.wake_reconciler = self._reconciles.wake
+        self._autoscaler.wake_reconciler = partial(self._reconciles.wake, at_once=True)
         self._beat = time.monotonic()
         self._is_listed = False
         self._relist_due = asyncio.Event()
