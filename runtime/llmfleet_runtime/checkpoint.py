@@ -1,11 +1,13 @@
 """Reads what a checkpoint says of its weights: two small files of a folder, or of a hub's repository."""
 
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from .argv import BadConfig
-from .contract import EngineConfig
+from .config import EngineConfig
+from .engines.dialect import BadConfig
+from .engines.table import engine
 from .inspection.errors import BadModel
 from .inspection.quantization import quantization
 from .inspection.section import Section
@@ -14,8 +16,27 @@ from .precision import Precision, precision
 MOST_BYTES = 64 * 2**20
 """Of a ``config.json``; lists of what is left unquantized make some of them long."""
 
+NO_BEGINNING = re.compile(r"-(?!00001-of-)\d{5}-of-\d{5}[.]gguf$|(^|/)mmproj[^/]*$")
+"""Later parts of a model in several files, and projectors of pictures: not what an engine is pointed at."""
+
 Opened = Callable[[str], Path | None]
 """The path of one file of the checkpoint; None when it has no such file."""
+
+
+def located(config: EngineConfig) -> EngineConfig:
+    """With the file in the place of its folder, for an engine whose models are single files.
+
+    Raises ``BadConfig`` unless there is exactly one, or one in parts.
+    """
+    if not engine(config.engine).is_one_file or config.model.endswith(".gguf"):
+        return config
+    folder = Path(config.model)
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.gguf"))
+    found = [name for name in names if not NO_BEGINNING.search(name)]
+    if len(found) == 1:
+        return config.model_copy(update={"model": str(folder / found[0])})
+    holds = f"holds {', '.join(found)}: name one" if found else "holds no GGUF file, and this engine serves no other"
+    raise BadConfig(f"{folder} {holds} (model.files.include, or the file's own path)")
 
 
 def checkpoint(config: EngineConfig, token: str | None) -> Precision | None:

@@ -141,7 +141,7 @@ def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: 
         "selector": selector(deployment.uid, revision),
         "container": names.ENGINE_CONTAINER,
         "image": image,
-        "env": [*_environment(defaults), *_credentials(deployment), *_chat_template(deployment)],
+        "env": [*_environment(deployment, defaults), *_credentials(deployment), *_chat_template(deployment)],
         "serving_port": contract.SERVING_PORT,
         "status_port": contract.STATUS_PORT,
         "requests": requests,
@@ -168,16 +168,16 @@ def selector(uid: str, revision: str | None = None) -> dict[str, str]:
     return {names.UID_LABEL: uid} | ({names.REVISION_LABEL: revision} if revision else {})
 
 
-def _environment(defaults: Defaults) -> list[dict[str, str]]:
+def _environment(deployment: LLMDeployment, defaults: Defaults) -> list[dict[str, str]]:
     """Folders that a read-only root file system lacks, and where models come from."""
     values = {
         "HOME": contract.SCRATCH_FOLDER,
         "TMPDIR": contract.SCRATCH_FOLDER,
         "HF_HOME": f"{contract.CACHE_FOLDER}/huggingface",
         "XDG_CACHE_HOME": contract.CACHE_FOLDER,
-        "VLLM_CACHE_ROOT": f"{contract.CACHE_FOLDER}/vllm",
-        "VLLM_NO_USAGE_STATS": "1",
     }
+    for name, value in contract.ENGINES[deployment.spec.engine.type].pod_environment.items():
+        values[name] = value.format(cache=contract.CACHE_FOLDER)
     if defaults.hf_endpoint:
         values["HF_ENDPOINT"] = defaults.hf_endpoint
     return [{"name": name, "value": value} for name, value in values.items()]
