@@ -17,7 +17,9 @@ from .allowed import (
 )
 from .config import SERVING_PORT, EngineConfig, NamedValue, Quantization
 from .document import Document
-from .engines.table import DEFAULT, ENGINES
+from .engines.dialect import Dialect
+from .engines.table import DEFAULT as DEFAULT_ENGINE
+from .engines.table import ENGINES
 from .facts import (
     AdapterFacts,
     LayerGroup,
@@ -47,6 +49,7 @@ __all__ = [
     "ADAPTER_NAME_CHARACTERS",
     "ADAPTER_NAME_PATTERN",
     "ALLOWED_ARGUMENTS",
+    "DEFAULT_ENGINE",
     "ENGINES",
     "ENV_NAME_PATTERN",
     "FLAG_ARGUMENTS",
@@ -61,6 +64,7 @@ __all__ = [
     "AdapterReason",
     "AdapterState",
     "AdapterStatus",
+    "Dialect",
     "Document",
     "DownloadReason",
     "DownloadStatus",
@@ -171,7 +175,7 @@ class RuntimeStatus(Document):
     phase: Phase
     since: float
     """Unix time at which the phase began, seconds."""
-    engine: str = DEFAULT.lower()
+    engine: str = DEFAULT_ENGINE.lower()
     engine_version: str | None = None
     guarded: bool = True
     live_number: int = 0

@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,7 @@ from llmfleet.api.quantization import Method
 from llmfleet.api.quantization import Quantization as Required
 from llmfleet.api.tuning import KVCacheDType, PrefixCaching
 from llmfleet.api.v1alpha1 import LLMDeployment
-from llmfleet.api.workload import AcceleratorType, ResourceAmounts
+from llmfleet.api.workload import AcceleratorType, EngineType, ResourceAmounts
 from llmfleet.core import adapters
 from llmfleet.core.render import render
 from llmfleet_runtime import contract
@@ -39,11 +40,18 @@ class Defaults:
     """Folders of nodes that fleets may keep models below. Not part of a revision."""
     status_namespaces: tuple[str, ...] = ("llmfleet-system",)
     """Whose pods may read status and metrics whatever spec.access says. Not part of a revision."""
+    engine_images: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """By engine and accelerator, of the engines that ``images`` are not of."""
+
+    def image(self, engine: EngineType, accelerator: AcceleratorType) -> str:
+        """Of pods that do not name their own."""
+        return self.engine_images.get((engine, accelerator)) or self.images[accelerator]
 
     @cached_property
     def made_by(self) -> str:
         """What the making of a revision depends on besides the spec: this operator's version and its settings."""
-        settings = (__version__, sorted(self.images.items()), self.hf_endpoint, self.endpoint_lag_seconds)
+        known = (__version__, sorted(self.images.items()), self.hf_endpoint, self.endpoint_lag_seconds)
+        settings = (*known, *sorted(self.engine_images.items()))
         return hashlib.sha256(repr(settings).encode()).hexdigest()[:10]
 
 
@@ -61,7 +69,8 @@ class Frozen:
 
 def freeze(deployment: LLMDeployment, revision: str, defaults: Defaults) -> Frozen:
     """Resolve a spec into what its pods will be."""
-    image = deployment.spec.engine.image or defaults.images[deployment.spec.accelerator.type]
+    spec = deployment.spec
+    image = spec.engine.image or defaults.image(spec.engine.type, spec.accelerator.type)
     return Frozen(
         template=render("pod", _pod_values(deployment, revision, image, defaults)),
         engine_json=engine_config(deployment, defaults).to_json(),
@@ -84,6 +93,7 @@ def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig
     """The engine document; argv is made from it in the pod."""
     spec = deployment.spec
     return EngineConfig(
+        engine=None if spec.engine.type == contract.DEFAULT_ENGINE else spec.engine.type,
         model=_model_source(spec.model.uri),
         revision=spec.model.revision,
         files=_files(spec.model.files),

@@ -95,8 +95,10 @@ class Dialect:
     measures: Measures
     verified: tuple[str, ...]
     """Lines of versions that all of this was held against. Another one runs, with a warning."""
-    arguments: tuple[str, ...]
-    """Free arguments that users may set."""
+    switches: tuple[str, ...]
+    """Free arguments that users may set, without a value; off is their ``no-`` form."""
+    values: tuple[str, ...]
+    """The same, with a value."""
     context_length: tuple[str, ...]
     """Where an entry of the list of models tells it."""
     usage_error: int | None = None
@@ -109,6 +111,11 @@ class Dialect:
     """Members of the spec that it cannot carry out, by path, and why."""
     pod_environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of its containers; ``{cache}`` is the folder of the cache."""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """All free arguments."""
+        return tuple(sorted((*self.switches, *self.values)))
 
 
 def given(member: str, value: str) -> str:

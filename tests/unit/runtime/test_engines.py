@@ -89,7 +89,7 @@ class TestEveryEngine:
         with pytest.raises(BadConfig, match="'host' is not an engine argument"):
             argv(config(NamedValue(name="host", value="::")), PLATFORM, None)
         with pytest.raises(BadConfig, match="may stand once"):
-            argv(config(*[NamedValue(name=each.arguments[0])] * 2), PLATFORM, None)
+            argv(config(*[NamedValue(name=each.arguments[0], value="true")] * 2), PLATFORM, None)
 
     def test_has_the_last_word_on_its_own_variables(self, each):
         config = EngineConfig(
