@@ -148,6 +148,7 @@ LLAMACPP = Dialect(
     is_one_file=True,
     answers_in_its_loop=True,
     refused={
+        "model.task": "here it only generates",
         "lora": "it cannot load adapters while it runs",
         "quantization": _ITS_OWN_WEIGHTS,
         "engine.dtype": _ITS_OWN_WEIGHTS,
