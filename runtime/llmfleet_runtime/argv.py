@@ -9,7 +9,7 @@ import re
 
 from .allowed import ENV_NAME_PATTERN, REFUSED_ENV_NAMES, REFUSED_ENV_PREFIXES
 from .config import EngineConfig, NamedValue
-from .engines.dialect import NOTHING, BadConfig, Platform, Prepared, text
+from .engines.dialect import NOTHING, BadConfig, Dialect, Platform, Prepared, text
 from .engines.table import engine
 
 __all__ = ["NOTHING", "BadConfig", "Platform", "Prepared", "argv", "environment"]
@@ -20,7 +20,7 @@ def argv(
 ) -> tuple[str, ...]:
     """The arguments after ``python3``. ``memory_bytes`` is the container's limit, None when it has none."""
     own = engine(config.engine)
-    extra = {argument.name: own.free(argument) for argument in config.args}
+    extra = {argument.name: _free(own, argument) for argument in config.args}
     if len(extra) < len(config.args):
         raise BadConfig("args: every name may stand once")
     flat = tuple(element for elements in extra.values() for element in elements)
@@ -34,6 +34,21 @@ def environment(config: EngineConfig, platform: Platform) -> dict[str, str]:
         raise BadConfig("env: every name may stand once")
     own = engine(config.engine)
     return {**own.tuning(config, platform), **wanted, **own.fixed(config, platform)}
+
+
+def _free(own: Dialect, argument: NamedValue) -> tuple[str, ...]:
+    name, value = argument.name, argument.value
+    if name in own.switches:
+        forms = {None: f"--{name}", "true": f"--{name}", "false": f"--no-{name}"}
+        if value not in forms:
+            raise BadConfig(f"args {name}: takes no value, or true or false, not {value!r}")
+        return (forms[value],)
+    if name not in own.values:
+        raise BadConfig(f"args: {name!r} is not an engine argument that may be set here")
+    if not value:
+        raise BadConfig(f"args {name}: needs a value")
+    checked = text(f"args {name}", value)
+    return (f"--{name}={checked}",) if own.joins_values else (f"--{name}", checked)
 
 
 def _env_name(variable: NamedValue) -> str:

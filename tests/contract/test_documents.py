@@ -118,7 +118,7 @@ def test_documents_without_adapters_say_nothing_of_them():
     assert [each for each in documents if "adapters" in each.to_json() or "lora" in each.to_json()] == []
 
 
-@pytest.mark.parametrize(("path", "absent"), zip(PAGES, ABSENT, strict=True), ids=[path.stem for path in PAGES])
+@pytest.mark.parametrize(("path", "absent"), [*zip(PAGES, ABSENT, strict=True)], ids=[path.stem for path in PAGES])
 def test_a_recorded_page_gives_every_number_that_its_engine_tells(path, absent):
     found = report(path.read_text(), 1.0, 0, 2.0)
     known = dict(found) | {"kv_cache_tokens": kv_cache_tokens(path.read_text())}

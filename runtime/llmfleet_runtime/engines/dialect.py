@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from llmfleet_runtime.config import SERVING_PORT, EngineConfig, NamedValue
+from llmfleet_runtime.config import SERVING_PORT, EngineConfig
 from llmfleet_runtime.precision import Precision
 
 
@@ -83,8 +83,6 @@ class Dialect:
     """As its makers write it."""
     argv: Callable[[EngineConfig, Platform, int | None, Prepared, tuple[str, ...]], tuple[str, ...]]
     """The arguments after ``python3``, of the document, the machine, its memory in bytes and the free arguments."""
-    free: Callable[[NamedValue], tuple[str, ...]]
-    """One free argument. Raises ``BadConfig``."""
     tuning: Callable[[EngineConfig, Platform], dict[str, str]]
     """Variables that a user's may replace."""
     fixed: Callable[[EngineConfig, Platform], dict[str, str]]
@@ -103,6 +101,8 @@ class Dialect:
     """Where an entry of the list of models tells it."""
     usage_error: int | None = None
     """Exit code of an engine that does not take its arguments; None where other ends have it, too."""
+    joins_values: bool = False
+    """Whether an option and its value are one element, as ``--name=value``."""
     is_one_file: bool = False
     """Whether its models are single files, GGUF."""
     answers_in_its_loop: bool = False
@@ -134,23 +134,3 @@ def text(member: str, value: str) -> str:
     if "\0" in value:
         raise BadConfig(f"{member}: a zero byte is not allowed")
     return value
-
-
-def switch(argument: NamedValue) -> bool:
-    """Whether a free argument without a value is on."""
-    states = {None: True, "true": True, "false": False}
-    if argument.value not in states:
-        raise BadConfig(f"args {argument.name}: takes no value, or true or false, not {argument.value!r}")
-    return states[argument.value]
-
-
-def value(argument: NamedValue) -> str:
-    """The value of a free argument that needs one."""
-    if not argument.value:
-        raise BadConfig(f"args {argument.name}: needs a value")
-    return text(f"args {argument.name}", argument.value)
-
-
-def unknown(argument: NamedValue) -> BadConfig:
-    """A free argument that users may not set."""
-    return BadConfig(f"args: {argument.name!r} is not an engine argument that may be set here")

