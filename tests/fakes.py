@@ -1,5 +1,6 @@
 """In-memory versions of the shell's ports."""
 
+import asyncio
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -123,7 +124,7 @@ class FakeOperator:
         parts: dict[str, Any] = {"cache": self.cache, "cluster": self.cluster, "pods": self.pods, "clock": self.clock}
         settings = settings or Settings()
         parts |= {"metrics": Metrics(settings.gpu_hour_prices), "events": events}
-        self.reconciler = Reconciler(defaults=DEFAULTS, room=FakeRoom(world), **parts)
+        self.reconciler = Reconciler(defaults=DEFAULTS, room=FakeRoom(world), turns=asyncio.Semaphore(4), **parts)
         self.autoscaler = Autoscaler(settings=settings, **parts)
         self.metrics = parts["metrics"]
 

@@ -62,6 +62,12 @@ def _long_cache_path(machine: Machine, _: Profile) -> str | None:
     return f"The cache path {machine.cache} is too long for sockets: set XDG_CACHE_HOME to a shorter one."
 
 
+def _covered_cache_path(machine: Machine, profile: Profile) -> str | None:
+    if profile is not Profile.FULL or not machine.cache.startswith("/tmp/"):  # noqa: S108 because it is read, not used
+        return None
+    return f"The cache {machine.cache} is below /tmp, where pods have a folder of their own: set XDG_CACHE_HOME."
+
+
 def _little_disk(machine: Machine, _: Profile) -> str | None:
     needed = WARM_BYTES if machine.built else COLD_BYTES
     if machine.free_bytes >= needed:
@@ -99,6 +105,7 @@ RULES: tuple[Rule, ...] = (
     _not_root,
     _no_go,
     _long_cache_path,
+    _covered_cache_path,
     _little_disk,
     _missing_packages,
     _missing_paths,

@@ -61,6 +61,7 @@ def grow(stage: Stage) -> None:
     with stage.stack.reach(stage.fleet) as url, Background(stage.plan(url, clients=CLIENTS, max_tokens=128)) as load:
         with stage.timing(f"load to {largest} ready replicas"), stage.screen.live(lambda: describe(load)):
             stage.until(lambda fleet: has_size(fleet, largest), f"{largest} ready replicas", 380)
+        stage.explain()
         report = load.stop()
     stage.count(report.sent, report.failed)
     stage.screen.fact(str(report), "green" if not report.failed else "bold red")
@@ -77,6 +78,7 @@ def shrink(stage: Stage) -> None:
     with stage.stack.reach(stage.fleet) as url, Background(stage.plan(url, rate=1.0, max_tokens=16)) as load:
         with stage.timing(f"quiet to {smallest} replica"), stage.screen.live(lambda: describe(load)):
             stage.until(lambda fleet: has_size(fleet, smallest), f"{smallest} replica", 380)
+        stage.explain()
         report = load.stop()
     stage.count(report.sent, report.failed)
     stage.screen.fact(str(report), "green" if not report.failed else "bold red")

@@ -1,5 +1,7 @@
 """What the chapters of the demo share: the stack, the fleet, the screen, and the numbers so far."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +12,16 @@ from e2e.stack import Fleet, NotInTime, Stack
 from e2e.stack.fleet import KIND, condition
 from e2e.stack.kubectl import Document
 
-from .screen import Screen
+from .screen import Screen, in_short
+
+EXPLAIN_SECONDS = 60.0
+
+
+def last_change(story: str) -> str:
+    """Of what ``llmfleet explain`` tells, the last change of size with its numbers, on one line."""
+    changes = [part.split() for part in story.partition("\n\nNow:")[0].split("\n\n")[1:]]
+    moved = [words for words in changes if "→" in words[:4]]
+    return " ".join(moved[-1]) if moved else "the size was never changed"
 
 
 @dataclass(slots=True)
@@ -65,6 +76,22 @@ class Stage:
             if key not in self.decisions:
                 self.decisions.add(key)
                 self.screen.decision(decision)
+
+    def explain(self) -> None:
+        """Show on one line what ``llmfleet explain`` says of the last change of size."""
+        kubectl = self.stack.kubectl
+        context = ["--context", kubectl.context] if kubectl.context else []
+        command = ["explain", self.fleet.name, "--namespace", kubectl.namespace, *context]
+        self.screen.fact(f"llmfleet {' '.join(command)}", "dim")
+        done = subprocess.run(
+            [sys.executable, "-m", "llmfleet", *command, "--no-picture"],
+            env=kubectl.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=EXPLAIN_SECONDS,
+        )
+        self.screen.fact(last_change(done.stdout) if not done.returncode else in_short(done.stderr), "magenta")
 
     @contextmanager
     def timing(self, what: str) -> Iterator[None]:

@@ -20,6 +20,9 @@ NEEDED_BYTES = 12 * 2**30
 
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 
+UNPACKING = ("Installing collected", "Attempting uninstall", "Found existing", "Uninstalling", "Successfully uninst")
+"""The beginnings of pip's last lines before it unpacks for minutes without a word."""
+
 LIST_REQUIREMENTS = """
 import importlib.metadata
 from pip._vendor.packaging.requirements import Requirement
@@ -108,7 +111,7 @@ def run(step: str, command: tuple[str, ...], log: Path, report: Report) -> None:
                     break
                 except subprocess.TimeoutExpired:
                     seconds, count = time.monotonic() - began, _unpacked(Path(command[0]))
-                    report(f"{step}: {seconds:.0f} s, {count} packages in place, {_last_line(log)}")
+                    report(f"{step}: {seconds:.0f} s, {count} packages in place, {_doing(log)}")
         finally:
             if child.poll() is None:
                 child.kill()
@@ -119,8 +122,14 @@ def run(step: str, command: tuple[str, ...], log: Path, report: Report) -> None:
 
 
 def _unpacked(python: Path) -> int:
-    """How many packages its environment has: pip unpacks for minutes without a word."""
+    """How many packages its environment has."""
     return len(list(python.parents[1].glob("lib/python*/site-packages/*.dist-info")))
+
+
+def _doing(log: Path) -> str:
+    """What pip last said; while it unpacks, that."""
+    said = _last_line(log)
+    return "unpacking" if said.startswith(UNPACKING) else said
 
 
 def _last_line(log: Path) -> str:

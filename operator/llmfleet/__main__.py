@@ -1,6 +1,5 @@
 """The command: run the operator, ask it or the cluster, try models and policies, generate what models make."""
 
-import gc
 import importlib
 import sys
 from pathlib import Path
@@ -50,7 +49,7 @@ def run() -> None:
     from pydantic_settings import SettingsError  # noqa: PLC0415 because of the same
 
     from llmfleet.settings import Settings  # noqa: PLC0415 because of the same
-    from llmfleet.shell import log  # noqa: PLC0415 because of the same
+    from llmfleet.shell import log, process  # noqa: PLC0415 because of the same
     from llmfleet.shell.errors import FleetError  # noqa: PLC0415 because of the same
     from llmfleet.shell.run import run as run_operator  # noqa: PLC0415 because of the same
 
@@ -61,7 +60,7 @@ def run() -> None:
     except SettingsError as error:
         raise click.ClickException(f"{error}: {error.__cause__}") from error
     log.configure(settings.log_level)
-    gc.freeze()  # what is imported stays: the collector need not look at it again and again
+    process.prepare()
     try:
         sys.exit(uvloop.run(run_operator(settings)))
     except FleetError as error:

@@ -45,6 +45,7 @@ def test_a_good_machine_has_no_problem(profile: Profile) -> None:
         (replace(GOOD, go=False, go_from_pypi=False), "https://go.dev/dl/"),
         (replace(GOOD, free_bytes=preflight.COLD_BYTES - 1), "XDG_CACHE_HOME"),
         (replace(GOOD, cache="/" + "x" * 60), "XDG_CACHE_HOME"),
+        (replace(GOOD, cache="/tmp/a/.cache/llmfleet"), "XDG_CACHE_HOME"),
         (replace(GOOD, apt=False, missing_packages=("runc", "socat")), "apt-get install runc socat"),
         (replace(GOOD, missing_paths=("/opt/engine",)), "/opt/engine"),
         (replace(GOOD, busy_ports=("127.0.0.1:6443",)), "127.0.0.1:6443"),
@@ -58,8 +59,9 @@ def test_each_problem_is_one_sentence_that_names_its_remedy(machine: Machine, re
 
 
 @pytest.mark.parametrize("profile", [Profile.API, Profile.CONTROL])
-def test_without_containers_neither_root_nor_rivals_matter(profile: Profile) -> None:
-    assert preflight.problems(replace(GOOD, root=False, rivals=("kubelet",)), profile) == ()
+def test_without_containers_neither_root_nor_rivals_nor_a_covered_cache_matter(profile: Profile) -> None:
+    machine = replace(GOOD, root=False, rivals=("kubelet",), cache="/tmp/a/.cache/llmfleet")
+    assert preflight.problems(machine, profile) == ()
 
 
 def test_missing_packages_are_no_problem_where_they_can_be_installed() -> None:

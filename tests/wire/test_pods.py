@@ -50,7 +50,7 @@ def port() -> int:
 
 
 async def in_segments(request: web.Request, text: str) -> web.StreamResponse:
-    answer = web.StreamResponse()
+    answer = web.StreamResponse(headers={"Content-Length": str(len(text))})
     await answer.prepare(request)
     for start in range(0, len(text), 30):
         await answer.write(text[start : start + 30].encode())
@@ -152,11 +152,9 @@ async def test_a_slow_pod_holds_up_one_look_only_until_it_is_prompt_again(client
         await asyncio.sleep(0.05)
 
 
-async def test_slow_pods_take_no_place_of_prompt_ones(
-    client: RuntimeClient, pages: Pages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_slow_pods_take_no_place_of_prompt_ones(port: int, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pods, "MOST_AT_ONCE", 4)
-    few = RuntimeClient(client._port)
+    few = RuntimeClient(port)
     pages["/load"] = 30.0
     slow = [replace(at(ADDRESS), uid=f"slow-{number}") for number in range(8)]
     await few.samples(slow)

@@ -74,7 +74,7 @@ async def a_whole_life(client: ApiClient, world: Simulator) -> None:
     reconciler = Reconciler(
         cache=fake.cache, cluster=api, pods=fake.pods, room=NodeCapacity(api, fake.clock, is_cluster_wide=True),
         clock=fake.clock, defaults=fake.reconciler.defaults,
-        metrics=fake.metrics, events=events,
+        metrics=fake.metrics, events=events, turns=fake.reconciler.turns,
     )  # fmt: skip
     for edit in (
         {},

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,14 +10,20 @@ from rich.console import Console
 
 from e2e.bench import row
 
-from .judge import judge
-from .suite import Played, chosen, play_all, policies
+from . import sweep
+from .judge import KEPT_APART, NONE, judge
+from .kept_apart import kept_apart
+from .suite import Played, Rivals, chosen, frozen, play_all, policies
 
 
 @click.command("autoscaling")
-@click.option("--cases", "names", default="", help="Only these, as C1,C5; K1 to K6 are kept apart. Default: all C.")
-@click.option("--seeds", type=click.IntRange(1, 10), default=1, show_default=True, help="How many runs of each.")
-@click.option("--rivals/--alone", default=True, help="With the rules of other autoscalers, or ours alone.")
+@click.option("--cases", "names", default="", help="Only these, as C1,C5. Default: all but those kept apart.")
+@click.option("--seeds", type=click.IntRange(1, 10), default=3, show_default=True, help="How many runs of each.")
+@click.option("--alone", is_flag=True, help="Ours without its rivals, of each of which three settings are run.")
+@click.option(
+    "--sweep", "is_sweep", is_flag=True, help="Every setting of every rival; keeps the result. Takes an hour."
+)
+@click.option("--kept-apart", "is_apart", is_flag=True, help="The cases that no constant was ever chosen by.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
@@ -25,20 +32,46 @@ from .suite import Played, chosen, play_all, policies
     help="Processes side by side.",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the numbers here.")
-def command(names: str, seeds: int, workers: int, json_file: Path | None, *, rivals: bool) -> None:
+def command(names: str, seeds: int, workers: int, json_file: Path | None, **which: bool) -> None:
     """Size simulated fleets in thirteen cases: attainment, GPU-hours, flips."""  # fmt: skip
+    alone, is_sweep, is_apart = (which[each] for each in ("alone", "is_sweep", "is_apart"))
+    wanted = _cases(names, is_apart=is_apart, is_whole=is_sweep)
+    if is_sweep and alone:
+        raise click.UsageError("--sweep is about the rivals; leave out --alone")
+    rivals = Rivals.NONE if alone else Rivals.ALL if is_sweep else Rivals.BEST
+    played = _played(wanted, policies(rivals), range(1, seeds + 1), workers)
+    rows = judge(played, KEPT_APART if is_apart else NONE)
+    if json_file:
+        row.save("autoscaling", rows, json_file)
+    row.show("autoscaling", rows, Console())
+    if is_sweep:
+        found = sweep.numbers(played)
+        sweep.save(found, range(1, seeds + 1))
+        click.echo("\n".join(sweep.closest(found)))
+    sys.exit(0 if row.is_met(rows) else 1)
+
+
+def _cases(names: str, *, is_apart: bool, is_whole: bool) -> list[str]:
+    """Names of the cases that were asked for; none is all."""
     wanted = [each for each in names.split(",") if each]
+    if wanted and (is_apart or is_whole):
+        raise click.UsageError("--sweep and --kept-apart run whole sets; leave out --cases")
+    if is_apart and is_whole:
+        raise click.UsageError("--sweep is not run on what is kept apart: its best settings would be chosen by it")
     try:
         chosen(wanted)
     except KeyError as error:
         raise click.BadParameter(f"there is no case {error}", param_hint="--cases") from error
+    if is_apart:
+        click.echo(f"kept apart as frozen: sha256 {frozen()}", err=True)
+        return [each.name for each in kept_apart()]
+    return wanted
+
+
+def _played(names: Sequence[str], of: Sequence[str], seeds: Sequence[int], workers: int) -> list[Played]:
     played: list[Played] = []
-    for each in play_all(wanted, policies(rivals), range(1, seeds + 1), workers):
+    for each in play_all(names, of, seeds, workers):
         played.append(each)
         click.echo(f"{each.policy} {each.case}: {each.outcome.attained:.1%} at {each.outcome.gpu_hours:.2f} GPU-h "
                    f"({each.speed:.0f} times as fast as the clock)", err=True)  # fmt: skip
-    rows = judge(played)
-    if json_file:
-        row.save("autoscaling", rows, json_file)
-    row.show("autoscaling", rows, Console())
-    sys.exit(0 if row.is_met(rows) else 1)
+    return played

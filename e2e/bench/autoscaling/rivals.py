@@ -1,8 +1,9 @@
 """The rules of other autoscalers, written again from their sources to size the same simulated fleets.
 
-They are re-implementations. Each sees the pods' pages through the operator's own parser, at its own tick, and keeps its
-own defaults but for the one target that it is tuned by. The start is as each prescribes: the size at first sight is a
-recommendation (HPA), a restart with more than one pod begins in panic (Knative).
+They are re-implementations. Each sees what the pods report, at its own tick, and keeps its own defaults but for the one
+target that it is tuned by. Those of llm-d and of Dynamo are in ``wva.py`` and ``dynamo.py``. The start is as each
+prescribes: the size at first sight is a recommendation (HPA), a restart with more than one pod begins in panic
+(Knative).
 """
 
 import math
@@ -10,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from llmfleet.core.scaling.load import Tick, tick
+from llmfleet.core.scaling.sample import Sample, sample
 from llmfleet.core.simulation.decider import read
 from llmfleet.core.simulation.run import Page
+from llmfleet_runtime.contract import LoadReport
 
 MOST = 64
 """The largest fleet; the smallest is 1."""
@@ -28,12 +31,17 @@ class Rival:
 
     def size(self, pages: Sequence[Page], size: int, now: float) -> Change:
         """See ``run.Scaler``."""
-        wanted = self.wanted(tick(now, read(pages)), size)
+        wanted = self.wanted(tick(now, told(pages)), size)
         return min(MOST, max(1, wanted)), type(self).__name__
 
     def wanted(self, seen: Tick, size: int) -> int:
         """The rule, before the bounds."""
         raise NotImplementedError
+
+
+def told(pages: Sequence[Page]) -> list[Sample]:
+    """What the pages say; only those that a fault has changed are printed and parsed, which takes most of the time."""
+    return [sample(each.said, each.pod) if isinstance(each.said, LoadReport) else read([each])[0] for each in pages]
 
 
 @dataclass
@@ -67,15 +75,17 @@ class KEDA(HPA):
     """KEDA's Prometheus scaler on waiting requests, in front of the HPA; an empty or NaN answer is 0 by default.
 
     Source: kedacore/keda ``pkg/scalers/prometheus_scaler.go``, ``ignoreNullValues``; the metric is polled every 30 s.
+    ``is_mended`` sets that to false: an answer that is none is an error, on which the HPA holds.
     """
 
-    last: float = 0.0
+    is_mended: bool = False
+    last: float | None = 0.0
     polled: float = -math.inf
 
     def metric(self, seen: Tick) -> float | None:
         """See ``HPA``."""
         if seen.time - self.polled >= 30.0:
-            self.polled, self.last = seen.time, seen.waiting
+            self.polled, self.last = seen.time, seen.waiting if seen.heard or not self.is_mended else None
         return self.last
 
 
@@ -192,28 +202,3 @@ class RayServe(Rival):
             self.since = (direction, seen.time)
         patience = 30.0 if direction > 0 else 600.0
         return raw if direction and seen.time - self.since[1] >= patience else size
-
-
-@dataclass
-class WVA(Rival):
-    """llm-d's workload variant autoscaler, by percentage: one replica at a time, by spare cache and queue.
-
-    Source: llm-d-workload-variant-autoscaler ``internal/saturation/analyzer.go``; ``target`` is the saturated share of
-    the cache (0.8), queue 5, spare 0.1 and 3. Nothing is decided while replicas start.
-    """
-
-    every_seconds: float = 30.0
-
-    def wanted(self, seen: Tick, size: int) -> int:
-        """See ``Rival``."""
-        pods = [(each.kv_cache_usage or 0.0, each.waiting or 0.0) for each in seen.samples if each.is_heard]
-        if len(pods) != size:
-            return size
-        spare = [(self.target - usage, 5 - queue) for usage, queue in pods if usage < self.target and queue < 5]
-        cache = sum(each for each, _ in spare) / len(spare) if spare else 0.0
-        queue = sum(each for _, each in spare) / len(spare) if spare else 0.0
-        if cache < 0.1 or queue < 3:
-            return size + 1
-        grown = len(spare) / (len(spare) - 1) if len(spare) > 1 else math.inf
-        keeps = self.target - (self.target - cache) * grown >= 0.1 and 5 - (5 - queue) * grown >= 3
-        return size - 1 if keeps else size

@@ -1,38 +1,29 @@
 """Every policy on every case: what is run, side by side on the machine's cores."""
 
+import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from enum import StrEnum
+from pathlib import Path
 from random import Random
 
 from llmfleet.core.scaling.decide import Policy
 from llmfleet.core.scaling.objective import Objective, Objectives
 from llmfleet.core.simulation.decider import Decider
 from llmfleet.core.simulation.outcome import Outcome, Promise
-from llmfleet.core.simulation.run import Scaler, simulate
+from llmfleet.core.simulation.run import Scaler, Scene, simulate
 
+from . import kept_apart as kept
 from .cases import Case, cases
-from .kept_apart import kept_apart
-from .rivals import HPA, KEDA, MOST, WVA, AIBrix, Knative, KubeAI, RayServe
+from .families import FAMILIES
+from .rivals import MOST
 
 OURS = "llmfleet"
 SHARE = 0.95
 """The percentile that our policy is given in all cases."""
 TICK_SECONDS = 5.0
-
-RIVALS: Mapping[str, tuple[Callable[[float], Scaler], tuple[float, ...]]] = {
-    "HPA": (HPA, (8, 15, 30)),
-    "KEDA": (KEDA, (1, 2, 5)),
-    "Knative": (Knative, (10, 20, 40)),
-    "KubeAI": (KubeAI, (12, 25, 40)),
-    "AIBrix": (AIBrix, (10, 20, 40)),
-    "AIBrix mended": (partial(AIBrix, is_mended=True), (10, 20, 40)),
-    "Ray Serve": (RayServe, (10, 20, 40)),
-    "WVA": (WVA, (0.2, 0.4, 0.8)),
-}
-"""Each with three targets: requests in flight for each replica; waiting ones for KEDA; share of the cache for WVA."""
 
 
 @dataclass(frozen=True)
@@ -79,31 +70,46 @@ def ours(promise: Promise) -> Decider:
     return Decider(Policy(1, MOST, objectives=objectives), TICK_SECONDS)
 
 
-def policies(with_rivals: bool) -> tuple[str, ...]:  # noqa: FBT001 because it is the only choice there is
+class Rivals(StrEnum):
+    """Which settings of them are run."""
+
+    NONE = "none"
+    BEST = "best"
+    ALL = "all"
+
+
+def policies(rivals: Rivals) -> tuple[str, ...]:
     """Their names: a rival's is its family and target."""
-    rivals = [f"{family} {target:g}" for family, (_, targets) in RIVALS.items() for target in targets]
-    return (OURS, *(rivals if with_rivals else ()))
+    if rivals is Rivals.NONE:
+        return (OURS,)
+    wanted = {name: each.targets if rivals is Rivals.ALL else each.best for name, each in FAMILIES.items()}
+    return (OURS, *(f"{name} {target:g}" for name, targets in wanted.items() for target in targets))
 
 
-def scaler(policy: str, promise: Promise) -> Scaler:
+def scaler(policy: str, scene: Scene) -> Scaler:
     """By its name."""
     if policy == OURS:
-        return ours(promise)
+        return ours(scene.promise)
     family, _, target = policy.rpartition(" ")
-    return RIVALS[family][0](float(target))
+    return FAMILIES[family].make(float(target), scene)
 
 
 def chosen(names: Sequence[str]) -> tuple[Case, ...]:
     """Cases by name; all but those kept apart when none is named. Raises KeyError."""
-    known = {each.name: each for each in (*cases(), *kept_apart())}
+    known = {each.name: each for each in (*cases(), *kept.kept_apart())}
     return tuple(known[name] for name in names) if names else cases()
+
+
+def frozen() -> str:
+    """What names the cases that are kept apart as they are; ``kept_apart.sha256`` holds it from before any tuning."""
+    return hashlib.sha256(Path(kept.__file__).read_bytes()).hexdigest()
 
 
 def play(policy: str, name: str, seed: int, with_fault: bool) -> Played:  # noqa: FBT001 because workers are called by position
     """One policy on one case, in this process."""
     (case,) = chosen([name])
     scene = case.scene if with_fault else replace(case.scene, fault=None)
-    timed = Timed(scaler(policy, scene.promise))
+    timed = Timed(scaler(policy, scene))
     began = time.process_time()
     outcome = simulate(case.trace(Random(seed)), scene, timed, Random(seed + 1))  # noqa: S311 because nothing is secret
     took = max(1e-9, time.process_time() - began)

@@ -11,6 +11,7 @@ from e2e.cluster import ClusterError, Profile, progress, up
 
 from . import measured
 from .contest import NAMES, Extent, run
+from .measured import Measured
 
 
 @click.command("control-plane")
@@ -25,18 +26,17 @@ def command(
     objects: int, churn_seconds: float, rest_seconds: float, only: tuple[str, ...], json_file: Path | None
 ) -> None:
     """Measure the operator over many objects, beside two Kopf operators and the limit of the API server."""
-    report = progress.choose()
-    extent = Extent(objects, churn_seconds, rest_seconds)
+    report, columns, trouble = progress.choose(), dict[str, Measured](), ""
     try:
         cluster = up(Profile.CONTROL, report=report)
-        columns = run(cluster, report, only or NAMES, extent)
-    except ClusterError as error:
-        click.echo(f"bench control-plane: {error}", err=True)
-        sys.exit(1)
-    rows = measured.reach(columns)
-    if json_file:
-        measured.save(columns, rows, json_file)
-    console = Console()
-    measured.show(columns, console)
+        for columns in run(cluster, report, only or NAMES, Extent(objects, churn_seconds, rest_seconds)):
+            if json_file:
+                measured.save(columns, measured.reach(columns), json_file)
+    except (ClusterError, KeyboardInterrupt) as error:
+        trouble = str(error) or "interrupted"
+        click.echo(f"bench control-plane: {trouble}", err=True)
+    rows, console = measured.reach(columns), Console()
+    if columns:  # an hour's work: what was measured is shown whatever ended it
+        measured.show(columns, console)
     row.show("control-plane", rows, console)
-    sys.exit(0 if row.is_met(rows) else 1)
+    sys.exit(0 if not trouble and row.is_met(rows) else 1)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,11 @@ class Extent:
     rest_seconds: float
 
 
-def run(cluster: Cluster, report: Report, chosen: Sequence[str], extent: Extent) -> dict[str, Measured]:
-    """Measure the chosen ones. Whatever ends the run, nothing of it stays in the cluster. Raises ClusterError."""
+def run(cluster: Cluster, report: Report, chosen: Sequence[str], extent: Extent) -> Iterator[dict[str, Measured]]:
+    """The columns measured so far, after each of the chosen ones. Raises ClusterError.
+
+    Whatever ends the run, nothing of it stays in the cluster.
+    """
     # A polite kill is answered like Ctrl-C: with cleaning up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="llmfleet-bench-"))
@@ -44,10 +47,11 @@ def run(cluster: Cluster, report: Report, chosen: Sequence[str], extent: Extent)
         stage.make_room(2 * extent.objects * REPLICAS)
         for name in chosen:
             namespace = stage.namespace(name)
-            columns[name] = Measured(extent.objects)
-            asyncio.run(_measure(stage, report, namespace, name, columns[name], extent))
+            measured = Measured(extent.objects)
+            asyncio.run(_measure(stage, report, namespace, name, measured, extent))
+            columns[name] = measured
+            yield columns
             stage.clear(namespace)
-    return columns
 
 
 async def _measure(stage: Stage, report: Report, namespace: str, name: str, measured: Measured, extent: Extent) -> None:

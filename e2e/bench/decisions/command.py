@@ -4,6 +4,8 @@ import gc
 import resource
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,12 +14,13 @@ from rich.console import Console
 
 from e2e.bench import row
 from e2e.bench.decisions.fleets import PODS, TICK_SECONDS, Fleets, Looks
-from e2e.bench.decisions.pods import ENDLESS, PROMPT, SLOW, recorded, serving
+from e2e.bench.decisions.pods import Kind, recorded, serving
 from e2e.bench.row import Row
 from llmfleet.core.scaling.decide import Memory, Policy, decide
 from llmfleet.core.scaling.load import tick
 from llmfleet.core.scaling.objective import Objective, Objectives
 from llmfleet.core.scaling.sample import sample
+from llmfleet.shell import process
 from llmfleet_runtime.contract import LoadReport
 
 DECISION_MS, CORE_PERCENT, LATE, GROWTH_MIB = 1.0, 20.0, 1.1, 64.0
@@ -32,11 +35,11 @@ POLICY = Policy(PODS, 2 * PODS, objectives=Objectives(Objective(0.95, 2.0), Obje
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the numbers here.")
 def command(count: int, json_file: Path | None) -> None:
     """Decide for many fleets of four pods each, on loopback."""
+    process.prepare()
     rows = [decided()]
     for scene in (all_prompt, some_slow, all_endless):
         click.echo(f"{scene.__name__.replace('_', ' ')}: {WARM_SECONDS + SECONDS:.0f} s", err=True)
-        with serving() as port:
-            rows += uvloop.run(scene(count, port))
+        rows += scene(count)
     if json_file:
         row.save("decisions", rows, json_file)
     row.show("decisions", rows, Console())
@@ -55,8 +58,17 @@ def decided() -> Row:
     return Row.at_most("CPU of a decision on four pages", 1000 * spent, "ms", DECISION_MS)
 
 
-async def watched(addresses: list[tuple[str, ...]], port: int) -> tuple[Fleets, Looks]:
-    """Fleets of pods at these addresses, after the scene."""
+def watched(kinds: Sequence[Sequence[Kind]]) -> tuple[Fleets, Looks]:
+    """Fleets of pods of these kinds, after the scene."""
+    counts = Counter(each for fleet in kinds for each in fleet)
+    numbers = {kind: iter(range(count)) for kind, count in counts.items()}
+    addresses = [tuple(kind.address(next(numbers[kind])) for kind in fleet) for fleet in kinds]
+    with serving(counts) as port:
+        found: tuple[Fleets, Looks] = uvloop.run(_watched(addresses, port))
+    return found
+
+
+async def _watched(addresses: Sequence[tuple[str, ...]], port: int) -> tuple[Fleets, Looks]:
     fleets = Fleets(addresses, port)
     try:
         return fleets, await fleets.run(WARM_SECONDS, SECONDS)
@@ -64,9 +76,9 @@ async def watched(addresses: list[tuple[str, ...]], port: int) -> tuple[Fleets, 
         await fleets.close()
 
 
-async def all_prompt(count: int, port: int) -> list[Row]:
+def all_prompt(count: int) -> list[Row]:
     """What everything costs while all is well."""
-    fleets, looks = await watched([(PROMPT,) * PODS] * count, port)
+    fleets, looks = watched([(Kind.PROMPT,) * PODS] * count)
     expected = count * SECONDS / TICK_SECONDS
     heard = [fleets.autoscaler.metrics.sizing.heard.labels(*key)._value.get() for key in fleets.keys]  # noqa: SLF001 because there is no other way to read one
     what = f"of a core for {count} fleets with {count * PODS} pods, every {TICK_SECONDS:.0f} s"
@@ -79,12 +91,10 @@ async def all_prompt(count: int, port: int) -> list[Row]:
     ]
 
 
-async def some_slow(count: int, port: int) -> list[Row]:
+def some_slow(count: int) -> list[Row]:
     """Whether anybody waits for a pod that does not answer."""
     slow = [number % SLOW_SHARE == 0 for number in range(count)]
-    fleets, looks = await watched(
-        [(SLOW, *(PROMPT,) * (PODS - 1)) if each else (PROMPT,) * PODS for each in slow], port
-    )
+    fleets, looks = watched([(Kind.SLOW if each else Kind.PROMPT, *(Kind.PROMPT,) * (PODS - 1)) for each in slow])
     rows = []
     for what, wanted in (("with a silent pod", True), ("beside them", False)):
         keys = [key for key, is_slow in zip(fleets.keys, slow, strict=True) if is_slow is wanted]
@@ -94,11 +104,11 @@ async def some_slow(count: int, port: int) -> list[Row]:
     return rows
 
 
-async def all_endless(count: int, port: int) -> list[Row]:
+def all_endless(count: int) -> list[Row]:
     """Whether pages without end take memory."""
     gc.collect()
     before = resident_mib()
-    _, looks = await watched([(ENDLESS,) * PODS] * count, port)
+    _, looks = watched([(Kind.ENDLESS,) * PODS] * count)
     grown = peak_mib() - before if peak_mib() > before else 0.0
     return [
         Row.at_most("memory that endless pages of all pods take", max(0.0, resident_mib() - before), "MiB", GROWTH_MIB),

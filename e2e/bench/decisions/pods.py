@@ -1,7 +1,7 @@
 """Pods on loopback in a process of their own, which answer ``/load`` promptly, not at all, or without end.
 
-``python -m e2e.bench.decisions.pods`` prints its port and serves until its standard input closes. Pages are those of a
-simulated replica under an even load, one for each second.
+``python -m e2e.bench.decisions.pods PROMPT=3 SLOW=1`` gives each pod an address, prints its port and serves until its
+standard input closes. Pages are those of a simulated replica under an even load, one for each second.
 """
 
 import asyncio
@@ -9,8 +9,9 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import IntEnum
 from functools import partial
 
 import uvloop
@@ -20,12 +21,23 @@ from llmfleet.core.simulation.fleet import World
 from llmfleet.core.simulation.outcome import Promise
 from llmfleet.core.simulation.profile import PROFILES
 from llmfleet.core.simulation.run import Page, Scene, simulate
+from llmfleet.shell import process
 
-PROMPT, SLOW, ENDLESS = "127.0.0.1", "127.0.0.2", "127.0.0.3"
-"""A pod's address says how it behaves."""
 SECONDS = 240.0
 RATE = 1.0
 """Requests per second of each pod."""
+
+
+class Kind(IntEnum):
+    """How a pod behaves, which its address tells."""
+
+    PROMPT = 1
+    SLOW = 2
+    ENDLESS = 3
+
+    def address(self, number: int) -> str:
+        """Of one of them; each has its own, as in a cluster."""
+        return f"127.{self.value}.{number // 250}.{number % 250 + 1}"
 
 
 class Recorder:
@@ -53,11 +65,11 @@ def recorded() -> list[bytes]:
 
 
 class Pod(asyncio.Protocol):
-    """Answers whatever it is asked, in its address's way."""
+    """Answers whatever it is asked, in its kind's way; a prompt one keeps its connections, as the pods' server does."""
 
-    def __init__(self, address: str, pages: Sequence[bytes], began: float) -> None:
+    def __init__(self, kind: Kind, pages: Sequence[bytes], began: float) -> None:
         """``began`` is when the first page was printed."""
-        self._address, self._pages, self._began = address, pages, began
+        self._kind, self._pages, self._began = kind, pages, began
         self._transport: asyncio.Transport | None = None
         self._is_full = False
 
@@ -67,15 +79,15 @@ class Pod(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:  # noqa: ARG002 because there is one page
         """See asyncio."""
-        if self._transport is None or self._address == SLOW:
+        if self._transport is None or self._kind is Kind.SLOW:
             return
-        self._transport.write(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n")
-        if self._address == ENDLESS:
+        if self._kind is Kind.ENDLESS:
+            self._transport.write(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n")
             self.resume_writing()
             return
-        second = min(int(time.monotonic() - self._began), len(self._pages) - 1)
-        self._transport.write(self._pages[second])
-        self._transport.close()
+        page = self._pages[min(int(time.monotonic() - self._began), len(self._pages) - 1)]
+        head = f"HTTP/1.0 200 OK\r\nContent-Length: {len(page)}\r\nConnection: keep-alive\r\n\r\n"
+        self._transport.write(head.encode() + page)
 
     def pause_writing(self) -> None:
         """See asyncio."""
@@ -88,26 +100,33 @@ class Pod(asyncio.Protocol):
             self._transport.write(b'{"a": "' + b"x" * 65_536)
 
 
-async def serve() -> None:
-    """Listen on the same port of each address until standard input closes."""
+async def serve(counts: Mapping[Kind, int]) -> None:
+    """Listen on the same port of so many addresses of each kind until standard input closes."""
     loop, pages, began, port = asyncio.get_running_loop(), recorded(), time.monotonic(), 0
-    for address in (PROMPT, SLOW, ENDLESS):
-        server = await loop.create_server(partial(Pod, address, pages, began), address, port, backlog=4096)
-        port = server.sockets[0].getsockname()[1]
+    for kind, count in counts.items():
+        for number in range(count):
+            server = await loop.create_server(partial(Pod, kind, pages, began), kind.address(number), port)
+            port = server.sockets[0].getsockname()[1]
     print(port, flush=True)
     await asyncio.to_thread(sys.stdin.read)
 
 
 @contextmanager
-def serving() -> Iterator[int]:
-    """The port of all pods."""
-    command = [sys.executable, "-m", "e2e.bench.decisions.pods"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        if process.stdin is None or process.stdout is None:
+def serving(counts: Mapping[Kind, int]) -> Iterator[int]:
+    """The port of all pods, so many of each kind."""
+    command = [
+        sys.executable,
+        "-m",
+        "e2e.bench.decisions.pods",
+        *(f"{kind.name}={count}" for kind, count in counts.items()),
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        if running.stdin is None or running.stdout is None:
             raise RuntimeError("no pipes")
-        yield int(process.stdout.readline())
-        process.stdin.close()
+        yield int(running.stdout.readline())
+        running.stdin.close()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve())
+    process.prepare()
+    uvloop.run(serve({Kind[name]: int(count) for name, _, count in (each.partition("=") for each in sys.argv[1:])}))

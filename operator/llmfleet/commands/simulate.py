@@ -11,6 +11,7 @@ from typing import Any
 import click
 import yaml
 
+from llmfleet.commands import timeline
 from llmfleet.commands.kept import kept_options, looks, source
 from llmfleet.commands.policies import Candidate, candidate
 from llmfleet.commands.usage import AnsweringCommand
@@ -102,6 +103,7 @@ PROGRESS_SECONDS = 2.0
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same numbers.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
+@click.option("--png", type=click.Path(path_type=Path, dir_okay=False), help="Draw all policies into this file.")
 @click.option("--fail-below", type=click.FloatRange(0, 100), help="Exit with 2 when a policy attains less, percent.")
 def simulate(trace_file: Path | None, shape: str | None, files: Sequence[Path], **options: Any) -> None:
     """Try autoscaling policies on a trace with simulated replicas.
@@ -113,6 +115,8 @@ def simulate(trace_file: Path | None, shape: str | None, files: Sequence[Path], 
 
     Exit code 0: done; 1: error; 2: a policy attained less than --fail-below.
     """  # fmt: skip
+    if options["png"]:
+        timeline.check()
     try:
         candidates = [candidate(each) for each in files]
         arrivals, seconds = _arrivals(trace_file, shape, options)
@@ -121,6 +125,9 @@ def simulate(trace_file: Path | None, shape: str | None, files: Sequence[Path], 
     promise = _promise(candidates[0].policy, options)
     told = [_played(each, arrivals, _scene(each, promise, seconds, options), options) for each in candidates]
     click.echo(json.dumps(report.document(told), indent=2) if options["output"] == "json" else report.text(told))
+    if options["png"]:
+        timeline.saved(told, options["png"])
+        click.echo(f"written: {options['png']}", err=True)
     below = options["fail_below"]
     sys.exit(BELOW if below is not None and any(each.outcome.attained * 100 < below for each in told) else 0)
 

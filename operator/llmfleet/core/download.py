@@ -24,6 +24,11 @@ def arriving(observed: Observed) -> tuple[PodView, ...]:
     return tuple(pod for pod in observed.staying() if pod.health is Health.STARTING and pod.address)
 
 
+def speakers(observed: Observed) -> tuple[PodView, ...]:
+    """Pods that have something to say: the ready ones, and those that may be fetching their model."""
+    return *(pod for pod in observed.staying() if pod.is_ready), *arriving(observed)
+
+
 def with_arrivals(observed: Observed, reports: Mapping[str, Report]) -> Observed:
     """The same with what arriving pods said; a download that fails is their trouble."""
     found = {uid: report.status for uid, report in reports.items() if report.status}

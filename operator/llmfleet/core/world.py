@@ -142,8 +142,10 @@ def _parsed(raw: Raw) -> tuple[LLMDeployment | None, str]:
 
 
 def _status(raw: Raw) -> Status:
-    """The recorded status; what an older or newer operator wrote and we cannot read counts as nothing."""
+    """The recorded status; members that only an older or newer operator can read count as nothing, and no others."""
+    recorded = raw.get("status") or {}
     try:
-        return Status.model_validate(raw.get("status") or {})
-    except ValidationError:
-        return Status()
+        return Status.model_validate(recorded, extra="ignore")
+    except ValidationError as error:
+        unread = {each["loc"][0] for each in error.errors()}
+        return Status.model_validate({key: recorded[key] for key in recorded if key not in unread}, extra="ignore")

@@ -9,12 +9,12 @@ from pydantic import ValidationError
 from llmfleet.core.pods import PodView
 from llmfleet.core.scaling.sample import Sample, sample
 from llmfleet.core.world import Report
-from llmfleet.shell.page import page
+from llmfleet.shell.page import Pages
 from llmfleet_runtime.contract import LOAD_PATH, STATUS_PATH, STATUS_PORT, Document, LoadReport, RuntimeStatus
 
 D = TypeVar("D", bound=Document)
 TIMEOUT_SECONDS = 2.0
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = 256
 MOST_LATE_AT_ONCE = 16
 TRIES = 30
 
@@ -28,17 +28,18 @@ class RuntimeClient:
 
     def __init__(self, port: int = STATUS_PORT) -> None:
         """Call inside a running loop. Pods of the fleet all listen on the contract's port."""
-        self._port = port
+        self._pages = Pages(port)
         self._slots = asyncio.Semaphore(MOST_AT_ONCE)
         self._late_slots = asyncio.Semaphore(MOST_LATE_AT_ONCE)
         self._late: dict[str, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
-        """Give up the pods that are late."""
+        """Give up the pods that are late, and end all connections."""
         late = tuple(self._late.values())
         for each in late:
             each.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        self._pages.close()
 
     async def reports(self, pods: Sequence[PodView]) -> Mapping[str, Report]:
         """See ``ports.Pods``."""
@@ -85,7 +86,7 @@ class RuntimeClient:
     async def _ask(self, pod: PodView, path: str, document: type[D], slots: asyncio.Semaphore) -> D | None:
         """None for an answer that is none; TimeoutError, counted from when its turn came, when there is none."""
         async with slots:
-            found = await page(pod.address, self._port, path, TIMEOUT_SECONDS) if pod.address else None
+            found = await self._pages.get(pod.address, path, TIMEOUT_SECONDS) if pod.address else None
         try:
             return document.model_validate_json(found) if found else None
         except ValidationError:

@@ -1,6 +1,8 @@
 """One reconcile: observe, plan, execute, report."""
 
+import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from llmfleet import names
@@ -9,9 +11,10 @@ from llmfleet.api.status import ConditionStatus
 from llmfleet.core import download, drains, fleet, starts, status
 from llmfleet.core.goal import Goal, goal
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
+from llmfleet.core.pods import PodView
 from llmfleet.core.template import Defaults
 from llmfleet.core.usage import usage
-from llmfleet.core.world import Observed, Raw, observe
+from llmfleet.core.world import Observed, Raw, Report, observe
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.cluster import NameTaken
 from llmfleet.shell.errors import Refused
@@ -35,15 +38,30 @@ class Reconciler:
     defaults: Defaults
     metrics: Metrics
     events: Events
+    turns: asyncio.Semaphore
+    """What is no waiting for pods is done by so many at once."""
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass; seconds until the next one is wanted without an event. Raises FleetError."""
+        told = await self.pods.reports(self._worth_asking(key))
+        async with self.turns:
+            return await self._pass(key, told)
+
+    def _worth_asking(self, key: Key) -> tuple[PodView, ...]:
+        """The pods of a fleet that have something to say."""
+        raw = self.cache.owner(key)
+        return download.speakers(self._look(key, raw)) if raw else ()
+
+    def _look(self, key: Key, raw: Raw) -> Observed:
+        return observe(raw, self.cache.children(key), self.cache.pods(key), scalers=self.cache.scalers(key))
+
+    async def _pass(self, key: Key, told: Mapping[str, Report]) -> float | None:
         raw = self.cache.owner(key)
         if raw is None:
             return None
         with self.metrics.reconcile_seconds.time():
             now = self.clock.rfc3339()
-            observed, aim = await self._observe(key, raw, now)
+            observed, aim = await self._observe(self._look(key, raw), told, now)
             departed = self.cache.departed(key)
             left = drains.removals(raw["metadata"]["uid"], departed, observed.status.drains, now)
             observed = replace(observed, removals=left)
@@ -54,15 +72,14 @@ class Reconciler:
             await self._account(key, observed)
         return REFUSED_RECHECK_SECONDS if outcomes.refusals else plan.recheck_after
 
-    async def _observe(self, key: Key, raw: Raw, now: str) -> tuple[Observed, Goal | None]:
-        """The cache's objects and what the ready pods say of themselves, and where the fleet is to go."""
-        seen = observe(raw, self.cache.children(key), self.cache.pods(key), scalers=self.cache.scalers(key))
+    async def _observe(self, seen: Observed, told: Mapping[str, Report], now: str) -> tuple[Observed, Goal | None]:
+        """What is seen with what the pods say of themselves, and where the fleet is to go."""
         aim = goal(seen, now)
-        ready = [pod for pod in seen.staying() if pod.is_ready]
         capacity = await self.room.read() if fleet.needs_capacity(seen, aim) else None
-        told = await self.pods.reports([*ready, *(coming := download.arriving(seen))])
-        arrivals = {pod.uid: told[pod.uid] for pod in coming}
-        reports = {pod.uid: told[pod.uid] for pod in ready}
+        speakers = download.speakers(seen)
+        told = {**told, **await self.pods.reports([pod for pod in speakers if pod.uid not in told])}
+        arrivals = {pod.uid: told[pod.uid] for pod in speakers if not pod.is_ready}
+        reports = {pod.uid: told[pod.uid] for pod in speakers if pod.is_ready}
         return replace(download.with_arrivals(seen, arrivals), reports=reports, capacity=capacity), aim
 
     async def _execute(self, key: Key, plan: Plan) -> Outcomes:

@@ -36,8 +36,8 @@ RELIST_SOON_SECONDS = 2.0
 RELIST_SPACING_SECONDS = 10.0
 HEARTBEAT_SECONDS = 2.0
 STUCK_SECONDS = 30.0
-TICKS_AT_ONCE = 64
-"""Most of a tick is waiting for pods: a fleet with a slow one must not keep others from theirs."""
+FLEETS_AT_ONCE = 64
+"""Most of a tick or pass is waiting for pods: a fleet with a slow one must not keep others from theirs."""
 DEFECTS_UNTIL_UNHEALTHY = 20
 BROKEN_WATCHES_UNTIL_UNHEALTHY = 10
 log = logging.getLogger(__name__)
@@ -55,7 +55,8 @@ class Operator:
         parts: dict[str, Any] = {"cache": self._cache, "cluster": api, "pods": pods, "clock": self._clock}
         parts |= {"metrics": metrics, "events": events}
         room = NodeCapacity(api, self._clock, is_cluster_wide=not settings.watch_namespaces)
-        self._reconciler = Reconciler(defaults=defaults_of(settings), room=room, **parts)
+        turns = asyncio.Semaphore(settings.workers)
+        self._reconciler = Reconciler(defaults=defaults_of(settings), room=room, turns=turns, **parts)
         self._autoscaler = Autoscaler(settings=settings, sources=self._sources, **parts)
         silence = settings.watch_silence_seconds
         self._sight = Sight(
@@ -63,8 +64,8 @@ class Operator:
             lambda kind, namespace: Reflector(api, self._cache, kind, namespace, silence),
             self._opened,
         )
-        self._reconciles = WorkQueue(self._reconciler.reconcile, settings.workers)
-        self._ticks = WorkQueue(self._autoscaler.tick, TICKS_AT_ONCE)
+        self._reconciles = WorkQueue(self._reconciler.reconcile, FLEETS_AT_ONCE)
+        self._ticks = WorkQueue(self._autoscaler.tick, FLEETS_AT_ONCE)
         self._autoscaler.wake_reconciler = self._reconciles.wake
         self._beat = time.monotonic()
         self._is_listed = False

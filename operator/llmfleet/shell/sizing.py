@@ -8,6 +8,7 @@ from llmfleet.core.scaling.attainment import Attainment
 from llmfleet.core.scaling.load import Tick
 from llmfleet.core.scaling.trust import Trust
 
+Fleet = tuple[str, str]
 FLEET = ("namespace", "name")
 OBJECTIVE = (*FLEET, "objective")
 
@@ -35,26 +36,41 @@ class Sizing:
         self.judged = counter("llmfleet_objective_requests", "Requests whose latency is known, by target.")
         self.attained = counter("llmfleet_objective_attained_requests", "Those that were as quick as the target asks.")
 
-    def look(self, key: tuple[str, str], seen: Tick, trust: Trust, most: int) -> None:
-        """Enter one look at a fleet, which is its namespace and its name; ``most`` replicas are allowed."""
-        self.demand.labels(*key).set(seen.demand)
-        self.waiting.labels(*key).set(seen.waiting)
-        self.heard.labels(*key).set(seen.heard)
-        self.most.labels(*key).set(most)
-        self.trust.labels(*key).set(trust.score)
-        self.coverage.labels(*key).set(trust.coverage)
+        self._looked: dict[Fleet, tuple[Gauge, ...]] = {}
+        self._judged: dict[tuple[str, ...], tuple[Gauge, Gauge, Counter, Counter]] = {}
+        """Their series, found once: by label it takes as long as a page."""
 
-    def judge(self, key: tuple[str, str], kept: Iterable[Attainment]) -> None:
+    def look(self, key: Fleet, seen: Tick, trust: Trust, most: int) -> None:
+        """Enter one look at a fleet, which is its namespace and its name; ``most`` replicas are allowed."""
+        series = self._looked.get(key)
+        if series is None:
+            series = self._looked[key] = tuple(each.labels(*key) for each in self._seen())
+        numbers = (seen.demand, seen.waiting, seen.heard, trust.score, trust.coverage, most)
+        for each, number in zip(series, numbers, strict=True):
+            each.set(number)
+
+    def judge(self, key: Fleet, kept: Iterable[Attainment]) -> None:
         """Enter what was kept of each promise since the last look."""
         for each in kept:
-            labels = (*key, each.name)
-            self.share.labels(*labels).set(each.promised.share)
-            self.limit.labels(*labels).set(each.promised.seconds)
-            self.judged.labels(*labels).inc(each.requests)
-            self.attained.labels(*labels).inc(each.attained)
+            share, limit, judged, attained = self._promise((*key, each.name))
+            share.set(each.promised.share)
+            limit.set(each.promised.seconds)
+            judged.inc(each.requests)
+            attained.inc(each.attained)
 
     def forget(self, namespace: str, name: str) -> None:
         """Drop the series of a fleet."""
-        seen = (self.demand, self.waiting, self.heard, self.trust, self.coverage, self.most)
-        for each in (*seen, self.share, self.limit, self.judged, self.attained):
+        self._looked.pop((namespace, name), None)
+        for labels in [each for each in self._judged if each[:2] == (namespace, name)]:
+            del self._judged[labels]
+        for each in (*self._seen(), self.share, self.limit, self.judged, self.attained):
             each.remove_by_labels({"namespace": namespace, "name": name})
+
+    def _seen(self) -> tuple[Gauge, ...]:
+        return self.demand, self.waiting, self.heard, self.trust, self.coverage, self.most
+
+    def _promise(self, labels: tuple[str, ...]) -> tuple[Gauge, Gauge, Counter, Counter]:
+        if labels not in self._judged:
+            share, limit = self.share.labels(*labels), self.limit.labels(*labels)
+            self._judged[labels] = share, limit, self.judged.labels(*labels), self.attained.labels(*labels)
+        return self._judged[labels]

@@ -11,10 +11,12 @@ from click.testing import CliRunner
 from e2e.bench.autoscaling import faults, suite
 from e2e.bench.autoscaling.cases import Case, cases
 from e2e.bench.autoscaling.command import command
-from e2e.bench.autoscaling.judge import judge
+from e2e.bench.autoscaling.families import FAMILIES
+from e2e.bench.autoscaling.judge import KEPT_APART, judge
 from e2e.bench.autoscaling.kept_apart import kept_apart
-from e2e.bench.autoscaling.rivals import HPA, KEDA, WVA, AIBrix, Knative, KubeAI, RayServe, Rival
-from e2e.bench.autoscaling.suite import OURS, Played
+from e2e.bench.autoscaling.rivals import HPA, KEDA, AIBrix, Knative, KubeAI, RayServe, Rival
+from e2e.bench.autoscaling.suite import OURS, Played, Rivals
+from e2e.bench.autoscaling.wva import WVA
 from llmfleet.core.simulation.decider import read
 from llmfleet.core.simulation.outcome import Change, Outcome
 from llmfleet.core.simulation.run import Page
@@ -123,11 +125,31 @@ def test_wva_moves_by_one_and_only_while_nothing_starts(pods: list, size: int, e
     assert WVA(0.8).size(pages, size, 0.0)[0] == expected
 
 
-def test_each_rival_has_three_targets_and_a_name_that_makes_it() -> None:
-    names = suite.policies(with_rivals=True)
-    assert len(names) == 1 + 3 * len(suite.RIVALS)
-    promise = cases()[0].scene.promise
-    assert all(suite.scaler(name, promise).every_seconds > 0 for name in names)
+def test_mended_keda_holds_in_silence() -> None:
+    rival = KEDA(5, is_mended=True)
+    assert sizes(rival, [50] * 5, waiting=40)[-1] == 8
+    found = [rival.size([Page("0", None)] * 8, 8, number * 15.0)[0] for number in range(5, 40)]
+    assert found == [8] * 35
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_each_rival_has_six_targets_its_default_among_them_and_three_that_are_best(name: str) -> None:
+    family = FAMILIES[name]
+    assert len(set(family.targets)) >= 6
+    assert family.default in (None, *family.targets)
+    assert set(family.best) < set(family.targets)
+
+
+def test_a_policy_is_made_by_its_name() -> None:
+    assert suite.policies(Rivals.NONE) == (OURS,)
+    assert len(suite.policies(Rivals.BEST)) == 1 + 3 * len(FAMILIES)
+    names = suite.policies(Rivals.ALL)
+    assert len(names) == 1 + 6 * len(FAMILIES)
+    assert all(suite.scaler(name, cases()[0].scene).every_seconds > 0 for name in names)
+
+
+def test_what_is_kept_apart_is_as_it_was_before_any_tuning() -> None:
+    assert (suite.Path(suite.__file__).parent / "kept_apart.sha256").read_text().strip() == suite.frozen()
 
 
 @pytest.mark.parametrize("case", [*cases(), *kept_apart()], ids=lambda case: case.name)
@@ -193,6 +215,8 @@ def test_what_is_within_all_limits_is_met() -> None:
         (played(OURS, "C5", 0.86, 2.0), "attained, worst (C5)"),
         (played(OURS, "C5", 0.97, 8.0), "GPU-hours over the cheapest rival with 89 % and more"),
         (played(OURS, "C5", 0.97, 2.0, flips=9), "flips over the calmest rival with 85 % and more"),
+        (played("Knative 10", "C5", 0.97, 3.0, flips=9), "flips over Knative's calmest"),
+        (played("Knative 10", "C5", 0.97, 3.0, flips=9), "GPU-hours of the step over Knative's least"),
         (played(OURS, "C5", 0.97, 2.0, recovery=None), "recovery from the step, start-ups"),
         (played(OURS, "C10a without its fault", 0.99, 2.0), "attainment that lost or wrong data cost, worst"),
         (played("HPA 8", "C5", 0.97, 1.0), "cases in which a rival is as good and 5 % cheaper: C5 by HPA 8"),
@@ -203,6 +227,13 @@ def test_what_is_within_all_limits_is_met() -> None:
 def test_what_is_beyond_a_limit_is_missed(changed: Played, says: str) -> None:
     others = [each for each in GOOD if (each.policy, each.case) != (changed.policy, changed.case)]
     assert says in missed(judge([*others, changed]))
+
+
+def test_on_cases_that_are_kept_apart_two_points_and_a_seventh_may_be_lost() -> None:
+    lost = [played(OURS, "K1", 0.94, 3.4), played(OURS, "K2", 0.94, 3.4), played("HPA 8", "K1", 0.9, 5.6, flips=1)]
+    lost.append(played("HPA 8", "K2", 0.9, 5.6, flips=1))
+    assert missed(judge(lost)) == {"attained, mean", "GPU-hours over the cheapest rival with 89 % and more"}
+    assert missed(judge(lost, KEPT_APART)) == set()
 
 
 def test_ours_alone_is_judged_by_itself() -> None:
@@ -216,8 +247,19 @@ def test_a_case_that_is_not_there_is_said() -> None:
     assert "there is no case 'C99'" in found.output
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--sweep", "--alone"], ["--sweep", "--kept-apart"], ["--sweep", "--cases", "C1"]]
+)
+def test_a_sweep_is_of_everything_but_what_is_kept_apart(arguments: list[str]) -> None:
+    found = CliRunner().invoke(command, arguments)
+    assert found.exit_code == 2
+    assert "--sweep" in found.output
+
+
 def test_one_case_is_run_and_judged_from_the_command_line(tmp_path) -> None:
     path = tmp_path / "numbers.json"
-    found = CliRunner().invoke(command, ["--cases", "C11", "--alone", "--workers", "1", "--json", str(path)])
+    found = CliRunner().invoke(
+        command, ["--cases", "C11", "--alone", "--seeds", "1", "--workers", "1", "--json", str(path)]
+    )
     assert "reach:" in found.output, found.output
     assert json.loads(path.read_text())["bench"] == "autoscaling"

@@ -3,16 +3,18 @@
 import asyncio
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from e2e.bench import row
-from e2e.bench.control_plane import measured, phases, process, stage, waiting
+from e2e.bench.control_plane import command, measured, phases, process, stage, waiting
 from e2e.bench.control_plane.api import side_by_side
 from e2e.bench.control_plane.measured import Measured
 from e2e.cluster import ClusterError
@@ -106,6 +108,25 @@ def test_numbers_are_saved_for_programs(tmp_path: Path) -> None:
     saved = json.loads((tmp_path / "numbers.json").read_text())
     assert (saved["met"], saved["columns"]["ours"]["objects"]) == (True, 10)
     assert row.verdict(measured.reach(columns)) == "reach: 11 of 11 met"
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"), [(KeyboardInterrupt(), "interrupted"), (ClusterError("peer ended with 1"), "peer ended with 1")]
+)
+def test_what_was_measured_before_the_end_is_shown_and_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: BaseException, said: str
+) -> None:
+    def run(*_: object) -> Iterator[dict[str, Measured]]:
+        yield {"ours": OURS}
+        raise ended
+
+    monkeypatch.setattr(command, "up", lambda *_, **__: None)
+    monkeypatch.setattr(command, "run", run)
+    answer = CliRunner().invoke(command.command, ["--json", str(tmp_path / "numbers.json")])
+    assert answer.exit_code == 1
+    assert said in answer.output
+    assert "reach: 11 of 11 met" in answer.output
+    assert json.loads((tmp_path / "numbers.json").read_text())["columns"]["ours"]["objects"] == 10
 
 
 def test_processor_time_is_read_behind_a_name_with_blanks() -> None:

@@ -1,9 +1,12 @@
 """One reconcile after another, over a simulated cluster."""
 
+import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
+from llmfleet.core.world import Report
 from llmfleet.shell.cluster import NameTaken
 from llmfleet.shell.errors import Conflict, NotLeader, Refused, Unavailable
 from llmfleet.shell.ports import Key
@@ -168,3 +171,39 @@ async def test_passes_are_measured() -> None:
 async def test_written_status_is_json() -> None:
     made = await settled()
     assert json.loads(json.dumps(made.cluster.statuses[-1][1])) == made.cluster.statuses[-1][1]
+
+
+async def test_a_fleet_whose_pods_are_silent_keeps_no_other_from_its_turn() -> None:
+    silent, other, heard = await settled(), operator(), asyncio.Event()
+
+    class Silent:
+        async def reports(self, pods):
+            await heard.wait()
+            return {pod.uid: Report() for pod in pods}
+
+    turns = asyncio.Semaphore(1)
+    waiting = asyncio.create_task(replace(silent.reconciler, pods=Silent(), turns=turns).reconcile(silent.key))
+    await asyncio.sleep(0)
+    other.see()
+    await replace(other.reconciler, turns=turns).reconcile(other.key)
+    assert other.cluster.writes
+    assert not waiting.done()
+    heard.set()
+    await waiting
+
+
+async def test_a_pod_that_became_ready_while_others_were_asked_is_asked_too() -> None:
+    made, asked = await settled(), []
+
+    class Growing:
+        async def reports(self, pods):
+            asked.append({pod.uid for pod in pods})
+            if len(asked) == 1:
+                made.world.edit(replicas=3)
+                await made.settle()
+            return {pod.uid: Report() for pod in pods}
+
+    made.see()
+    await replace(made.reconciler, pods=Growing()).reconcile(made.key)
+    assert [len(each) for each in asked] == [2, 1]
+    assert asked[1].isdisjoint(asked[0])

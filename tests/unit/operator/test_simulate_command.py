@@ -1,6 +1,7 @@
 """``llmfleet simulate``: files in, a table and an exit code out."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from click.testing import CliRunner, Result
 
 from llmfleet.__main__ import main
 from llmfleet.commands import simulate as command
+from llmfleet.commands.timeline import minutes
 from llmfleet.core.simulation import synthetic
+from llmfleet.core.simulation.outcome import Outcome
 
 TARGETS = {"timeToFirstToken": {"milliseconds": 2000}, "timePerOutputToken": {"milliseconds": 100}}
 LINES = ["TIMESTAMP,ContextTokens,GeneratedTokens"] + [
@@ -128,3 +131,32 @@ def test_help_tells_all(run: Run) -> None:
     text = run("--help").output
     assert {"--policy", "--synthetic", "--fail-below", "--seed", "--quota"} <= set(text.split())
     assert all(name in text for name in synthetic.NAMED)
+
+
+def test_a_picture_of_all_policies_is_written(run: Run) -> None:
+    found = run("azure.csv", "--policy", "a.yaml", "--policy", "b.yaml", "--png", "out.png")
+    assert found.exit_code == 0, found.output
+    assert "written: out.png" in found.stderr
+    assert Path("out.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_picture_that_cannot_be_written_is_an_error_that_names_it(run: Run) -> None:
+    found = run("azure.csv", "--policy", "a.yaml", "--png", "nowhere/out.png")
+    assert found.exit_code == 1
+    assert "--png nowhere/out.png: No such file or directory" in found.output
+
+
+def test_without_matplotlib_nothing_is_played_for_a_picture(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    found = run("azure.csv", "--policy", "a.yaml", "--png", "out.png")
+    assert found.exit_code == 1
+    assert "--png needs matplotlib: pip install 'llmfleet[plot]'" in found.output
+    assert "attained" not in found.output
+
+
+def test_the_picture_shows_of_each_minute_with_requests_what_was_well_served() -> None:
+    slices = (1.0, 0.5, None, None, None, None, *[None] * 6, 0.25)
+    outcome = Outcome(5, 0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, (), 1, 0, slices, came=(1, 2, *[0] * 10, 4))
+    times, shares = minutes(outcome)
+    assert times == [60.0, 130.0]
+    assert shares == pytest.approx([200 / 3, 25.0])

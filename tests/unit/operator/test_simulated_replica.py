@@ -82,7 +82,7 @@ def test_context_makes_steps_longer() -> None:
 def test_its_page_is_read_by_the_parser_that_reads_real_pods() -> None:
     replica = Replica(STEADY, 0, 3.0)
     run(replica, (5.0, 50, 11), (6.0, 20, 1))
-    read = sample(LoadReport.model_validate_json(replica.page(8.0)), "a")
+    read = sample(LoadReport.model_validate_json(replica.report(8.0).to_json()), "a")
     assert (read.running, read.waiting, read.started, read.prompt_tokens) == (0, 0, 3.0, 70)
     assert read.idle_seconds == pytest.approx(8.0 - 6.03)
     assert read.first_token is not None
@@ -99,6 +99,6 @@ def test_while_it_works_its_page_tells_batch_queue_and_cache() -> None:
         replica.submit(Request(Arrival(0.0, 40, 500)), 0.0)
     while replica.due < 1.0:
         replica.advance()
-    read = sample(LoadReport.model_validate_json(replica.page(1.0)))
+    read = sample(LoadReport.model_validate_json(replica.report(1.0).to_json()))
     assert (read.running, read.waiting, read.idle_seconds) == (4, 2, 0.0)
     assert 4 * 40 / 10_000 < (read.kv_cache_usage or 0) < 0.04

@@ -125,11 +125,6 @@ def test_problems_are_grouped_counted_and_bounded() -> None:
     assert max(len(each.message) for each in found) <= 1024
 
 
-def test_a_status_that_cannot_be_read_counts_as_none() -> None:
-    raw = {**ONE, "status": {"observedGeneration": 3, "ofANewerOperator": True}}
-    assert look(raw).status == Status()
-
-
 def test_an_invalid_spec_names_field_and_value() -> None:
     raw = deployment(with_spec(replicas=-1))
     found = status(look(raw, children(deployment()), [pod(revision(deployment()), ready())]))

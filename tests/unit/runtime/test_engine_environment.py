@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from e2e.engine import engine_folder, install, tiny_model
-from e2e.engine.install import InstallError
+from e2e.engine.install import InstallError, _doing
 
 
 @pytest.fixture
@@ -68,3 +68,17 @@ def test_too_small_a_disk_is_said_before_anything_is_made(cache, monkeypatch):
     with pytest.raises(InstallError, match="has 3 GiB free and the engine needs 12: free some"):
         install(lambda _: None)
     assert not (engine_folder() / "venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("Collecting torch\nDownloading torch-2.13.whl (188 MB)\n", "Downloading torch-2.13.whl (188 MB)"),
+        ("Downloading torch\nInstalling collected packages: torch, vllm\n", "unpacking"),
+        ("    Uninstalling setuptools-66.1.1:\n      Successfully uninstalled setuptools-66.1.1\n", "unpacking"),
+        ("", ""),
+    ],
+)
+def test_while_pip_unpacks_without_a_word_that_is_what_is_shown(tmp_path, log, said):
+    (tmp_path / "log").write_text(log)
+    assert _doing(tmp_path / "log") == said

@@ -1,4 +1,4 @@
-"""What a simulated engine counts, and the ``/load`` page it prints of it: the one the operator's parser reads."""
+"""What a simulated engine counts, and the ``/load`` document it tells it by: the one the operator's parser reads."""
 
 from bisect import bisect_left
 from itertools import accumulate
@@ -55,7 +55,7 @@ class Counters:
             self._request_sum += seconds
             self._request_buckets[bisect_left(OUTPUT_TOKEN_BOUNDS, seconds)] += 1
 
-    def page(self, running: int, waiting: int, kv_cache_usage: float, idle_seconds: float) -> str:
+    def report(self, running: int, waiting: int, kv_cache_usage: float, idle_seconds: float) -> LoadReport:
         """The ``/load`` document."""
         return LoadReport(
             started=self._started,
@@ -69,7 +69,7 @@ class Counters:
             time_to_first_token=_totals(self._first_sum, FIRST_TOKEN_BOUNDS, self._first_buckets),
             time_per_output_token=Totals(sum=self._token_sum, count=self._token_count),
             request_time_per_output_token=_totals(self._request_sum, OUTPUT_TOKEN_BOUNDS, self._request_buckets),
-        ).to_json()
+        )
 
 
 def _totals(total: float, bounds: tuple[float, ...], counts: list[int]) -> Totals:

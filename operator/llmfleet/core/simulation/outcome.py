@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from llmfleet.core.simulation.request import Request
 
@@ -35,6 +36,14 @@ class Change:
     why: str
 
 
+class Size(NamedTuple):
+    """Replicas at one time."""
+
+    time: float
+    wanted: int
+    ready: int
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One trace under one policy."""
@@ -56,6 +65,10 @@ class Outcome:
     preemptions: int
     slices: tuple[float | None, ...]
     """Share attained among the requests of each ten seconds; None where none came."""
+    came: tuple[int, ...] = ()
+    """Requests of each ten seconds."""
+    sizes: tuple[Size, ...] = ()
+    """At each look at which one of them had changed."""
 
     @property
     def flips(self) -> int:
@@ -83,11 +96,17 @@ class Tally:
         self._came = [0] * slices
         self._well = [0] * slices
         self._first_tokens = array("d")
+        self._sizes: list[Size] = []
         self._first_well = self._output_well = self.refused = 0
 
     def came(self, time: float) -> None:
         """A request arrived."""
         self._came[int(time / SLICE_SECONDS)] += 1
+
+    def looked(self, size: Size) -> None:
+        """The fleet at one look."""
+        if not self._sizes or self._sizes[-1][1:] != size[1:]:
+            self._sizes.append(size)
 
     def ended(self, requests: Sequence[Request]) -> None:
         """Requests were served whole."""
@@ -118,6 +137,8 @@ class Tally:
             largest=largest,
             preemptions=preemptions,
             slices=tuple(well / came if came else None for well, came in zip(self._well, self._came, strict=True)),
+            came=tuple(self._came),
+            sizes=tuple(self._sizes),
         )
 
     def _worst(self) -> float:

@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from llmfleet.core.simulation.counters import Counters
 from llmfleet.core.simulation.profile import Profile
 from llmfleet.core.simulation.request import Request
+from llmfleet_runtime.contract import LoadReport
 
 BLOCK_WASTE = 8
 """Half a block of 16 tokens is lost to each sequence."""
@@ -74,11 +75,11 @@ class Replica:
         """Tokens whose blocks are taken."""
         return self._context + sum(each.known for each in self._admitted) + BLOCK_WASTE * self.running
 
-    def page(self, now: float) -> str:
+    def report(self, now: float) -> LoadReport:
         """What ``GET /load`` answers."""
         idle = 0.0 if self.outstanding else now - self._idle_since
         used = min(1.0, self.cached / self.profile.kv_tokens)
-        return self.counters.page(self.running, len(self.waiting), used, idle)
+        return self.counters.report(self.running, len(self.waiting), used, idle)
 
     def submit(self, request: Request, now: float) -> bool:
         """Queue a request. True when ``due`` has changed."""

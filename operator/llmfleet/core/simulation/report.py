@@ -9,6 +9,8 @@ from llmfleet.core.simulation.outcome import Outcome, Promise
 COLUMNS = ("policy", "attained", "worst 5 min", "first token p99", "GPU-hours", "changes", "flips", "most replicas",
            "recovery", "refused")  # fmt: skip
 MOST_CHANGES = 20
+PLOTTED = frozenset({"slices", "came", "sizes"})
+"""Series that the picture shows."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,5 @@ def document(told: Sequence[Told]) -> dict[str, Any]:
 
 
 def _members(outcome: Outcome) -> dict[str, Any]:
-    members = asdict(outcome)
-    del members["slices"]
+    members = {name: value for name, value in asdict(outcome).items() if name not in PLOTTED}
     return {**members, "flips": outcome.flips}

@@ -8,9 +8,10 @@ from typing import NamedTuple, Protocol
 
 from llmfleet.core.simulation.chance import Chance
 from llmfleet.core.simulation.fleet import Fleet, Pod, World
-from llmfleet.core.simulation.outcome import Change, Outcome, Promise, Tally
+from llmfleet.core.simulation.outcome import Change, Outcome, Promise, Size, Tally
 from llmfleet.core.simulation.replica import Replica
 from llmfleet.core.simulation.request import Arrival, Request
+from llmfleet_runtime.contract import LoadReport
 
 LARGEST_FLEET = 1000
 
@@ -19,7 +20,13 @@ class Page(NamedTuple):
     """What one ready pod answered to ``GET /load``; None when it was silent."""
 
     pod: str
-    text: str | None
+    said: LoadReport | str | None
+    """A document that nobody has printed yet, or text."""
+
+    @property
+    def text(self) -> str | None:
+        """As it comes over the wire."""
+        return self.said.to_json() if isinstance(self.said, LoadReport) else self.said
 
 
 class Scaler(Protocol):
@@ -122,7 +129,7 @@ class _Run:
             self._push(replica.due, replica)
 
     def _look(self, now: float) -> None:
-        pages: Sequence[Page] = [Page(str(each.number), each.page(now)) for each in self._fleet.ready]
+        pages: Sequence[Page] = [Page(str(each.number), each.report(now)) for each in self._fleet.ready]
         if self._scene.fault:
             pages = self._scene.fault(now, pages)
         before = self._fleet.size
@@ -131,6 +138,7 @@ class _Run:
             self._expect(self._fleet.resize(min(after, LARGEST_FLEET), now))
             self._changes.append(Change(now, before, after, why))
             self._largest = max(self._largest, after)
+        self._tally.looked(Size(now, after, len(self._fleet.ready)))
         if self._progress:
             self._progress(now)
 

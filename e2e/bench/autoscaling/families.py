@@ -1,0 +1,65 @@
+"""Every rival with the targets that it is tuned by."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from llmfleet.core.simulation.run import Scaler, Scene
+
+from .dynamo import DynamoLoad, DynamoThroughput
+from .modelled import Modelled
+from .rivals import HPA, KEDA, AIBrix, Knative, KubeAI, RayServe, Rival
+from .wva import WVA, WVAQueueing, WVATokens
+
+SHARES = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+"""Of the promised latency."""
+Best = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One rule."""
+
+    make: Callable[[float, Scene], Scaler]
+    targets: tuple[float, ...]
+    """In flight for each replica; waiting for KEDA; share of the cache, or of the promised latency, for the others."""
+    best: Best
+    """The three of them that did best over all cases in the sweep."""
+    default: float | None = None
+    """Its own, where it has one; one of the targets."""
+
+
+def family(
+    kind: type[Rival], targets: tuple[float, ...], best: Best, default: float | None = None, **members: Any
+) -> Family:
+    """Of a rule that sees requests only."""
+    return Family(lambda target, _: kind(target, **members), targets, best, default)
+
+
+def planner(kind: type[Modelled], targets: tuple[float, ...], best: Best, **members: Any) -> Family:
+    """Of a rule that knows the engine and the promise; its own default is the last target."""
+    return Family(partial(_planner, kind, members), targets, best, targets[-1])
+
+
+def _planner(kind: type[Modelled], members: Mapping[str, Any], target: float, scene: Scene) -> Scaler:
+    return kind(target, profile=scene.world.profile, promise=scene.promise, **members)
+
+
+FAMILIES: Mapping[str, Family] = {
+    "HPA": family(HPA, (5, 8, 12, 15, 20, 30), (8, 12, 15)),
+    "KEDA": family(KEDA, (0.5, 1, 2, 5, 10, 20), (1, 2, 5)),
+    "KEDA mended": family(KEDA, (0.5, 1, 2, 5, 10, 20), (1, 2, 5), is_mended=True),
+    "Knative": family(Knative, (8, 10, 16, 20, 30, 70), (10, 16, 20), 70),
+    "KubeAI": family(KubeAI, (8, 12, 15, 25, 40, 100), (12, 15, 25), 100),
+    "AIBrix": family(AIBrix, (8, 10, 15, 20, 30, 40), (10, 15, 20)),
+    "AIBrix mended": family(AIBrix, (8, 10, 15, 20, 30, 40), (10, 15, 20), is_mended=True),
+    "Ray Serve": family(RayServe, (2, 8, 10, 15, 20, 40), (10, 15, 20), 2),
+    "WVA": family(WVA, (0.1, 0.15, 0.2, 0.3, 0.4, 0.8), (0.15, 0.2, 0.3), 0.8),
+    "WVA tokens": planner(WVATokens, (0.05, 0.1, 0.15, 0.2, 0.4, 0.8), (0.05, 0.1, 0.15)),
+    "WVA tokens mended": planner(WVATokens, (0.05, 0.1, 0.15, 0.2, 0.4, 0.8), (0.05, 0.1, 0.15), is_mended=True),
+    "WVA queueing": planner(WVAQueueing, SHARES, (0.3, 0.4, 0.5)),
+    "Dynamo throughput": planner(DynamoThroughput, SHARES, (0.3, 0.4, 0.5)),
+    "Dynamo throughput mended": planner(DynamoThroughput, SHARES, (0.3, 0.4, 0.5), is_mended=True),
+    "Dynamo load": planner(DynamoLoad, SHARES, (0.3, 0.4, 0.5)),
+}
