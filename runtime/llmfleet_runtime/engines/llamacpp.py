@@ -23,6 +23,9 @@ HTTP_THREADS = 512
 WARNINGS = 2
 """Above it, every request writes eight lines."""
 
+CANNOT = ("task", "lora", "quantization", "tensor_parallel", "kv_cache_dtype")
+"""Members of the document that the operator does not set for it: ``refused`` says why."""
+
 SWITCHES = ("context-shift", "cont-batching", "kv-offload", "op-offload", "repack")
 VALUES = (
     "batch-size",
@@ -58,6 +61,8 @@ def argv(
     config: EngineConfig, platform: Platform, _memory_bytes: int | None, prepared: Prepared, extra: tuple[str, ...]
 ) -> tuple[str, ...]:
     """A value is a list element of its own: its parser takes the next one whatever it begins with."""
+    if cannot := [member for member in CANNOT if getattr(config, member) is not None]:
+        raise BadConfig(f"{cannot[0]}: llama.cpp cannot carry this out")
     socket = SOCKET.format(port=platform.port)
     template = () if prepared.chat_template is None else ("--chat-template-file", prepared.chat_template)
     return (

@@ -4,9 +4,10 @@ import pytest
 
 from llmfleet_runtime.argv import NOTHING, BadConfig, Platform, Prepared, argv
 from llmfleet_runtime.checkpoint import located
-from llmfleet_runtime.config import EngineConfig, NamedValue
+from llmfleet_runtime.config import EngineConfig, NamedValue, Quantization
 from llmfleet_runtime.engines.llamacpp import LLAMACPP
 from llmfleet_runtime.load import kv_cache_tokens, report
+from llmfleet_runtime.lora import LoraLimits
 from llmfleet_runtime.precision import Precision
 
 CPU = Platform("0.1.0+cpu", is_cpu_build=True, cpus=4, port=8123)
@@ -60,6 +61,21 @@ def test_free_arguments_win_over_our_own_choices():
     found = argv(free, CPU, None)
     assert found[-3:] == ("--threads", "9", "--no-repack")
     assert found.count("--threads") == 1
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("task", "Embed"),
+        ("lora", LoraLimits(max_adapters=1, max_per_batch=1, max_rank=8)),
+        ("quantization", Quantization(method="AWQ")),
+        ("tensor_parallel", 2),
+        ("kv_cache_dtype", "FP8"),
+    ],
+)
+def test_what_it_cannot_do_is_not_left_out_in_silence(member, value):
+    with pytest.raises(BadConfig, match=rf"{member}: llama\.cpp cannot carry this out"):
+        argv(config(**{member: value}), CPU, None)
 
 
 def test_several_names_are_one_list_and_none_may_break_it():
