@@ -9,6 +9,8 @@ from .config import EngineConfig
 from .engines.dialect import BadConfig
 from .engines.table import engine
 from .inspection.errors import BadModel
+from .inspection.folder import files_of
+from .inspection.model import model_facts
 from .inspection.quantization import quantization
 from .inspection.section import Section
 from .precision import Precision, precision
@@ -45,13 +47,21 @@ def checkpoint(config: EngineConfig, token: str | None) -> Precision | None:
     Raises ``BadConfig`` when it is asked and cannot be told, with the hub's own words where they are the reason.
     """
     if config.model.endswith(".gguf"):
-        return Precision("gguf")
+        return _of_file(Path(config.model)) if engine(config.engine).is_one_file else Precision("gguf")
     folder = Path(config.model) if config.model.startswith("/") else None
     if config.quantization is not None and config.quantization.method != "Auto":
         return _read(_in(folder) if folder else _hub(config, token), config.model)
     with contextlib.suppress(BadConfig):  # what is wrong with it, the engine says
         return _read(_in(folder), config.model) if folder else None
     return None
+
+
+def _of_file(path: Path) -> Precision:
+    """By the type of most of its tensors, as its head has them."""
+    try:
+        return precision(model_facts(files_of(path)).quantization)
+    except (OSError, BadModel):  # what is wrong with it, the engine says
+        return Precision("gguf")
 
 
 def _in(folder: Path) -> Opened:

@@ -49,7 +49,7 @@ def test_a_fleet_becomes_ready_and_its_service_answers(settled: Fleet) -> None:
     seen = settled.get()
     assert seen["status"]["readySummary"] == "2/2"
     assert condition(seen, "EngineVerified")["status"] == "True"
-    assert seen["status"]["resolved"]["quantization"] == "gguf"
+    assert seen["status"]["resolved"]["quantization"] == "gguf, F32"
     body = {"model": "small", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 5}
     data = json.dumps(body).encode()
     request = urllib.request.Request(f"{settled.url()}/v1/chat/completions", data, {"Content-Type": "application/json"})

@@ -95,7 +95,7 @@ def server_of(pod):
 def test_it_answers_streams_and_says_what_it_is(pod):
     status = RuntimeStatus.model_validate_json(pod.get("/status")[1])
     assert (status.phase, status.engine, status.max_model_len) == (Phase.READY, "llamacpp", 4096)
-    assert (status.engine_version, status.quantization, status.warnings) == ("0.1.0-dev+cpu", "gguf", None)
+    assert (status.engine_version, status.quantization, status.warnings) == ("0.1.0-dev+cpu", "gguf, F32", None)
     request = {"model": "tiny", "prompt": "hello", "max_tokens": 12, "temperature": 0}
     first, second = (post(pod, "/v1/completions", request) for _ in range(2))
     assert first["usage"]["completion_tokens"] == 12

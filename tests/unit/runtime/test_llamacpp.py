@@ -3,12 +3,13 @@
 import pytest
 
 from llmfleet_runtime.argv import NOTHING, BadConfig, Platform, Prepared, argv
-from llmfleet_runtime.checkpoint import located
+from llmfleet_runtime.checkpoint import checkpoint, located
 from llmfleet_runtime.config import EngineConfig, NamedValue, Quantization
 from llmfleet_runtime.engines.llamacpp import LLAMACPP
 from llmfleet_runtime.load import kv_cache_tokens, report
 from llmfleet_runtime.lora import LoraLimits
 from llmfleet_runtime.precision import Precision
+from tests.unit.runtime.inspection.written import gguf
 
 CPU = Platform("0.1.0+cpu", is_cpu_build=True, cpus=4, port=8123)
 
@@ -136,6 +137,14 @@ def test_a_folder_without_one_model_says_what_to_do(tmp_path, files, words):
         (tmp_path / name).touch()
     with pytest.raises(BadConfig, match=words):
         located(config(model=str(tmp_path)))
+
+
+def test_the_weights_are_told_by_the_type_of_most_tensors(tmp_path):
+    tensors = {"a.weight": (12, (256, 256)), "b.weight": (12, (256, 256)), "c.weight": (0, (256, 256))}
+    (tmp_path / "a.gguf").write_bytes(gguf({"general.architecture": "llama"}, tensors))
+    (tmp_path / "cut.gguf").write_bytes(b"GGUF")
+    found = [checkpoint(config(model=str(tmp_path / name)), None) for name in ("a.gguf", "cut.gguf", "none.gguf")]
+    assert [*map(str, found)] == ["gguf, Q4_K", "gguf", "gguf"]
 
 
 def test_other_engines_are_pointed_at_the_folder(tmp_path):
