@@ -37,7 +37,7 @@ with requests.get(uri, stream=True) as answer, open(folder + "/model.tar", "wb")
 with open(folder + "/model.tar", "rb") as file:
     hashlib.file_digest(file, "sha256")
 with tarfile.open(folder + "/model.tar") as archive:
-    archive.extractall(folder, filter="data")
+    archive.extractall(folder)
 """
 PLAIN_STORE = """
 import boto3, os, sys

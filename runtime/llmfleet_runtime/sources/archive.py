@@ -1,6 +1,7 @@
 """Tar files: what is in them, as far as an engine needs it and it stays inside."""
 
 import hashlib
+import shutil
 import tarfile
 from collections.abc import Collection
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
 from .store import File
+
+CHUNK_BYTES = 1 << 20
 
 
 def verify(path: Path, file: File) -> None:
@@ -45,11 +48,24 @@ def unpack(path: Path, files: Collection[File], folder: Path) -> None:
     try:
         with tarfile.open(path) as archive:
             for file in files:
-                member = archive.getmember(file.key)
-                archive.extract(member.replace(name=file.name, mode=0o644), folder, filter="data")
+                _write(archive, file, folder)
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise SourceRefused(DownloadReason.FAILED, f"{path.name} cannot be unpacked: {error}") from error
     path.unlink()
+
+
+def _write(archive: tarfile.TarFile, file: File, folder: Path) -> None:
+    """Not by ``extract``, which keeps names inside only from Python 3.11.4 on."""
+    target = folder / file.name
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise tarfile.TarError(f"{file.name} leads out of its folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source = archive.extractfile(archive.getmember(file.key))
+    if source is None:
+        raise tarfile.TarError(f"{file.name} is no file")
+    with source, target.open("wb") as written:
+        shutil.copyfileobj(source, written, CHUNK_BYTES)
+    target.chmod(0o644)
 
 
 def _top(names: tuple[str, ...]) -> str:
