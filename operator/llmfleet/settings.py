@@ -99,7 +99,9 @@ class Settings(BaseSettings):
         description="Price of one GPU for an hour by product of spec.accelerator.products, and * for any other, as a "
         "JSON object. Without one there is no cost in the metrics.",
     )
-    workers: Annotated[int, Field(ge=1, le=64)] = Field(default=4, description="Reconciles that run side by side.")
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=4, description="Reconciles that work side by side; waiting for pods is no work."
+    )
     relist_seconds: Annotated[float, Field(ge=10, le=3600)] = Field(
         default=300.0, description="Time between two full listings, which find what a broken watch missed, seconds."
     )

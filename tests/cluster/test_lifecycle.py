@@ -118,7 +118,10 @@ def test_all_profiles_run_side_by_side(untouched: Snapshot) -> None:
 def stop_up(how: signal.Signals, after: float) -> int:
     """Start `up` as a user does, send it a signal after so many seconds, and return its exit status."""
     command = [sys.executable, "-m", "e2e.cluster", "up", "--profile", "full"]
+    # What a script starts in the background is born deaf to Ctrl-C, and so would be all its children.
+    deaf = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    signal.signal(signal.SIGINT, deaf)
     time.sleep(after)
     process.send_signal(how)
     return process.wait()

@@ -14,6 +14,10 @@ from .wva import WVA, WVAQueueing, WVATokens
 
 SHARES = (0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Of the promised latency."""
+FULLNESS = (0.05, 0.1, 0.15, 0.2, 0.4, 0.8)
+"""Of the cache."""
+WAITING = (0.5, 1, 2, 5, 10, 20)
+"""Requests for each replica."""
 Best = tuple[float, float, float]
 
 
@@ -28,18 +32,25 @@ class Family:
     """The three of them that did best over all cases in the sweep."""
     default: float | None = None
     """Its own, where it has one; one of the targets."""
+    mends: str = ""
+    """The family that it differs from in silence only; as it plays where every pod is heard, so does this one."""
 
 
 def family(
-    kind: type[Rival], targets: tuple[float, ...], best: Best, default: float | None = None, **members: Any
+    kind: type[Rival],
+    targets: tuple[float, ...],
+    best: Best,
+    default: float | None = None,
+    mends: str = "",
+    **members: Any,
 ) -> Family:
     """Of a rule that sees requests only."""
-    return Family(lambda target, _: kind(target, **members), targets, best, default)
+    return Family(lambda target, _: kind(target, **members), targets, best, default, mends)
 
 
-def planner(kind: type[Modelled], targets: tuple[float, ...], best: Best, **members: Any) -> Family:
+def planner(kind: type[Modelled], targets: tuple[float, ...], best: Best, mends: str = "", **members: Any) -> Family:
     """Of a rule that knows the engine and the promise; its own default is the last target."""
-    return Family(partial(_planner, kind, members), targets, best, targets[-1])
+    return Family(partial(_planner, kind, members), targets, best, targets[-1], mends)
 
 
 def _planner(kind: type[Modelled], members: Mapping[str, Any], target: float, scene: Scene) -> Scaler:
@@ -48,18 +59,20 @@ def _planner(kind: type[Modelled], members: Mapping[str, Any], target: float, sc
 
 FAMILIES: Mapping[str, Family] = {
     "HPA": family(HPA, (5, 8, 12, 15, 20, 30), (8, 12, 15)),
-    "KEDA": family(KEDA, (0.5, 1, 2, 5, 10, 20), (1, 2, 5)),
-    "KEDA mended": family(KEDA, (0.5, 1, 2, 5, 10, 20), (1, 2, 5), is_mended=True),
+    "KEDA": family(KEDA, WAITING, (1, 2, 5)),
+    "KEDA mended": family(KEDA, WAITING, (1, 2, 5), mends="KEDA", is_mended=True),
     "Knative": family(Knative, (8, 10, 16, 20, 30, 70), (10, 16, 20), 70),
     "KubeAI": family(KubeAI, (8, 12, 15, 25, 40, 100), (12, 15, 25), 100),
     "AIBrix": family(AIBrix, (8, 10, 15, 20, 30, 40), (10, 15, 20)),
     "AIBrix mended": family(AIBrix, (8, 10, 15, 20, 30, 40), (10, 15, 20), is_mended=True),
     "Ray Serve": family(RayServe, (2, 8, 10, 15, 20, 40), (10, 15, 20), 2),
     "WVA": family(WVA, (0.1, 0.15, 0.2, 0.3, 0.4, 0.8), (0.15, 0.2, 0.3), 0.8),
-    "WVA tokens": planner(WVATokens, (0.05, 0.1, 0.15, 0.2, 0.4, 0.8), (0.05, 0.1, 0.15)),
-    "WVA tokens mended": planner(WVATokens, (0.05, 0.1, 0.15, 0.2, 0.4, 0.8), (0.05, 0.1, 0.15), is_mended=True),
-    "WVA queueing": planner(WVAQueueing, SHARES, (0.3, 0.4, 0.5)),
-    "Dynamo throughput": planner(DynamoThroughput, SHARES, (0.3, 0.4, 0.5)),
-    "Dynamo throughput mended": planner(DynamoThroughput, SHARES, (0.3, 0.4, 0.5), is_mended=True),
-    "Dynamo load": planner(DynamoLoad, SHARES, (0.3, 0.4, 0.5)),
+    "WVA tokens": planner(WVATokens, FULLNESS, FULLNESS[:3]),
+    "WVA tokens mended": planner(WVATokens, FULLNESS, FULLNESS[:3], mends="WVA tokens", is_mended=True),
+    "WVA queueing": planner(WVAQueueing, SHARES, SHARES[:3]),
+    "Dynamo throughput": planner(DynamoThroughput, SHARES, SHARES[:3]),
+    "Dynamo throughput mended": planner(
+        DynamoThroughput, SHARES, SHARES[:3], mends="Dynamo throughput", is_mended=True
+    ),
+    "Dynamo load": planner(DynamoLoad, SHARES, SHARES[:3]),
 }

@@ -20,7 +20,7 @@ from llmfleet.shell.clock import SystemClock
 from llmfleet.shell.pods import RuntimeClient
 from llmfleet.shell.ports import Key
 from llmfleet.shell.queue import WorkQueue
-from llmfleet.shell.run import TICKS_AT_ONCE
+from llmfleet.shell.run import FLEETS_AT_ONCE
 from llmfleet.shell.telemetry import Events, Metrics
 
 NAMESPACE = "fleets"
@@ -92,7 +92,7 @@ class Fleets:
         clock, server, settings = SystemClock(), Server(self.cache), Settings(autoscale_tick_seconds=TICK_SECONDS)
         events = Events(server, clock.rfc3339)
         self.autoscaler = Autoscaler(self.cache, server, self.pods, clock, settings, Metrics(), events)
-        self._queue = WorkQueue(self._look, TICKS_AT_ONCE)
+        self._queue = WorkQueue(self._look, FLEETS_AT_ONCE)
         self.keys = [self._add(number, each) for number, each in enumerate(addresses)]
 
     def _add(self, number: int, addresses: tuple[str, ...]) -> Key:

@@ -61,13 +61,15 @@ class Autoscaler:
     _news: dict[str, float] = field(default_factory=dict)
     """When a fleet's source can next have read its pods again."""
     _chronicles: dict[str, Chronicle] = field(default_factory=dict)
+    _observed: dict[Key, tuple[int, Observed | None]] = field(default_factory=dict)
+    """Each with the cache's edition that it was read from."""
 
     async def tick(self, key: Key) -> float | None:
         """One look at the load; seconds until the next, None when the fleet is not autoscaled. Raises FleetError."""
-        raw = self.cache.owner(key)
-        observed = self._observe(key, raw) if raw else None
+        observed = self._looked_at(key)
         deployment = observed.deployment if observed else None
         if observed is None or deployment is None or deployment.deleting:
+            self._observed.pop(key, None)
             return None
         if deployment.spec.autoscaling is None:
             await self._retire(key, observed)
@@ -124,6 +126,16 @@ class Autoscaler:
 
     def _observe(self, key: Key, raw: Raw) -> Observed:
         return observe(raw, self.cache.children(key), self.cache.pods(key), scalers=self.cache.scalers(key))
+
+    def _looked_at(self, key: Key) -> Observed | None:
+        """What is known of a fleet, read anew when anything of it is another; None when it is gone."""
+        edition = self.cache.edition(key)
+        known, observed = self._observed.get(key, (-1, None))
+        if known != edition:
+            raw = self.cache.owner(key)
+            observed = self._observe(key, raw) if raw else None
+            self._observed[key] = edition, observed
+        return observed
 
     async def _retire(self, key: Key, observed: Observed) -> None:
         """Take back the recorded decision of a fleet that is not autoscaled by us any more."""
@@ -186,6 +198,10 @@ class Autoscaler:
             text = f"{size} -> {decision.replicas}: {decision.message}"
             log.info("%s: %s: %s", key, decision.why, text)
             await self.events.post(observed.raw, "Normal", f"Scaled{decision.why}", text)
+
+    def let_go(self, key: Key) -> None:
+        """Drop what was read of a fleet that is gone."""
+        self._observed.pop(key, None)
 
     def forget(self, uid: str) -> None:
         """Drop what is remembered of an object that is gone."""

@@ -1,5 +1,6 @@
 """The watched objects in memory: filled by listings, fed by watches, overlaid with the answers to our own writes."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -30,6 +31,7 @@ class Cache:
         self._changed = changed
         self._objects: dict[Key, dict[Ref, Held]] = {}
         self._departures = Departures()
+        self._editions: Counter[Key] = Counter()
         self._scalers: dict[Key, tuple[Scaler, ...]] = {}
 
     def put(self, raw: Mapping[str, Any]) -> None:
@@ -44,6 +46,7 @@ class Cache:
         if known and is_same and int(_version(raw)) <= int(known.version):
             return
         mine[ref] = held = Held.of(raw)
+        self._editions[key] += 1
         if not (known and is_same and known.text == held.text):
             self._tell(key, ref)
 
@@ -57,6 +60,7 @@ class Cache:
         is_known = known is not None and known.uid == _uid(raw)
         if is_known:
             del mine[_ref(raw)]
+            self._editions[key] += 1
         if raw["kind"] == "Pod" and (is_known or self._departures.knows(key, _uid(raw))):
             self._departures.gone(key, trimmed(raw))
         if not self._has_owner(key):
@@ -64,6 +68,10 @@ class Cache:
         if not mine:
             self._objects.pop(key, None)
         self._tell(key, _ref(raw))
+
+    def edition(self, key: Key) -> int:
+        """Another number whenever anything of a fleet is another, its versions included."""
+        return self._editions[key]
 
     def _tell(self, key: Key, news: Ref) -> None:
         """Of children without an owner there is nothing to tell."""
@@ -103,7 +111,9 @@ class Cache:
         elsewhere = {key: each for key, each in before.items() if namespace not in (None, key.namespace)}
         found = {key: tuple(sorted(each, key=lambda scaler: scaler.name)) for key, each in listed.items()}
         self._scalers = elsewhere | found
-        return {key for key in before.keys() | self._scalers.keys() if before.get(key) != self._scalers.get(key)}
+        differing = {key for key in before.keys() | self._scalers.keys() if before.get(key) != self._scalers.get(key)}
+        self._editions.update(differing)
+        return differing
 
     def scalers(self, key: Key) -> tuple[Scaler, ...]:
         """Autoscalers of others that may aim at it."""

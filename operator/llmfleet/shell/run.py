@@ -140,6 +140,7 @@ class Operator:
     def _forget(self, key: Key) -> None:
         self._reconciles.forget(key)
         self._ticks.forget(key)
+        self._autoscaler.let_go(key)
         self.metrics.forget(*key)
 
     def _opened(self, namespace: str | None) -> None:

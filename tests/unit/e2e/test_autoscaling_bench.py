@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -146,6 +147,24 @@ def test_a_policy_is_made_by_its_name() -> None:
     names = suite.policies(Rivals.ALL)
     assert len(names) == 1 + 6 * len(FAMILIES)
     assert all(suite.scaler(name, cases()[0].scene).every_seconds > 0 for name in names)
+
+
+def test_a_mended_form_plays_as_the_one_it_mends_where_every_pod_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple] = []
+    monkeypatch.setattr(suite, "ProcessPoolExecutor", lambda _: _Here())
+    monkeypatch.setattr(suite, "play", lambda *job: made.append(job) or played(job[0], job[1], 0.9, 1.0))
+    policies = ("KEDA 2", "KEDA mended 2", "AIBrix mended 10")
+    found = [(each.policy, each.case) for each in suite.play_all(["C5", "C10a"], policies, [1], 1)]
+    assert found.count(("KEDA mended 2", "C5")) == found.count(("KEDA mended 2", "C10a")) == 1
+    assert ("KEDA mended 2", "C5", 1, True) not in made
+    assert {job[:2] for job in made if "mended" in job[0]} == {
+        ("KEDA mended 2", "C10a"), ("AIBrix mended 10", "C5"), ("AIBrix mended 10", "C10a"),
+    }  # fmt: skip
+
+
+class _Here(ThreadPoolExecutor):
+    def __init__(self) -> None:
+        super().__init__(1)
 
 
 def test_what_is_kept_apart_is_as_it_was_before_any_tuning() -> None:

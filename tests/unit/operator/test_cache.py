@@ -2,6 +2,7 @@
 
 import pytest
 
+from llmfleet.core.foreign import Scaler
 from llmfleet.core.plan import Ref
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.listing import Listing
@@ -222,3 +223,31 @@ def test_objects_of_one_name_and_two_kinds_are_two() -> None:
 def test_namespaces_are_kept_apart(cache: Cache) -> None:
     cache.put(version(SERVICE, 5, namespace="team-b", uid="b"))
     assert len(cache.children(KEY)) == len(cache.children(Key("team-b", "qwen"))) == 1
+
+
+def test_an_edition_is_another_for_each_version_and_the_same_for_none(cache: Cache) -> None:
+    seen = [cache.edition(KEY)]
+    for change in (
+        lambda: cache.put(OWN),
+        lambda: cache.put(version(SERVICE, 6)),
+        lambda: cache.put(edited(7)),
+        lambda: cache.drop(version(SERVICE, 7)),
+        lambda: cache.put_scalers({KEY: [Scaler("KEDA/a", Ref("Deployment", "qwen"))]}),
+        lambda: cache.put_scalers({}),
+    ):
+        change()
+        seen.append(cache.edition(KEY))
+    assert len(set(seen)) == len(seen)
+    cache.put(OWN)
+    cache.put_scalers({})
+    cache.drop(version(SERVICE, 9))
+    assert cache.edition(KEY) == seen[-1]
+
+
+def test_an_object_that_is_born_again_has_no_edition_of_its_forerunner(cache: Cache) -> None:
+    cache.put(OWN)
+    before = cache.edition(KEY)
+    for each in (OWN, version(SERVICE, 5)):
+        cache.drop(each)
+    cache.put(OWN)
+    assert cache.edition(KEY) > before

@@ -173,7 +173,7 @@ def test_starts_that_take_too_long_are_stuck() -> None:
 def held(*looks: tuple[float, int], size: int = 4, startup: float = 60.0) -> Keep:
     keep = Keep()
     for time, wanted in looks:
-        keep = keep.look((wanted, wanted), max(size, wanted), time, startup)
+        keep = keep.look((wanted, wanted, wanted), max(size, wanted), time, startup)
     return keep
 
 
@@ -202,12 +202,19 @@ def test_a_level_that_was_long_not_missed_is_kept_shorter_again() -> None:
     assert [round(each.hold) for each in keep.levels[1:]] == [156, 156, 156]
 
 
+def test_a_level_that_is_only_foreseen_is_kept_and_teaches_no_longer_hold() -> None:
+    keep = held((0.0, 4), (10.0, 1)).look((1, 4, 4), 4, 250.0, 60.0)
+    assert [round(each.hold) for each in keep.levels[1:]] == [120, 120, 120]
+    assert keep.release(1, 1, 4, 369.0)[0].size == 4
+    assert keep.release(1, 1, 4, 371.0)[0].size == 3
+
+
 def test_a_fleet_that_turns_too_often_within_an_hour_keeps_its_size() -> None:
     keep, time = Keep(), 0.0
     for _ in range(MOST_TURNS):
-        keep = keep.look((1, 1), 2, time, 1.0)
+        keep = keep.look((1, 1, 1), 2, time, 1.0)
         _, keep = keep.release(1, 1, 2, time + 1000)
-        keep = keep.look((2, 2), 1, time + 1001, 1.0)
+        keep = keep.look((2, 2, 2), 1, time + 1001, 1.0)
         time += 400
     found, _ = keep.release(1, 1, 2, time + 5000)
     assert (found.size, found.said) == (2, f"turned {MOST_TURNS} times within an hour: 2")

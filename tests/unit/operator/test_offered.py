@@ -234,12 +234,6 @@ def test_after_an_outage_nothing_is_released_before_all_pods_have_told_for_a_whi
     assert watched.released(900, 1500)
 
 
-def test_a_blind_ramp_costs_little() -> None:
-    ramp = synthetic.ramp(9, 20, 300, 900)
-    seeing, blind = run(ramp, 1200, Watched()), run(ramp, 1200, Watched(), during(500, 620, silent))
-    assert blind.attained > seeing.attained - 0.02
-
-
 def test_counters_that_jump_raise_no_alarm() -> None:
     def jumping(page: Page) -> Page:
         members = json.loads(page.text or "{}")

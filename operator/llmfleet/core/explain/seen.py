@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from llmfleet.core.scaling import offered
+from llmfleet.core.scaling import felt
 from llmfleet.core.scaling.decide import Decision, Memory, Policy
 from llmfleet.core.scaling.load import Tick
 
@@ -40,6 +40,6 @@ def seen(policy: Policy, memory: Memory, decision: Decision, tick: Tick, now: fl
 def _latencies(policy: Policy, memory: Memory, now: float) -> tuple[float, float]:
     if policy.objectives is None:
         return math.nan, math.nan
-    felt = {about: value for _, about, value in offered.felt(policy.objectives, memory.arrivals, now)}
-    first, output = (felt.get(about) for about in (offered.FIRST_TOKEN, offered.OUTPUT_TOKEN))
+    lately = {about: value for _, about, value in felt.felt(policy.objectives, memory.arrivals.flows, now)}
+    first, output = (lately.get(about) for about in (felt.FIRST_TOKEN, felt.OUTPUT_TOKEN))
     return first or math.nan, output or math.nan

@@ -135,7 +135,9 @@ def _called_for(
     if panic.coverage < policy.least_coverage:
         seconds = f"{panic.coverage:.0%} within {policy.panic_window_seconds:.0f} s"
         heard = f"{tick.heard} of {tick.ready} ready pods report their load, {seconds}; holding {size}"
-        return Step(size, Why.NO_DATA, (heard,)), memory
+        foreseen = steps[0].replicas if steps and flow and flow.is_blind else size
+        risen = f"what rose when it was last seen is taken to go on: {foreseen}"
+        return Step(size, Why.NO_DATA, (heard,)).to(max(size, foreseen), Why.NO_DATA, risen), memory
     if policy.queue_depth is not None:
         step, memory = _queued(policy, policy.queue_depth, memory, (size, panic), now)
         steps.append(step)

@@ -5,9 +5,10 @@ still while it claims to work. What a silent pod carries is what it last carried
 more: it counts as busy, never as room.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from operator import le, sub
+from operator import attrgetter, le, sub
 
 from llmfleet.core.scaling.sample import Latencies, Sample
 
@@ -16,6 +17,8 @@ FROZEN_SECONDS = 10.0
 SHORTEST_LOOK_SECONDS = 0.05
 HALF = 0.5
 """Of an observation: what may be beyond a bucket that holds all."""
+LEAST_TOLD = 0.5
+_TIME = attrgetter("time")
 MOST_TURNOVER, TURNOVER_FLOOR = 4.0, 64.0
 """The batch may have been so much larger between two looks than at either of them."""
 
@@ -113,11 +116,26 @@ class Flow:
     request_token: Spread
     pods: tuple[PodFlow, ...] = ()
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether fewer than half of the pods told."""
+        return not self.told or self.told < LEAST_TOLD * (self.told + self.silent)
+
+    @property
+    def has_buckets(self) -> bool:
+        """Whether it is not aged."""
+        return bool(self.first_token.bounds or self.request_token.bounds)
+
     def aged(self) -> "Flow":
         """The same without buckets: a thousand fleets are remembered."""
-        if not self.first_token.bounds and not self.request_token.bounds:
-            return self
         return replace(self, first_token=self.first_token.aged(), request_token=self.request_token.aged())
+
+
+def recent(flows: Sequence[Flow], now: float, seconds: float) -> Sequence[Flow]:
+    """Those of the last ``seconds`` before ``now``; ``flows`` ascend in time."""
+    begin = bisect_right(flows, now - seconds, key=_TIME)
+    end = len(flows) if not flows or flows[-1].time <= now else bisect_right(flows, now, key=_TIME)
+    return flows[begin:end]
 
 
 @dataclass(frozen=True, slots=True)

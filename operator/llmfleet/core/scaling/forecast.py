@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from llmfleet.core.scaling.flow import Flow
+from llmfleet.core.scaling.flow import Flow, recent
 
 TREND_WINDOWS = (60.0, 120.0, 300.0)
 """Seconds over which a trend may show."""
@@ -68,15 +68,15 @@ def demand(flows: Sequence[Flow], now: float, horizon: float) -> Demand:
     clumping = _clumping(flows, now, minute)
     needed = minute
     for window, surge in SURGES:
-        recent = min(rate(flows, now, window / 2), rate(flows, now - window / 2, window / 2))
-        if recent > minute + surge * math.sqrt(clumping * max(minute, 0.05) / window):
-            needed = max(needed, recent)
+        surging = min(rate(flows, now, window / 2), rate(flows, now - window / 2, window / 2))
+        if surging > minute + surge * math.sqrt(clumping * max(minute, 0.05) / window):
+            needed = max(needed, surging)
     return Demand(needed, minute, max(minute, _trend(flows, now, horizon, clumping)), clumping)
 
 
 def rate(flows: Sequence[Flow], now: float, window: float) -> float:
     """Mean requests per second over the window before ``now``, or over as much of it as was seen."""
-    within = [each for each in flows if 0 <= now - each.time < window]
+    within = recent(flows, now, window)
     seconds = sum(each.seconds for each in within)
     return sum(each.arrivals * each.seconds for each in within) / seconds if seconds else 0.0
 
@@ -85,11 +85,10 @@ def _bins(flows: Sequence[Flow], now: float, window: float) -> list[float]:
     """Requests per second in bins of five seconds, oldest first; only bins that were seen."""
     count = int(window / BIN_SECONDS)
     came, seconds = [0.0] * count, [0.0] * count
-    for each in flows:
+    for each in recent(flows, now, count * BIN_SECONDS):
         at = count - 1 - int((now - each.time) / BIN_SECONDS)
-        if at >= 0:
-            came[at] += each.arrivals * each.seconds
-            seconds[at] += each.seconds
+        came[at] += each.arrivals * each.seconds
+        seconds[at] += each.seconds
     return [part / whole for part, whole in zip(came, seconds, strict=True) if whole]
 
 
@@ -148,9 +147,7 @@ def late(flows: Sequence[Flow], now: float, carried: float, patience: float) -> 
     A fluid queue is played over what came: ``carried`` requests per second leave it.
     """
     behind = came = missed = 0.0
-    for each in flows:
-        if now - each.time >= REPLAYED_SECONDS:
-            continue
+    for each in recent(flows, now, REPLAYED_SECONDS):
         arrived = each.arrivals * each.seconds
         after = max(0.0, behind + arrived - carried * each.seconds)
         if max(behind, after) > carried * patience:

@@ -50,17 +50,22 @@ class Keep:
     """When the fleet grew after it had shrunk, within the last hour."""
     was_shrinking: bool = False
 
-    def look(self, sizes: tuple[int, int], size: int, now: float, startup: float) -> "Keep":
-        """Of ``sizes`` the first is needed now and the second wanted; ``size`` is the present one, times in seconds."""
-        needed, wanted = sizes
+    def look(self, sizes: tuple[int, int, int], size: int, now: float, startup: float) -> "Keep":
+        """Of ``sizes`` the first is needed by what comes now, the second by what is foreseen, the third is wanted.
+
+        ``size`` is the present one, times in seconds. What is only foreseen is kept and teaches nothing.
+        """
+        present, needed, wanted = sizes
         shortest = max(SHORTEST_SECONDS, STARTUPS * startup)
         known = (*self.levels, *[Level(now, shortest)] * (max(wanted, size) - len(self.levels)))
-        used = tuple(_used(each, now, startup, shortest) for each in known[:needed])
+        used = tuple(_used(each, now, startup, shortest) for each in known[:present])
+        foreseen = tuple(Level(now, max(each.hold, shortest)) for each in known[len(used) : needed])
         turns = tuple(each for each in self.turns if now - each < TURN_SECONDS)
         if wanted > size and self.was_shrinking:
             turns = (*turns, now)
         shrinking = self.was_shrinking and wanted <= size
-        return replace(self, levels=(*used, *known[needed:]), turns=turns, was_shrinking=shrinking)
+        levels = (*used, *foreseen, *known[max(present, needed) :])
+        return replace(self, levels=levels, turns=turns, was_shrinking=shrinking)
 
     def release(self, wanted: int, floor: int, size: int, now: float) -> tuple[Release, "Keep"]:
         """The size after what is due now is released, not below ``floor``, and what to remember."""

@@ -6,16 +6,18 @@ starting count as there: what is compared with the wanted size is what was asked
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
-from llmfleet.core.scaling.flow import Flow, Spread, joined
+from llmfleet.core.scaling.felt import JUDGED_SECONDS, said, well_kept
+from llmfleet.core.scaling.flow import Flow, recent
 from llmfleet.core.scaling.forecast import REPLAYED_SECONDS, Demand, Surges, demand, late, rate
 from llmfleet.core.scaling.keep import Keep
 from llmfleet.core.scaling.latency import StepTime
-from llmfleet.core.scaling.objective import Capacity, Limit, Objective, Objectives, capacity
+from llmfleet.core.scaling.objective import Capacity, Limit, Objectives, capacity
 from llmfleet.core.scaling.startup import Startup
-from llmfleet.core.scaling.work import FEWEST_REQUESTS, Work, work
+from llmfleet.core.scaling.work import Work, work
 
 MEMORY_SECONDS = 600.0
 ENOUGH_REQUESTS = 200
@@ -39,13 +41,10 @@ DRAIN_SECONDS = 90.0
 """A replica that needs so long to work off what has piled up is no help meanwhile."""
 MOST_REPLAYED = 4.0
 """Most replicas for what came lately, over those for its mean."""
-JUDGED_SECONDS = 90.0
-"""What was promised is compared with what was kept over this time."""
 LEAST_CORRECTION, DISTRUST, TRUST = 0.6, 0.99, 1.003
 COMPLETE = 0.7
 """With a smaller share of the pods telling, nothing is released."""
 ROUNDING = 0.02
-FIRST_TOKEN, OUTPUT_TOKEN = "to the first token", "per token"
 
 
 @dataclass(frozen=True)
@@ -103,8 +102,8 @@ def wanted(
     memory = replace(memory, startup=memory.startup.look(size, ready, now))
     if flow is not None:
         memory = _looked(objectives, memory, flow, now)
-    if flow is None or not flow.told:
-        return Wanted(size, ("no pod's counters can be compared with a look before",)), memory
+    if flow is None or flow.is_blind:
+        return _unseen(objectives, memory, size, now), memory
     if memory.work is None or memory.time is None:
         return _unknown(memory, size, now)
     is_known = memory.time.is_known and memory.requests >= ENOUGH_REQUESTS
@@ -118,16 +117,33 @@ def wanted(
     memory = replace(memory, surges=memory.surges.look(coming, now))
     coming = memory.surges.believed(coming)
     needed, words = _needed(objectives, memory, coming, found, flow)
-    words = (*_felt(objectives, memory, now), *words)
+    words = (*said(objectives, memory.flows, now), *words)
     floor = _replayed(objectives, memory, found, needed, now)
     if floor > needed:
         words = (*words, f"the last ten minutes' bursts would have needed {floor}")
-    memory = replace(memory, keep=memory.keep.look((needed, floor), size, now, memory.startup.seconds))
+    present, _ = _needed(objectives, memory, replace(coming, ahead=min(coming.ahead, coming.now)), found, flow)
+    memory = replace(memory, keep=memory.keep.look((present, needed, floor), size, now, memory.startup.seconds))
     if floor > size and (stuck := memory.startup.stuck(now)):
         return Wanted(size, (*words, f"{stuck} replicas do not start, more would not: {size}"), found.limit), memory
     if floor >= size:
         return Wanted(floor, words, found.limit), memory
     return _released(memory, (needed, floor, size), (words, found.limit), now)
+
+
+def _unseen(objectives: Objectives, memory: History, size: int, now: float) -> Wanted:
+    """Hardly a pod tells: the size stays, and what surely rose when it was last seen is taken to go on for a while."""
+    hold = Wanted(size, ("the counters of fewer than half of the pods can be compared with a look before",))
+    seen = [each for each in memory.flows if not each.is_blind]
+    if not seen or memory.time is None or memory.work is None or not memory.time.is_known:
+        return hold
+    last = seen[-1].time
+    rising = demand(seen, last, memory.startup.horizon + now - last)
+    if rising.ahead <= rising.now:
+        return hold
+    found = capacity(objectives, memory.time, memory.work, TAIL)
+    found = replace(found, rate=found.rate * memory.correction)
+    needed, words = _needed(objectives, memory, rising, found, seen[-1])
+    return Wanted(needed, (*hold.said, *words), found.limit) if needed > size else hold
 
 
 def _unknown(memory: History, size: int, now: float) -> tuple[Wanted, History]:
@@ -136,13 +152,12 @@ def _unknown(memory: History, size: int, now: float) -> tuple[Wanted, History]:
     words = (f"too little seen yet to tell what a replica carries; at most {most} requests at once",)
     if most >= size:
         return Wanted(size, words), memory
-    memory = replace(memory, keep=memory.keep.look((most, most), size, now, memory.startup.seconds))
+    memory = replace(memory, keep=memory.keep.look((most, most, most), size, now, memory.startup.seconds))
     return _released(memory, (most, most, size), (words, Limit.BUSY), now)
 
 
 def _looked(objectives: Objectives, memory: History, flow: Flow, now: float) -> History:
-    kept = [each for each in memory.flows if now - each.time < MEMORY_SECONDS]
-    flows = (*(each if now - each.time < JUDGED_SECONDS else each.aged() for each in kept), replace(flow, pods=()))
+    flows = (*_aged(recent(memory.flows, now, MEMORY_SECONDS), now), replace(flow, pods=()))
     is_blind = not flow.told or flow.told < COMPLETE * (flow.told + flow.silent)
     time = memory.time or StepTime.unknown(objectives.pace)
     return replace(
@@ -153,6 +168,15 @@ def _looked(objectives: Objectives, memory: History, flow: Flow, now: float) -> 
         requests=memory.requests + flow.requests,
         blind=now if is_blind else memory.blind,
     )
+
+
+def _aged(flows: Sequence[Flow], now: float) -> Sequence[Flow]:
+    """Those that are not judged any more lose their buckets; the oldest have lost them already."""
+    old = len(flows) - len(recent(flows, now, JUDGED_SECONDS))
+    begin = old
+    while begin and flows[begin - 1].has_buckets:
+        begin -= 1
+    return (*flows[:begin], *(each.aged() for each in flows[begin:old]), *flows[old:])
 
 
 def _needed(
@@ -215,33 +239,11 @@ def _replayed(objectives: Objectives, memory: History, found: Capacity, least: i
     return least + bisect_left(range(least, most), x=True, key=serves)
 
 
-def _judged(objectives: Objectives, memory: History, now: float) -> tuple[tuple[Objective, str, Spread], ...]:
-    """Each promise with what it is about and what was measured of it lately."""
-    recent = [each for each in memory.flows if now - each.time < JUDGED_SECONDS]
-    found = (
-        (objectives.first_token, FIRST_TOKEN, joined([each.first_token for each in recent])),
-        (objectives.output_token, OUTPUT_TOKEN, joined([each.request_token for each in recent])),
-    )
-    return tuple((promised, about, seen) for promised, about, seen in found if promised)
-
-
-def felt(objectives: Objectives, memory: History, now: float) -> tuple[tuple[Objective, str, float | None], ...]:
-    """Each promise, what it is about, and what its share of the requests felt lately, seconds; None when none told."""
-    return tuple((each, about, seen.quantile(each.share)) for each, about, seen in _judged(objectives, memory, now))
-
-
-def _felt(objectives: Objectives, memory: History, now: float) -> tuple[str, ...]:
-    """What users feel, in words; nothing where too few requests told."""
-    found = felt(objectives, memory, now)
-    said = [f"p{each.share * 100:.0f} {value * 1000:.0f} ms {about}" for each, about, value in found if value]
-    return (f"measured {', '.join(said)}",) if said else ()
-
-
 def _corrected(objectives: Objectives, memory: History, now: float) -> History:
     """Capacity that did not keep its promise is believed less; only judged when nothing else explains it."""
     if now - memory.unsettled < JUDGED_SECONDS:
         return memory
-    well = min((_kept(promised, seen) for promised, _, seen in _judged(objectives, memory, now)), default=1.0)
+    well = well_kept(objectives, memory.flows, now)
     changed = memory.correction * (TRUST if well >= 1.0 else DISTRUST)
     memory = replace(memory, correction=min(1.0, max(LEAST_CORRECTION, changed)))
     carried = rate(memory.flows, now, JUDGED_SECONDS) / max(each.ready for each in memory.flows) * _seconds(memory)
@@ -260,13 +262,6 @@ def _shown(memory: History) -> float:
     """Requests per second that a replica has been seen to carry well, a little less; 0 before any was."""
     seconds = _seconds(memory)
     return UNPROVEN * memory.proven / seconds if seconds else 0.0
-
-
-def _kept(promised: Objective, seen: Spread) -> float:
-    """Share of the promise that was kept, 1 and more when it was or nothing can be told."""
-    if not seen.bounds or seen.count < FEWEST_REQUESTS:
-        return 1.0
-    return seen.within(promised.seconds) / seen.count / promised.share
 
 
 def _released(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmfleet.core.scaling.flow import Flow
+from llmfleet.core.scaling.flow import Flow, recent
 
 USUAL_SECONDS, RECENT_SECONDS = 300.0, 60.0
 FEWEST_REQUESTS = 20
@@ -27,14 +27,14 @@ class Work:
 
 def work(flows: Sequence[Flow], now: float) -> Work | None:
     """The sizes to reckon with; None while too few requests were seen."""
-    usual = _mean([each for each in flows if now - each.time < USUAL_SECONDS])
-    within = [each for each in flows if now - each.time < RECENT_SECONDS]
-    recent = _mean(within)
-    if usual is None or recent is None:
+    usual = _mean(recent(flows, now, USUAL_SECONDS))
+    within = recent(flows, now, RECENT_SECONDS)
+    latest = _mean(within)
+    if usual is None or latest is None:
         return usual
-    differs = max(abs(recent.prompt / usual.prompt - 1), abs(recent.output / usual.output - 1))
+    differs = max(abs(latest.prompt / usual.prompt - 1), abs(latest.output / usual.output - 1))
     has_changed = differs > CHANGED / math.sqrt(sum(each.requests for each in within))
-    return recent if has_changed else usual
+    return latest if has_changed else usual
 
 
 def _mean(flows: Sequence[Flow]) -> Work | None:

@@ -184,9 +184,10 @@ class Replica:
         return taken
 
     def _has_room(self, request: Request) -> bool:
+        if self.running >= self.profile.max_sequences:
+            return False
         is_alone = not self._ending and not self._admitted
-        fits = self.cached + request.known + BLOCK_WASTE <= self.profile.kv_tokens
-        return self.running < self.profile.max_sequences and (fits or is_alone)
+        return is_alone or self.cached + request.known + BLOCK_WASTE <= self.profile.kv_tokens
 
     def _is_full(self) -> bool:
         """Whether the next step's tokens do not fit."""

@@ -112,7 +112,8 @@ class _Run:
         if isinstance(what, Pod):
             self._fleet.start(what, time)
         elif what.due == time:
-            self._tally.ended(what.advance())
+            if ended := what.advance():
+                self._tally.ended(ended)
             if what.due < math.inf:
                 self._push(what.due, what)
             elif what in self._fleet.leaving:

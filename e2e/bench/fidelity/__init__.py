@@ -1,0 +1,1 @@
+"""How near the simulated replica comes to a real engine: fitted in three runs, it foretells others."""

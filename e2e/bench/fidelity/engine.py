@@ -1,0 +1,140 @@
+"""A bare vLLM on the CPU, and requests of given sizes to it."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import aiohttp
+
+from e2e.engine.model import VOCABULARY, tiny_model
+from e2e.load.drive import open_session
+from e2e.load.request import Outcome, Request
+from llmfleet.core.simulation.request import Arrival
+from llmfleet_runtime.argv import FORKED, MODULE, Platform, environment
+from llmfleet_runtime.contract import EngineConfig
+
+RUNTIME = Path(__file__).resolve().parents[3] / "runtime"
+NAME = "tiny"
+START_SECONDS = 300.0
+SEQUENCES, BATCHED_TOKENS, LONGEST, CACHE_BYTES = 16, 512, 4096, 1 << 28
+FIRST_WORD = 400
+"""Tokens from here on are syllables."""
+
+
+class Felt(NamedTuple):
+    """What one request felt, seconds."""
+
+    first_token: float
+    per_token: float
+    """Between its tokens, the mean; 0 for an answer of one."""
+
+
+@contextmanager
+def serving(python: Path) -> Iterator[str]:
+    """The address of an engine with the tiny model, up to ``/v1``. Raises ``RuntimeError`` with its last words."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as output:
+        model, port = tiny_model(Path(folder)), _free_port()
+        config = EngineConfig(model=str(model), served_names=(NAME,))
+        ours = environment(config, Platform("0.32.0+cpu", is_cpu_build=True))
+        process = subprocess.Popen(
+            (str(python), "-P", "-m", FORKED, MODULE, *_arguments(model, port)),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **ours, "PYTHONPATH": str(RUNTIME), "HOME": folder},
+            start_new_session=True,
+        )
+        try:
+            _until_healthy(process, port, output)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _arguments(model: Path, port: int) -> tuple[str, ...]:
+    return (
+        f"--model={model}",
+        f"--served-model-name={NAME}",
+        "--host=127.0.0.1",
+        f"--port={port}",
+        "--enforce-eager",
+        "--no-enable-prefix-caching",
+        f"--max-num-seqs={SEQUENCES}",
+        f"--max-num-batched-tokens={BATCHED_TOKENS}",
+        f"--max-model-len={LONGEST}",
+        f"--kv-cache-memory-bytes={CACHE_BYTES}",
+        "--disable-uvicorn-access-log",
+        "--distributed-executor-backend=uni",
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _until_healthy(process: subprocess.Popen[bytes], port: int, output: IO[str]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.3)
+    output.seek(0)
+    raise RuntimeError(f"the engine did not start: {output.read()[-2000:]}")
+
+
+async def felt(url: str, arrivals: Sequence[Arrival]) -> tuple[list[Felt], float]:
+    """Send each request at its time; what each felt, and tokens per second over all. RuntimeError when one failed."""
+    async with open_session(fresh=False) as session:
+        began = time.monotonic()
+        outcomes = await asyncio.gather(*(_at(session, url, each, began) for each in arrivals))
+        took = time.monotonic() - began
+    return [_felt(each) for each in outcomes], sum(each.tokens for each in outcomes) / took
+
+
+async def one_by_one(url: str, sizes: Sequence[tuple[int, int]], clients: int) -> list[Felt]:
+    """Prompt and output tokens of requests that so many clients send, each its next when the last one ended."""
+    left, found = iter(sizes), list[Felt]()
+
+    async def client(session: aiohttp.ClientSession) -> None:
+        for prompt, output in left:
+            found.append(_felt(await _sent(session, url, prompt, output)))
+
+    async with open_session(fresh=False) as session:
+        await asyncio.gather(*(client(session) for _ in range(clients)))
+    return found
+
+
+async def _at(session: aiohttp.ClientSession, url: str, arrival: Arrival, began: float) -> Outcome:
+    await asyncio.sleep(max(0.0, began + arrival.time - time.monotonic()))
+    return await _sent(session, url, arrival.prompt, arrival.output)
+
+
+async def _sent(session: aiohttp.ClientSession, url: str, prompt: int, output: int) -> Outcome:
+    words = [FIRST_WORD + (17 * at + 31 * prompt) % (VOCABULARY - FIRST_WORD - 100) for at in range(prompt)]
+    body = {
+        "model": NAME, "prompt": words, "max_tokens": output, "ignore_eos": True, "temperature": 0.0, "stream": True,
+        "stream_options": {"include_usage": True},
+    }  # fmt: skip
+    return await Request(url, body).send(session)
+
+
+def _felt(outcome: Outcome) -> Felt:
+    if outcome.failure or outcome.first_token is None:
+        raise RuntimeError(f"a request failed: {outcome.failure}")
+    per_token = (outcome.latency - outcome.first_token) / (outcome.tokens - 1) if outcome.tokens > 1 else 0.0
+    return Felt(outcome.first_token, per_token)
