@@ -44,14 +44,19 @@ QUIET_SECONDS = 45
 
 
 def wait_for_quiet(stack: Stack, seconds: float = QUIET_SECONDS, at_most: float = 180) -> int:
-    """Wait until the operator has written nothing for a while; return the log's position then."""
+    """Wait until the operator has written nothing for so long; the log's position at the beginning of that.
+
+    TimeoutError with what it wrote last when it never rests.
+    """
     audit, deadline = stack.audit, time.monotonic() + at_most
-    position, since = audit.end(), time.monotonic()
-    while time.monotonic() - since < seconds and time.monotonic() < deadline:
+    position, since, last = audit.end(), time.monotonic(), ""
+    while time.monotonic() - since < seconds:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not {seconds:.0f} s without a write within {at_most:.0f} s; the last: {last}")
         time.sleep(0.5)
-        if audit.writes(position, chart.OPERATOR_USER):
-            position, since = audit.end(), time.monotonic()
-    return audit.end()
+        if written := audit.writes(position, chart.OPERATOR_USER):
+            position, since, last = audit.end(), time.monotonic(), unit(written)
+    return position
 
 
 def object_patches(requests: list[Request]) -> list[Request]:

@@ -1,7 +1,6 @@
 """One object from apply to delete, as its user sees it."""
 
 import json
-import time
 import urllib.request
 from collections.abc import Iterator
 
@@ -78,9 +77,7 @@ def test_load_scales_out_and_quiet_scales_in_and_no_request_fails(tiny: Fleet) -
 
 @pytest.mark.proves("R02", "R46")
 def test_at_rest_the_operator_writes_nothing_and_never_touches_the_object(tiny: Fleet, stack: Stack) -> None:
-    position = rest.wait_for_quiet(stack)
-    # The minute at rest is what is tested.
-    time.sleep(rest.SECONDS)
+    position = rest.wait_for_quiet(stack, rest.SECONDS)
     assert tiny.get()["status"]["readyReplicas"] == 1
     assert [str(write) for write in stack.audit.writes(position, chart.OPERATOR_USER)] == []
     ever = stack.audit.writes(0, chart.OPERATOR_USER)

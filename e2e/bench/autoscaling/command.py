@@ -11,6 +11,7 @@ from rich.console import Console
 from e2e.bench import row
 
 from . import sweep
+from .families import FAMILIES
 from .judge import KEPT_APART, NONE, judge
 from .kept_apart import kept_apart
 from .suite import Played, Rivals, chosen, frozen, play_all, policies
@@ -48,6 +49,9 @@ def command(names: str, seeds: int, workers: int, json_file: Path | None, **whic
         found = sweep.numbers(played)
         sweep.save(found, range(1, seeds + 1))
         click.echo("\n".join(sweep.closest(found)))
+        for name, family in FAMILIES.items():
+            best = sweep.best(found, name)
+            click.echo(f"{name}: best {best}" + f", families.py says {family.best}" * (best != family.best))
     sys.exit(0 if row.is_met(rows) else 1)
 
 

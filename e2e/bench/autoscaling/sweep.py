@@ -42,12 +42,6 @@ def save(found: Numbers, seeds: Sequence[int]) -> None:
     RESULT.write_text(f'{{\n{head}  "policies": {{\n{lines}\n  }}\n}}\n')
 
 
-def load() -> Numbers:
-    """What is kept."""
-    policies: Numbers = json.loads(RESULT.read_text())["policies"]
-    return policies
-
-
 def best(found: Numbers, family: str) -> tuple[float, ...]:
     """Its three targets that do best over all cases: the cheapest that serve well, then those that come closest."""
     ranked = sorted(

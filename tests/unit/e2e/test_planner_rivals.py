@@ -1,10 +1,13 @@
 """Rivals that know the engine, on an engine worked out by hand: a step of 10 ms, 1,000 prompt tokens a second."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pytest
 
+import llmfleet
+from e2e.bench.autoscaling import sweep
 from e2e.bench.autoscaling.dynamo import DynamoLoad, DynamoThroughput, Trend
 from e2e.bench.autoscaling.modelled import Modelled, Sizes
 from e2e.bench.autoscaling.sweep import best, closest, numbers
@@ -156,6 +159,14 @@ def test_the_best_settings_are_the_cheapest_that_serve_well_then_those_that_come
     assert best(SWEPT, "HPA") == (5, 8, 12)
     few = {name: SWEPT[name] for name in ("HPA 12", "HPA 20", "HPA 30")}
     assert best(few | {"HPA 40": {"C1": (65.0, 0.5, 0)}}, "HPA") == (12, 30, 40)
+
+
+def test_a_sweep_is_kept_with_its_version_and_seeds(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(sweep, "RESULT", tmp_path / "sweep.json")
+    sweep.save(SWEPT, [1, 2])
+    kept = json.loads((tmp_path / "sweep.json").read_text())
+    assert (kept["version"], kept["seeds"]) == (llmfleet.__version__, [1, 2])
+    assert kept["policies"]["HPA 8"] == {"C1": [98.0, 6.0, 0.0]}
 
 
 def test_the_closest_setting_is_the_cheapest_that_is_as_good() -> None:

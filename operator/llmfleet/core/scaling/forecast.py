@@ -12,8 +12,6 @@ TREND_WINDOWS = (60.0, 120.0, 300.0)
 SURE = 4.0
 """Standard errors that a slope must be away from none."""
 REPLAYED_SECONDS = 600.0
-FARTHEST = 1.5
-"""A trend is drawn out for at most so many windows."""
 MOST_GROWTH = 2.0
 SURGING = 1.5
 """A surge is so many times the minute's mean."""
@@ -120,7 +118,7 @@ def _drawn_out(bins: Sequence[float], window: float, horizon: float, clumping: f
     if slope < SURE * error or _jump(bins, mean) > explained:
         return 0.0
     level = mean + slope * middle
-    reach = min(horizon, FARTHEST * window) / BIN_SECONDS
+    reach = min(horizon, window) / BIN_SECONDS  # no longer than it was seen
     return min(level + (slope - error) * reach, MOST_GROWTH * level)
 
 
