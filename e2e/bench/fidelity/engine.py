@@ -20,8 +20,9 @@ from e2e.engine.model import VOCABULARY, tiny_model
 from e2e.load.drive import open_session
 from e2e.load.request import Outcome, Request
 from llmfleet.core.simulation.request import Arrival
-from llmfleet_runtime.argv import FORKED, MODULE, Platform, environment
+from llmfleet_runtime.argv import Platform, environment
 from llmfleet_runtime.contract import EngineConfig
+from llmfleet_runtime.engines.vllm import FORKED, MODULE
 
 RUNTIME = Path(__file__).resolve().parents[3] / "runtime"
 NAME = "tiny"
