@@ -121,6 +121,9 @@ STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 STORE_SETTINGS = ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
 """The same, and the Secret may lack them."""
 
+GOOGLE_CREDENTIALS = "GOOGLE_CREDENTIALS"
+"""Variable of the container, and key of the user's Secret: the JSON of a service account's key, for ``gs://``."""
+
 REGISTRY_LOGIN = "LLMFLEET_REGISTRY_LOGIN"
 """Variable of the container that holds the ``.dockerconfigjson`` of the user's Secret."""
 REGISTRY_LOGIN_KEY = ".dockerconfigjson"

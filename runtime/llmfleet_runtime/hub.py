@@ -4,37 +4,34 @@ It is imported late: it takes half a second, and most pods need nothing of it.
 """
 
 import json
-import re
 from pathlib import Path
 
 from .base import Shapes, from_config, from_headers
+from .hub_error import meaning
 from .inspection.errors import BadModel
 from .inspection.folder import tensors_of
 from .lora import AdapterReason
 from .preflight import AdapterRefused
+from .source import DownloadReason
 
 ADAPTER_FILES = ["adapter_config.json", "adapter_model.*"]
-REQUEST_ID = re.compile(r" *\(Request ID:[^)]*\)")
-"""Another one for each attempt, and so a change of the status without a meaning."""
+_REASONS = {
+    DownloadReason.ACCESS_DENIED: AdapterReason.ACCESS_DENIED,
+    DownloadReason.NOT_FOUND: AdapterReason.NOT_FOUND,
+    DownloadReason.FAILED: AdapterReason.DOWNLOAD_FAILED,
+}
 
 
 def download(repository: str, revision: str | None, token: str | None) -> Path:
     """An adapter's folder in the cache, fetched if need be. Raises ``AdapterRefused``."""
-    from huggingface_hub import errors, snapshot_download, utils  # noqa: PLC0415 because of the module's docstring
+    from huggingface_hub import snapshot_download, utils  # noqa: PLC0415 because of the module's docstring
 
     utils.disable_progress_bars()
     try:
         return Path(snapshot_download(repository, revision=revision, token=token, allow_patterns=ADAPTER_FILES))
-    except errors.GatedRepoError as error:
-        raise AdapterRefused(AdapterReason.ACCESS_DENIED, f"the hub refuses access to {repository}") from error
-    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
-        words = f"the hub knows no {repository}, or does not show it to this token"
-        raise AdapterRefused(AdapterReason.NOT_FOUND, words) from error
-    except errors.RevisionNotFoundError as error:
-        raise AdapterRefused(AdapterReason.NOT_FOUND, f"{repository} has no revision {revision}") from error
-    except (OSError, ValueError) as error:
-        words = " ".join(REQUEST_ID.sub("", str(error)).split())
-        raise AdapterRefused(AdapterReason.DOWNLOAD_FAILED, f"{repository}: {words}") from error
+    except Exception as error:
+        refusal = meaning(repository, revision, error)
+        raise AdapterRefused(_REASONS[refusal.reason], str(refusal)) from error
 
 
 def shapes(folder: Path) -> Shapes:

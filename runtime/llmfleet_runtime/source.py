@@ -6,7 +6,7 @@ from pydantic import Field
 
 from .document import Document
 
-REMOTE_SCHEMES = ("hf", "s3", "http", "https", "oci")
+REMOTE_SCHEMES = ("hf", "s3", "gs", "http", "https", "oci")
 """What a pod fetches before its engine starts; everything else is a folder in the container."""
 
 

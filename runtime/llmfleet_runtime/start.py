@@ -10,13 +10,21 @@ from pathlib import Path
 from . import machine
 from .argv import BadConfig, Platform, Prepared, argv, environment
 from .checkpoint import checkpoint, located
-from .contract import CHAT_TEMPLATE, HUB_TOKEN, REGISTRY_LOGIN, STORE_KEYS, STORE_SETTINGS, EngineConfig
+from .contract import (
+    CHAT_TEMPLATE,
+    GOOGLE_CREDENTIALS,
+    HUB_TOKEN,
+    REGISTRY_LOGIN,
+    STORE_KEYS,
+    STORE_SETTINGS,
+    EngineConfig,
+)
 from .credentials import hub_token
 from .engines.table import engine
 from .guard import TOKEN_VARIABLE
 from .quantization import served
 
-_NOT_THE_ENGINES = frozenset({CHAT_TEMPLATE, REGISTRY_LOGIN, *STORE_KEYS, *STORE_SETTINGS})
+_NOT_THE_ENGINES = frozenset({CHAT_TEMPLATE, GOOGLE_CREDENTIALS, REGISTRY_LOGIN, *STORE_KEYS, *STORE_SETTINGS})
 """Variables of the container that the engine does not see."""
 
 

@@ -1,8 +1,10 @@
 """A hub of a few repositories, as far as the hub's own client asks: facts, file lists, files, and refusals."""
 
+import contextlib
 import hashlib
 import json
 import re
+import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -83,3 +85,20 @@ def hub(repositories):
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def dropping():
+    """A hub that takes connections and ends them without a word; yields the address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def drop():
+        with contextlib.suppress(OSError):
+            while True:
+                listener.accept()[0].close()
+
+    threading.Thread(target=drop, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.close()

@@ -169,6 +169,45 @@ def s3_server(python, servers, host="127.0.0.1", port=None):
         process.wait()
 
 
+@dataclass
+class GoogleStorage:
+    """The emulator; its log tells what it was asked."""
+
+    address: str
+    log: Path
+
+    def put(self, bucket, folder):
+        """A bucket with the files of a folder below models/tiny."""
+        self._send("/storage/v1/b?project=none", json.dumps({"name": bucket}).encode(), "application/json")
+        for path in (each for each in folder.rglob("*") if each.is_file()):
+            name = f"models/tiny/{path.relative_to(folder)}"
+            self._send(f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={name}", path.read_bytes())
+
+    def asked(self):
+        """The requests so far, one a line."""
+        return [line for line in self.log.read_text().splitlines() if '"GET ' in line]
+
+    def _send(self, path, body, kind="application/octet-stream"):
+        request = urllib.request.Request(f"{self.address}{path}", body, {"Content-Type": kind}, method="POST")
+        urllib.request.urlopen(request, timeout=20).close()
+
+
+@contextlib.contextmanager
+def google_server(python, servers, log):
+    """Says yes to everybody, as an open bucket does."""
+    port = free_port()
+    environment = {**os.environ, "PYTHONPATH": str(servers), "PYTHONUNBUFFERED": "1"}
+    command = [python, "-m", "gcp_storage_emulator", "start", "--host=127.0.0.1", f"--port={port}", "--in-memory"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    try:
+        until_listening("127.0.0.1", port, process)
+        yield GoogleStorage(f"http://127.0.0.1:{port}", log)
+    finally:
+        process.terminate()
+        process.wait()
+
+
 def until_listening(host, port, process):
     deadline = time.monotonic() + 60
     while True:

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from e2e.engine import llamacpp, tiny_gguf
+from e2e.engine import clients, llamacpp, tiny_gguf
 from llmfleet_runtime.contract import ExitCode, LoadReport, Phase, RuntimeStatus
 from llmfleet_runtime.engines.llamacpp import LLAMACPP, SWITCHES
 from llmfleet_runtime.measures import missing
@@ -239,6 +239,13 @@ def test_every_free_argument_is_one_of_its_parsers(environment):
     words = set(shown.stdout.replace(",", " ").split())
     options = [f"--{name}" for name in LLAMACPP.arguments] + [f"--no-{name}" for name in SWITCHES]
     assert [each for each in options if each not in words] == []
+
+
+def test_the_launchers_python_can_download_from_everywhere(environment):
+    modules = "boto3, google.cloud.storage, httpx2, huggingface_hub, oras.provider, uvicorn"
+    program = [environment / "bin" / "python3", "-W", "ignore", "-c", f"import {modules}"]
+    found = subprocess.run(program, env={"PYTHONPATH": str(clients())}, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 def test_its_own_list_of_models_is_json_that_clients_can_read(pod):

@@ -17,12 +17,13 @@ _HOST = "[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?"
 _BUCKET = "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _HUB = f"hf://{_SEGMENT}(/{_SEGMENT})?"
 _MOUNTED = f"pvc://{_CLAIM}(/{_SEGMENT})+|file://(/{_SEGMENT})+"
-_STORED = f"s3://{_BUCKET}(/{_SEGMENT})*"
+_GOOGLE_BUCKET = "[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]"
+_STORED = f"(s3://{_BUCKET}|gs://{_GOOGLE_BUCKET})(/{_SEGMENT})*"
 _WEB = f"https?://{_HOST}(/{_SEGMENT})*/{_SEGMENT}[.](tar|tar[.]gz|tgz)"
 _DIGEST = "sha256:[0-9a-f]{64}"
 _REGISTRY = f"oci://{_HOST}(/{PATH_PART})+(:[A-Za-z0-9_][A-Za-z0-9._-]*)?(@{_DIGEST})?"
-_FETCHED = "self.uri.matches('^(hf|s3|oci|https?)://')"
-_CREDENTIALED = "self.uri.matches('^(hf|s3|oci)://')"
+_FETCHED = "self.uri.matches('^(hf|s3|gs|oci|https?)://')"
+_CREDENTIALED = "self.uri.matches('^(hf|s3|gs|oci)://')"
 _ON_THE_WEB = "self.uri.matches('^https?://')"
 
 
@@ -31,9 +32,9 @@ def model_uri_rule() -> JsonDict:
     return rules(
         rule(
             f"self.matches('^({_HUB}|{_MOUNTED}|{_STORED}|{_REGISTRY}|{_WEB})$')",
-            "must be hf://ORG/NAME, s3://BUCKET/PREFIX, oci://HOST/REPOSITORY with a tag or digest, "
-            "http://HOST/PATH.tar, https://HOST/PATH.tar (or .tar.gz, "
-            ".tgz), pvc://CLAIM/PATH or file:///PATH-IN-THE-IMAGE, without user info or query",
+            "must be hf://ORG/NAME, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, oci://HOST/REPOSITORY with a tag or "
+            "digest, http://HOST/PATH.tar, https://HOST/PATH.tar (or .tar.gz, .tgz), pvc://CLAIM/PATH or "
+            "file:///PATH-IN-THE-IMAGE, without user info or query",
         )
     )
 
@@ -54,8 +55,8 @@ class Credentials(Resource):
     secret_name: ObjectName = Field(
         description="Name of the Secret. For hf:// its key HF_TOKEN holds the hub's token; for s3:// its keys "
         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and, where the store needs them, AWS_SESSION_TOKEN, AWS_REGION "
-        "and AWS_ENDPOINT_URL; for oci:// it is of type kubernetes.io/dockerconfigjson. Pods that run keep what "
-        "they started with."
+        "and AWS_ENDPOINT_URL; for gs:// its key GOOGLE_CREDENTIALS holds the JSON of a service account's key; for "
+        "oci:// it is of type kubernetes.io/dockerconfigjson. Pods that run keep what they started with."
     )
 
 
@@ -114,12 +115,12 @@ class Model(Resource):
             ),
             rule(
                 f"!has(self.credentials) || {_CREDENTIALED}",
-                "credentials are for hf://, s3:// and oci:// models only; remove them",
+                "credentials are for hf://, s3://, gs:// and oci:// models only; remove them",
                 "self.uri",
             ),
             rule(
                 f"!has(self.files) || {_FETCHED}",
-                "files is for hf://, s3://, oci://, http:// and https:// models only; remove it",
+                "files is for hf://, s3://, gs://, oci://, http:// and https:// models only; remove it",
                 "self.uri",
             ),
             rule(
@@ -132,10 +133,10 @@ class Model(Resource):
     )
 
     uri: Annotated[str, Field(min_length=6, max_length=512)] = Field(
-        description="Where the model is: hf://ORG/NAME on a hub, s3://BUCKET/PREFIX in an object store, "
-        "oci://HOST/REPOSITORY:TAG or @sha256:… in a registry (an artifact, or an image with the model in /models), "
-        "https://HOST/PATH.tar on the web, pvc://CLAIM/PATH on a volume claim of this namespace, file:///PATH inside "
-        "the image. A change makes a new revision.",
+        description="Where the model is: hf://ORG/NAME on a hub, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX in an object "
+        "store, oci://HOST/REPOSITORY:TAG or @sha256:… in a registry (an artifact, or an image with the model in "
+        "/models), https://HOST/PATH.tar on the web, pvc://CLAIM/PATH on a volume claim of this namespace, "
+        "file:///PATH inside the image. A change makes a new revision.",
         examples=["hf://Qwen/Qwen3-8B"],
         json_schema_extra=model_uri_rule(),
     )

@@ -202,6 +202,8 @@ def _credentials(deployment: LLMDeployment) -> list[dict[str, Any]]:
     secret = model.credentials.secret_name
     if model.uri.startswith("hf://"):
         return [_secret(secret, contract.HUB_TOKEN)]
+    if model.uri.startswith("gs://"):
+        return [_secret(secret, contract.GOOGLE_CREDENTIALS)]
     if model.uri.startswith("oci://"):
         return [_secret(secret, contract.REGISTRY_LOGIN_KEY) | {"name": contract.REGISTRY_LOGIN}]
     needed = [_secret(secret, key) for key in contract.STORE_KEYS]

@@ -3,20 +3,19 @@
 Imported late: the client takes half a second, and folders need nothing of it.
 """
 
-import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from httpx2 import HTTPError
-from huggingface_hub import HfApi, errors, hf_hub_url
+from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
 from llmfleet_runtime.findings import InspectionReason
+from llmfleet_runtime.hub_error import meaning
 
-from .errors import Unreachable
+from .errors import BadModel, Unreachable
 from .folder import KEPT_HEADER, MOST_FILES, MOST_INDEX_BYTES, TEXTS
 from .gguf import MOST_HEAD_BYTES
 from .safetensors import LENGTH_BYTES, header_bytes
@@ -27,13 +26,6 @@ USUAL_HEADER_BYTES = 128 * 2**10
 RETRIES = 2
 UNKNOWN_BYTES = 2**63
 """Of a file whose size the hub does not tell."""
-REQUEST_ID = re.compile(r" *\(Request ID:[^)]*\)")
-_REASONS: tuple[tuple[type[Exception], InspectionReason], ...] = (
-    (errors.GatedRepoError, InspectionReason.MODEL_ACCESS_DENIED),
-    (errors.RepositoryNotFoundError, InspectionReason.MODEL_NOT_FOUND),
-    (errors.RevisionNotFoundError, InspectionReason.MODEL_NOT_FOUND),
-    (errors.HFValidationError, InspectionReason.MODEL_NOT_FOUND),
-)
 
 
 def fetch(repository: str, revision: str | None, token: str | None, place: Path) -> str | None:
@@ -41,11 +33,11 @@ def fetch(repository: str, revision: str | None, token: str | None, place: Path)
     try:
         found = HfApi(token=token).model_info(repository, revision=revision, files_metadata=True)
         _keep_all(_Source(repository, found.sha or revision, token), found.siblings or (), place)
-    except (errors.HfHubHTTPError, errors.HFValidationError, HTTPError, OSError) as error:
-        known = (reason for kind, reason in _REASONS if isinstance(error, kind))
-        reason = next(known, InspectionReason.MODEL_DOWNLOAD_FAILED)
-        words = " ".join(REQUEST_ID.sub("", str(error)).split())[:500]
-        raise Unreachable(reason, f"{repository}: {words or type(error).__name__}") from error
+    except BadModel:
+        raise
+    except Exception as error:  # whatever it is, it is told in the hub's own words
+        refusal = meaning(repository, revision, error)
+        raise Unreachable(InspectionReason(refusal.reason), str(refusal)) from error
     return str(found.sha) if found.sha else None
 
 

@@ -33,6 +33,10 @@ def _store(request: Request) -> Store:
         from .s3 import S3Store  # noqa: PLC0415 because each client takes half a second to import
 
         return S3Store(request.uri)
+    if scheme == "gs":
+        from .gcs import GoogleStore  # noqa: PLC0415 because of the same
+
+        return GoogleStore(request.uri)
     if scheme in ("http", "https") and request.sha256:
         from .web import WebStore  # noqa: PLC0415 because of the same
 

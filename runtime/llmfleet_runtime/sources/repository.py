@@ -7,11 +7,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from huggingface_hub import HfApi, errors, snapshot_download
+from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.constants import HF_HUB_CACHE
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import disable_progress_bars
 
+from llmfleet_runtime.hub_error import meaning
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
 from .cache import FULL, Shelf, locked, need_room
@@ -20,8 +21,6 @@ from .pick import entry, pick
 from .store import File, Listing, Report
 
 POLL_SECONDS = 0.5
-REQUEST_ID = re.compile(r" *\(Request ID:[^)]*\)")
-"""Another one for each attempt, and so a change of the status without a meaning."""
 
 
 def bring(request: Request, report: Report) -> Fetched:
@@ -57,7 +56,7 @@ def _listing(name: str, request: Request, token: str | None) -> Listing:
     try:
         info = HfApi(token=token).model_info(name, revision=request.revision, files_metadata=True, timeout=20)
     except Exception as error:  # its HTTP library is none of ours
-        raise refused(name, request.revision, error) from error
+        raise meaning(name, request.revision, error) from error
     files = [
         File(each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None, key=each.blob_id or "")
         for each in info.siblings or ()
@@ -78,7 +77,7 @@ def _download(name: str, listing: Listing, root: Path, report: Report, token: st
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             raise
-        raise refused(name, listing.commit, error) from error
+        raise meaning(name, listing.commit, error) from error
     finally:
         over.set()
         watcher.join()
@@ -129,16 +128,3 @@ def _is_whole(snapshot: Path, listing: Listing) -> bool:
 def _literal(name: str) -> str:
     """A name as a pattern that matches nothing else."""
     return re.sub(r"([*?[])", r"[\1]", name)
-
-
-def refused(name: str, revision: str | None, error: Exception) -> SourceRefused:
-    """The hub's no, by its meaning."""
-    if isinstance(error, errors.GatedRepoError):
-        return SourceRefused(DownloadReason.ACCESS_DENIED, f"the hub refuses access to {name}")
-    if isinstance(error, errors.RevisionNotFoundError):
-        return SourceRefused(DownloadReason.NOT_FOUND, f"{name} has no revision {revision}")
-    if isinstance(error, errors.RepositoryNotFoundError | errors.HFValidationError):
-        words = f"the hub knows no {name}, or does not show it to this token"
-        return SourceRefused(DownloadReason.NOT_FOUND, words)
-    words = " ".join(REQUEST_ID.sub("", str(error)).split())
-    return SourceRefused(DownloadReason.FAILED, f"{name}: {words}")

@@ -37,7 +37,13 @@ STARTED = RuntimeStatus(phase=Phase.STARTING, since=0)
 
 @pytest.mark.parametrize(
     ("uri", "is_asked"),
-    [("hf://org/model", True), ("s3://models/tiny", True), ("pvc://models/tiny", False), ("file:///tiny", False)],
+    [
+        ("hf://org/model", True),
+        ("s3://models/tiny", True),
+        ("gs://models/tiny", True),
+        ("pvc://models/tiny", False),
+        ("file:///tiny", False),
+    ],
 )
 def test_only_pods_that_fetch_something_are_asked(uri: str, *, is_asked: bool) -> None:
     assert bool(arriving(starting(uri))) is is_asked

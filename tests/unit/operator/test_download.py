@@ -9,7 +9,7 @@ from kubernetes.aio import client
 from llmfleet.core.fleet import plan
 from llmfleet.core.revision import revision_of
 from llmfleet.core.template import freeze
-from llmfleet_runtime.contract import REGISTRY_LOGIN, STORE_KEYS, STORE_SETTINGS
+from llmfleet_runtime.contract import GOOGLE_CREDENTIALS, REGISTRY_LOGIN, STORE_KEYS, STORE_SETTINGS
 from tests.builders import DEFAULTS, NOW, Raw, deployment, look, merged, parsed, revision, with_spec
 
 TOKEN = {"secretName": "hub"}
@@ -84,6 +84,12 @@ def test_a_stores_keys_come_from_the_users_secret_and_its_settings_where_it_has_
         **{key: {"name": "store", "key": key} for key in STORE_KEYS},
         **{key: {"name": "store", "key": key, "optional": True} for key in STORE_SETTINGS},
     }
+
+
+def test_googles_credentials_come_from_the_users_secret() -> None:
+    (container,) = template(uri="gs://models/tiny", credentials={"secretName": "google"})["spec"]["containers"]
+    found = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"] if "valueFrom" in each}
+    assert found == {GOOGLE_CREDENTIALS: {"name": "google", "key": GOOGLE_CREDENTIALS}}
 
 
 def test_a_registrys_log_in_comes_from_the_users_secret() -> None:

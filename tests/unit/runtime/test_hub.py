@@ -7,6 +7,7 @@ import pytest
 
 from llmfleet_runtime import hub
 from llmfleet_runtime.preflight import AdapterRefused
+from tests.engine.hub import dropping
 
 
 class RepositoryNotFoundError(OSError):
@@ -23,6 +24,10 @@ class RevisionNotFoundError(OSError):
 
 class HFValidationError(ValueError):
     """As in the client."""
+
+
+class Disconnected(Exception):
+    """As in the client's HTTP library."""
 
 
 @pytest.fixture
@@ -67,6 +72,8 @@ def test_only_an_adapters_files_are_fetched_with_the_token(client):
         (RevisionNotFoundError("404"), "AdapterNotFound", "team/sql has no revision v1"),
         (OSError("503 (Request ID: Root=1-23;4)\n\n for url x"), "AdapterDownloadFailed", "team/sql: 503 for url x"),
         (ValueError("odd"), "AdapterDownloadFailed", "team/sql: odd"),
+        (Disconnected("no response"), "AdapterDownloadFailed", "team/sql: no response"),
+        (Disconnected(), "AdapterDownloadFailed", "team/sql: Disconnected"),
     ],
 )
 def test_what_it_raises_is_a_reason(client, error, reason, words):
@@ -74,6 +81,15 @@ def test_what_it_raises_is_a_reason(client, error, reason, words):
     with pytest.raises(AdapterRefused) as refusal:
         hub.download("team/sql", "v1", None)
     assert (refusal.value.reason, str(refusal.value)[: len(words)]) == (reason, words)
+
+
+def test_a_hub_that_drops_connections_is_told_in_the_real_clients_words(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with dropping() as address:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        with pytest.raises(AdapterRefused, match=r"team/sql: .*(disconnected|reset)") as refusal:
+            hub.download("team/sql", None, None)
+    assert refusal.value.reason == "AdapterDownloadFailed"
 
 
 def test_a_folder_that_tells_nothing_gives_nothing(tmp_path):

@@ -71,11 +71,11 @@ def test_a_private_repository_is_read_with_the_token(inspected) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "code", "reason", "words"),
     [
-        ("org/absent", (), UNREADABLE, "ModelNotFound", "org/absent: 404"),
-        ("team/private", (), UNREADABLE, "ModelNotFound", "team/private: 404"),
-        ("org/tiny", ("--revision", "v9"), UNREADABLE, "ModelNotFound", "org/tiny: 404"),
-        ("not a name", (), UNREADABLE, "ModelNotFound", "not a name: "),
-        ("team/gated", (), UNREADABLE, "ModelAccessDenied", "team/gated: 403"),
+        ("org/absent", (), UNREADABLE, "ModelNotFound", "the hub knows no org/absent, or does not show it"),
+        ("team/private", (), UNREADABLE, "ModelNotFound", "the hub knows no team/private, or does not show it"),
+        ("org/tiny", ("--revision", "v9"), UNREADABLE, "ModelNotFound", "org/tiny has no revision v9"),
+        ("not a name", (), UNREADABLE, "ModelNotFound", "the hub knows no not a name"),
+        ("team/gated", (), UNREADABLE, "ModelAccessDenied", "the hub refuses access to team/gated"),
         ("org/pickled", (), BAD_MODEL, "UnsafeWeights", "pickled files alone"),
         ("org/broken", (), BAD_MODEL, "ModelInvalid", "model.safetensors: its header claims"),
         ("org/empty", (), BAD_MODEL, "ModelInvalid", "neither a config.json nor a GGUF file"),
