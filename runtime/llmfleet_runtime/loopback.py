@@ -12,15 +12,6 @@ QUICK_SECONDS = 5.0
 COMPLETION_SECONDS = 300.0
 """The first request of a large model may compile kernels."""
 
-NO_ROUTE = "404"
-"""Begins the answer of an engine whose model does not do what was asked."""
-WORK: Mapping[str | None, tuple[str, Mapping[str, object]]] = {
-    "Generate": ("/v1/completions", {"prompt": "Hello", "max_tokens": 1}),
-    "Embed": ("/v1/embeddings", {"input": "Hello"}),
-    "Score": ("/v1/score", {"text_1": "Hello", "text_2": "Hello"}),
-}
-"""The smallest request of each task."""
-
 FAILURES = (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError)
 """No answer, or one that is not what was asked for."""
 
@@ -64,14 +55,12 @@ class Loopback:
         except FAILURES:
             return None
 
-    async def try_request(self, model: str, task: str | None = None) -> str:
-        """Have one piece of work done, of this task or of the first that the model does; "" or what went wrong."""
-        problem = ""
-        for path, body in [WORK[task]] if task in WORK else WORK.values():
-            problem = await self._post(path, {"model": model, **body})
-            if not problem.startswith(NO_ROUTE):
-                return problem
-        return problem
+    async def try_request(self, model: str) -> str:
+        """Have one token made, or one embedding by a model that makes none; "" or what went wrong."""
+        generated = await self._post("/v1/completions", {"model": model, "prompt": "Hello", "max_tokens": 1})
+        if generated.startswith("404"):
+            return await self._post("/v1/embeddings", {"model": model, "input": "Hello"})
+        return generated
 
     async def adapters(self) -> frozenset[str] | None:
         """Names of the adapters in the engine's model list; None when it does not come."""
@@ -94,7 +83,7 @@ class Loopback:
         """Let the guard hand requests for these names to these adapters, and to no others; whether it heard."""
         return not await self._post(NAMES_PATH, {"names": dict(names)})
 
-    async def _post(self, path: str, document: Mapping[str, object]) -> str:
+    async def _post(self, path: str, document: dict[str, object]) -> str:
         wait = aiohttp.ClientTimeout(total=COMPLETION_SECONDS)
         try:
             async with self._session.post(self._base + path, json=document, timeout=wait) as answer:

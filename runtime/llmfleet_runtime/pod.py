@@ -24,7 +24,7 @@ from .engines.table import engine as dialect
 from .farewell import farewell, write
 from .lifecycle import Event, after
 from .load import kv_cache_tokens, warnings
-from .loopback import NO_ROUTE, Loopback
+from .loopback import Loopback
 from .places import Places, places
 from .sampler import Sampler
 from .server import serve
@@ -149,10 +149,7 @@ class Pod:
         return Event.ENGINE_DIED
 
     async def _warm_up(self) -> None:
-        task = self._config.task
-        while problem := await self._loopback.try_request(self._config.served_names[0], task):
-            if task and problem.startswith(NO_ROUTE):
-                raise BadConfig(f"the model does not do what model.task {task} asks for: {problem}")
+        while problem := await self._loopback.try_request(self._config.served_names[0]):
             log.warning("the first request failed: %s", problem)
             self._learn(message=f"the first request failed: {problem}")
             await asyncio.sleep(1)

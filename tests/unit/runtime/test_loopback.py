@@ -52,22 +52,6 @@ async def test_health_is_what_the_server_says(loopback, engine, status):
     assert await loopback.health() == status
 
 
-@pytest.mark.parametrize(
-    ("task", "path"), [("Generate", "/v1/completions"), ("Embed", "/v1/embeddings"), ("Score", "/v1/score")]
-)
-async def test_a_task_is_tried_by_its_own_request_and_by_no_other(loopback, engine, task, path):
-    assert (await loopback.try_request("tiny", task)).startswith("404")
-    engine.answers[path] = (200, {})
-    assert await loopback.try_request("tiny", task) == ""
-    assert [asked for asked, _, _ in engine.asked] == [path, path]
-
-
-async def test_a_model_that_only_scores_scores_once(loopback, engine):
-    engine.answers["/v1/score"] = (200, {})
-    assert await loopback.try_request("tiny") == ""
-    assert [asked for asked, _, _ in engine.asked] == ["/v1/completions", "/v1/embeddings", "/v1/score"]
-
-
 async def test_a_generating_model_makes_one_token(loopback, engine):
     engine.answers["/v1/completions"] = (200, {})
     assert await loopback.try_request("tiny") == ""
