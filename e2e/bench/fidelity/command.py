@@ -29,7 +29,7 @@ SECONDS = 25.0
 PACED = (32, 96)
 """Prompt and output tokens of the runs that measure the pace."""
 CLIENTS, EACH = (1, 2, 4, 8, SEQUENCES), 3
-PROMPTS = (64, 128, 256, 512, 1024, 2048)
+PROMPTS = (64, 128, 256, 512, 1024)
 FORETOLD: tuple[tuple[str, float, float, Sizes], ...] = (
     ("quiet, short", 0.25, 1.1, Sizes(((0, 16), (1, 128)), ((0, 16), (1, 96)))),
     ("half, mixed", 0.5, 1.1, Sizes(((0, 16), (0.7, 256), (1, 1500)), ((0, 8), (0.8, 64), (1, 160)))),

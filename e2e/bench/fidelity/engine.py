@@ -1,7 +1,12 @@
-"""A bare vLLM on the CPU, and requests of given sizes to it."""
+"""A bare vLLM on the CPU, and requests of given sizes to it.
+
+Its model has the tiny one's tokenizer and random weights of a larger shape: a step takes long beside what the server
+and the client take, as on a GPU.
+"""
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -28,6 +33,8 @@ RUNTIME = Path(__file__).resolve().parents[3] / "runtime"
 NAME = "tiny"
 START_SECONDS = 300.0
 SEQUENCES, BATCHED_TOKENS, LONGEST, CACHE_BYTES = 16, 512, 4096, 1 << 28
+SHAPE = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
+         "num_key_value_heads": 4, "head_dim": 64}  # fmt: skip
 FIRST_WORD = 400
 """Tokens from here on are syllables."""
 
@@ -44,7 +51,7 @@ class Felt(NamedTuple):
 def serving(python: Path) -> Iterator[str]:
     """The address of an engine with the tiny model, up to ``/v1``. Raises ``RuntimeError`` with its last words."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as output:
-        model, port = tiny_model(Path(folder)), _free_port()
+        model, port = _model(Path(folder)), _free_port()
         config = EngineConfig(model=str(model), served_names=(NAME,))
         ours = environment(config, Platform("0.32.0+cpu", is_cpu_build=True))
         process = subprocess.Popen(
@@ -63,10 +70,18 @@ def serving(python: Path) -> Iterator[str]:
             process.wait()
 
 
+def _model(folder: Path) -> Path:
+    path = tiny_model(folder) / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | SHAPE))
+    (folder / "model.safetensors").unlink()
+    return folder
+
+
 def _arguments(model: Path, port: int) -> tuple[str, ...]:
     return (
         f"--model={model}",
         f"--served-model-name={NAME}",
+        "--load-format=dummy",
         "--host=127.0.0.1",
         f"--port={port}",
         "--enforce-eager",

@@ -58,7 +58,7 @@ async def watched(scene: Scene, report: Report) -> Adapter:
     adapter = Adapter({f"{name}-load": name for name in SERIES})
     runner, port = await adapter.serve(*scene.certificate)
     try:
-        scene.begin(port)
+        await asyncio.to_thread(scene.begin, port)
         async with Api(scene.kubeconfig) as api, asyncio.timeout(PATIENCE_SECONDS):
             with report.step(f"the HPA controller decides {LOOKS} times over each of {len(SERIES)} series"):
                 while not adapter.is_done:

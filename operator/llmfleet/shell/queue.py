@@ -22,8 +22,8 @@ class WorkQueue(Generic[K]):
     """Runs ``work(key)`` for each woken key. The work returns seconds until its next pass, or None.
 
     FleetError is retried with a doubling delay, a Conflict sooner; a wake-up cuts any delay short but the one that
-    the server asked for. Wake-ups that keep coming are worked off ever less often, down to once a second. Any other
-    exception is a bug: logged with its trace, counted in ``bugs``, retried at the longest delay.
+    the server asked for. Wake-ups that keep coming are worked off ever less often, down to once a second, unless one is
+    ``at_once``. Any other exception is a bug: logged with its trace, counted in ``bugs``, retried at the longest delay.
     """
 
     def __init__(self, work: Callable[[K], Awaitable[float | None]], workers: int) -> None:
@@ -32,11 +32,14 @@ class WorkQueue(Generic[K]):
         self._slots = asyncio.Semaphore(workers)
         self._tasks: dict[K, asyncio.Task[None]] = {}
         self._woken: dict[K, asyncio.Event] = {}
+        self._rushed: dict[K, asyncio.Event] = {}
         self.bugs = 0
 
-    def wake(self, key: K) -> None:
-        """Ask for a pass: now, or right after the one under way."""
+    def wake(self, key: K, *, at_once: bool = False) -> None:
+        """Ask for a pass: now, or right after the one under way; ``at_once`` whatever woke it lately."""
         self._woken.setdefault(key, asyncio.Event()).set()
+        if at_once:
+            self._rushed.setdefault(key, asyncio.Event()).set()
         if key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._serve(key))
 
@@ -63,7 +66,7 @@ class WorkQueue(Generic[K]):
                     async with asyncio.timeout(delay):
                         await woken.wait()
                     backoff, spacing = FIRST_BACKOFF_SECONDS, _wider(spacing, clock() - ended)
-                    await asyncio.sleep(ended + spacing - clock())
+                    await self._spaced(key, ended + spacing - clock())
                 except TimeoutError:
                     pass
                 if key not in self._woken:
@@ -75,6 +78,19 @@ class WorkQueue(Generic[K]):
                 await asyncio.sleep(silence)
         finally:
             self._tasks.pop(key, None)
+            self._rushed.pop(key, None)
+
+    async def _spaced(self, key: K, seconds: float) -> None:
+        """Let time pass between two passes, unless somebody cannot wait."""
+        rushed = self._rushed.setdefault(key, asyncio.Event())
+        try:
+            if seconds > 0:
+                async with asyncio.timeout(seconds):
+                    await rushed.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._rushed.pop(key, None)
 
     async def _pass(self, key: K, backoff: float) -> tuple[float | None, float, float]:
         """One pass: the delay until the next, the back-off after that, and what no wake-up may cut of the delay."""

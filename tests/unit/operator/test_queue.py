@@ -95,6 +95,24 @@ async def test_a_storm_of_wake_ups_is_few_passes_and_one_after_its_end(started: 
     assert work.times[-1] >= 2
 
 
+@pytest.mark.parametrize("waited", [0.0, 0.1], ids=["before the queue has looked", "while it waits"])
+async def test_a_wake_up_that_cannot_wait_is_a_pass_at_once_whatever_came_lately(
+    started: Started, waited: float
+) -> None:
+    queue, work = started()
+    for _ in range(2):
+        queue.wake("a")
+        await asyncio.sleep(0.5)
+    queue.wake("a")
+    await asyncio.sleep(waited)
+    queue.wake("a", at_once=True)
+    await asyncio.sleep(0.01)
+    assert work.times[-1] == pytest.approx(1.0 + waited, abs=0.01)
+    await asyncio.sleep(5)
+    assert len(work.times) == 3
+    assert queue._rushed == {}
+
+
 async def test_wake_ups_that_are_far_apart_are_passes_at_once(started: Started) -> None:
     queue, work = started()
     for _ in range(3):
