@@ -60,7 +60,9 @@ class Bootstrap:
         """Start everything and wait until it works. Raises ClusterError with the log of what did not."""
         with self._report.step("start the API server", then=self._after_apiserver()):
             self._prepare()
+            self._start_etcd()
             self._start_apiserver()
+            self._await_apiserver()
         if self._profile is not Profile.API:
             self._start_controllers()
         if self._profile is Profile.CONTROL:
@@ -79,6 +81,11 @@ class Bootstrap:
         containers.socket(self._folder).unlink(missing_ok=True)
         self._start_containerd()
 
+    def start_again(self, component: str) -> None:
+        """Start etcd or the API server anew on the data that it left, and wait until the API server answers."""
+        {"etcd": self._start_etcd, "kube-apiserver": self._start_apiserver}[component]()
+        self._await_apiserver()
+
     def _after_apiserver(self) -> str:
         following = {Profile.API: "done", Profile.CONTROL: "simulated nodes", Profile.FULL: "the node"}
         return following[self._profile]
@@ -92,10 +99,14 @@ class Bootstrap:
         certificates.create(self._folder / "pki", control_plane.server(self._profile))
         (self._folder / "pki" / "admin.kubeconfig").rename(self._cluster.kubeconfig)
 
-    def _start_apiserver(self) -> None:
+    def _start_etcd(self) -> None:
         self._start("etcd", control_plane.etcd(self._profile, self._folder))
         self._await("etcd", self._etcd_answers, seconds=30)
+
+    def _start_apiserver(self) -> None:
         self._start("kube-apiserver", control_plane.apiserver(self._profile, self._folder))
+
+    def _await_apiserver(self) -> None:
         self._await("kube-apiserver", lambda: self._kubectl("get", "--raw=/readyz") == "ok", seconds=90)
 
     def _etcd_answers(self) -> bool:

@@ -78,6 +78,8 @@ def controller_manager(profile: Profile, folder: Path) -> list[str]:
     """All default controllers, each with its own account, at a rate that lets hundreds of pods start at once."""
     pki = folder / "pki"
     config = str(pki / "kube-controller-manager.kubeconfig")
+    # Simulated nodes are lost in tests, which then wait for so long; a real one outlives a control plane that is away.
+    patience = ["--node-monitor-grace-period=20s"] if profile is Profile.CONTROL else []
     return [
         "kube-controller-manager",
         "--bind-address=127.0.0.1",
@@ -92,7 +94,7 @@ def controller_manager(profile: Profile, folder: Path) -> list[str]:
         f"--cluster-signing-cert-file={pki / 'ca.crt'}",
         f"--cluster-signing-key-file={pki / 'ca.key'}",
         f"--flex-volume-plugin-dir={folder / 'volume-plugins'}",
-        "--node-monitor-grace-period=20s",
+        *patience,
         "--kube-api-qps=300",
         "--kube-api-burst=600",
         "--concurrent-deployment-syncs=20",

@@ -36,7 +36,7 @@ def steady_fleet(stack: Stack) -> Iterator[Fleet]:
     fleet.delete()
     fleet.apply(sample("steady", autoscaling=None, replicas=2, engine={"maxConcurrency": 32}))
     yield fleet
-    fleet.delete()
+    fleet.delete(wait=False)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def adapted(stack: Stack) -> Iterator[Fleet]:
     fleet.apply(adapters.manifest(stack))
     fleet.until(adapters.is_served, "two pods with the adapter", 240)
     yield fleet
-    fleet.delete()
+    fleet.delete(wait=False)
 
 
 @pytest.mark.proves("F43", "R55")

@@ -21,7 +21,7 @@ def scaled_fleet(stack: Stack) -> Iterator[Fleet]:
     fleet.delete()
     fleet.apply(sample())
     yield fleet
-    fleet.delete()
+    fleet.delete(wait=False)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def sleepy(stack: Stack) -> Iterator[Fleet]:
     # The pod that leaves answers until every proxy has forgotten it.
     fleet.kubectl.run("wait", "pods", "--selector", f"{POD_LABEL}=sleepy", "--for=delete", "--timeout=60s")
     yield fleet
-    fleet.delete()
+    fleet.delete(wait=False)
 
 
 @pytest.fixture

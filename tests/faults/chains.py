@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.builders import merged
 from tests.faults import oracles
+from tests.faults.flows import UNPLACED
 from tests.faults.rules import WRITES, Call, Delay, Drop, Error, Fault, Hold, Refuse, Silence, on
 from tests.faults.stage import KILLED, Stage
 
@@ -60,6 +61,8 @@ class Remove:
 Step = Edit | Kill | Disturb | Calm | Wait | Remove
 Chain = tuple[Step, ...]
 
+MENDED: dict[str, Any] = {"paused": None, "pod": None}
+"""Takes back what keeps a fleet from becoming Ready."""
 EDITS: tuple[dict[str, Any], ...] = (
     {"replicas": 1},
     {"replicas": 2},
@@ -71,8 +74,16 @@ EDITS: tuple[dict[str, Any], ...] = (
     {"lifecycle": {"drainTimeoutSeconds": 20}},
     {"service": {"port": 8080}},
     {"service": None},
+    {"access": {"from": []}},
+    {"access": None},
+    {"disruption": {"maxUnavailable": 2}},
+    {"disruption": None},
+    {"rollout": {"type": "InPlace"}},
+    {"rollout": {"restartTime": "2026-11-21T12:00:00Z"}},
+    {"rollout": None},
+    {"pod": UNPLACED},
     {"paused": True},
-    {"paused": None},
+    MENDED,
 )
 FAULTS: tuple[Fault, ...] = (
     *(Fault(WRITES, Refuse(code), times=2) for code in (403, 409, 422, 500, 503)),
@@ -120,7 +131,7 @@ class Play:
         for step in chain:
             self._take(step)
             self.stage.tend()
-        self._take(Edit({"paused": None}))
+        self._take(Edit(MENDED))
         self._take(Calm())
         self.stage.settle(seconds=SETTLING_SECONDS)
         self._judge()

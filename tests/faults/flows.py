@@ -1,12 +1,14 @@
 """What users do to a fleet, one row each, and one run of a row: undisturbed, or killed at one write."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from tests.faults import oracles
 from tests.faults.rules import WRITES, Call, Fault
-from tests.faults.stage import KILLED, Stage, is_ready
-from tests.integration.operator.fleet import Fleet
+from tests.faults.stage import KILLED, Stage, is_ready, is_rolled_back
+from tests.integration.operator.operator_process import eventually
 
 SIDE_BY_SIDE = 4
 """Runs at a time: each is mostly waiting."""
@@ -17,8 +19,8 @@ class Flow:
     """From one state at rest to another."""
 
     name: str
-    act: Callable[[Fleet], None]
-    before: Callable[[Fleet], None] | None = None
+    act: Callable[[Stage], None]
+    before: Callable[[Stage], None] | None = None
     """Brings the fleet to where the flow begins."""
     reached: Callable[[Stage], bool] = is_ready
     """Whether the flow's end is reached; the present spec was seen by then."""
@@ -48,31 +50,84 @@ class Run:
     """What was written by the flow, in order."""
 
 
+def create(**spec: Any) -> Callable[[Stage], None]:
+    """The user makes the object."""
+    return lambda stage: stage.fleet.create(**spec)
+
+
+def edit(**spec: Any) -> Callable[[Stage], None]:
+    """The user changes the spec."""
+    return lambda stage: stage.fleet.edit(**spec)
+
+
+def delete(stage: Stage, cascade: str = "background") -> str:
+    """The user deletes the object, and all that was its own goes too; its UID."""
+    uid = str(stage.fleet.get()["metadata"]["uid"])
+    stage.fleet.kubectl("delete", "llm", stage.fleet.name, f"--cascade={cascade}")
+    stage.until(lambda: not stage.left_over(uid), "nothing is left")
+    return uid
+
+
+def bear_again(stage: Stage) -> None:
+    """The user deletes the object and makes it anew under its name."""
+    delete(stage)
+    stage.born_again()
+    stage.fleet.create()
+
+
+UNPLACED = {"schedulerName": "nobody"}
+"""Its pods are made and never start, and it is not for lack of room."""
+IMPATIENT = {"rollout": {"progressDeadlineSeconds": 10}}
+CREATE = Flow("create", create())
+EDIT = Flow("edit", edit(engine={"maxModelLen": 512}), create())
+SHRINK = Flow("shrink", edit(replicas=1), create(replicas=3))
+ROLLBACK = Flow("rollback", edit(pod=UNPLACED), create(**IMPATIENT), is_rolled_back)
 FLOWS = (
-    Flow("create", lambda fleet: fleet.create()),
-    Flow("edit", lambda fleet: fleet.edit(engine={"maxModelLen": 512}), lambda fleet: fleet.create()),
-    Flow("shrink", lambda fleet: fleet.edit(replicas=1), lambda fleet: fleet.create(replicas=3)),
-    Flow("grow", lambda fleet: fleet.edit(replicas=3), lambda fleet: fleet.create(replicas=1)),
-    Flow("drain time", lambda fleet: fleet.edit(lifecycle={"drainTimeoutSeconds": 5}), lambda fleet: fleet.create()),
+    CREATE,
+    EDIT,
+    SHRINK,
+    ROLLBACK,
+    Flow("grow", edit(replicas=3), create(replicas=1)),
+    Flow("drain time", edit(lifecycle={"drainTimeoutSeconds": 5}), create()),
+    Flow("born again", bear_again, create()),
 )
-"""The first three stand for the others where time is short."""
+SAMPLE = (CREATE, EDIT, SHRINK)
+"""They stand for the others where time is short."""
+
+
+def begin(stage: Stage, flow: Flow) -> int:
+    """Bring a fresh stage to where the flow begins; where the record of exchanges ends then."""
+    stage.start()
+    if flow.before:
+        flow.before(stage)
+        stage.settle()
+    return stage.here()
+
+
+def die_midway(stage: Stage, flow: Flow, kill: Kill) -> None:
+    """The flow, in whose course the operator dies."""
+    fault = Fault(WRITES, Call(stage.kill, kill.forwarded), skip=kill.number - 1, times=1)
+    stage.arm(fault)
+    flow.act(stage)
+    # Nobody tends it meanwhile: else it might be alive again when we look.
+    eventually(lambda: (str(kill), stage.operator.process.poll()), lambda seen: seen[1] == KILLED)
+    assert stage.proxy.struck(fault)
+
+
+def lead_again(stage: Stage) -> None:
+    """Start the dead operator, as the kubelet does, and wait until it leads."""
+    stage.tend()
+    eventually(lambda: stage.operator.is_leading, bool)
 
 
 def run(stage: Stage, flow: Flow, kill: Kill | None = None) -> Run:
     """One run on a fresh stage. AssertionError when it never ends, shows a defect, or the kill never fires."""
-    stage.start()
-    if flow.before:
-        flow.before(stage.fleet)
-        stage.settle()
-    begun = stage.here()
-    fault = None
+    begun = begin(stage, flow)
     if kill:
-        fault = Fault(WRITES, Call(stage.kill, kill.forwarded), skip=kill.number - 1, times=1)
-        stage.arm(fault)
-    flow.act(stage.fleet)
-    if fault:
-        stage.until(lambda: stage.proxy.struck(fault), f"the kill {kill} fires")
-        stage.until(lambda: stage.exits == [KILLED], "the operator is dead")
+        die_midway(stage, flow, kill)
+        lead_again(stage)
+    else:
+        flow.act(stage)
     stage.settle(flow.reached)
     wrong = oracles.defects(stage.log())
     assert stage.exits == ([KILLED] if kill else []), f"the operator ended: {stage.exits}"
@@ -84,3 +139,10 @@ def run(stage: Stage, flow: Flow, kill: Kill | None = None) -> Run:
         oracles.makes_and_deletes(exchanges, revisions),
         tuple(str(each.request) for each in oracles.writes(stage.since(begun))),
     )
+
+
+def verdicts(kills: Iterable[Kill], wrong: Callable[[Kill], str]) -> dict[str, str]:
+    """What is wrong with each killed run, side by side; empty when all is well."""
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        found = {str(kill): pool.submit(wrong, kill) for kill in kills}
+    return {kill: verdict.result() for kill, verdict in found.items() if verdict.result()}

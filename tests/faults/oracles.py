@@ -61,7 +61,11 @@ def end_state(objects: Sequence[Raw], revisions: Mapping[str, int]) -> State:
     for revision, number in revisions.items():
         text = text.replace(revision, f"<revision {number}>")
     text = POD.sub(r"\1-<pod>", TIME.sub('"<time>"', text))
-    return {f"{raw['kind']}/{raw['metadata']['name']}": raw for raw in json.loads(text)}
+    masked = json.loads(text)
+    for raw in masked:
+        # Listed by their hash, which holds the UID.
+        raw["status"].get("revisions", []).sort(key=lambda each: each["name"])
+    return {f"{raw['kind']}/{raw['metadata']['name']}": raw for raw in masked}
 
 
 def _own(raw: Raw) -> Raw:

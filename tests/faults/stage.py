@@ -20,6 +20,8 @@ PATIENCE_SECONDS = 45.0
 QUIET_SECONDS = 2.0
 """Nothing written for so long: at rest."""
 KILLED = -9
+DIRECT = "direct"
+"""The kubeconfig past the proxy."""
 Status = dict[str, Any]
 
 
@@ -33,6 +35,7 @@ class Stage:
         """How each process that is gone ended; minus nine for killed."""
         self._kubeconfig, self._folder, self._settings = kubeconfig, folder, settings
         self._operator: OperatorProcess | None = None
+        self._started = 0.0
         self._newborn = 0
 
     @property
@@ -42,9 +45,20 @@ class Stage:
 
     def start(self) -> None:
         """Start the operator; again under the same name, as the kubelet restarts a container."""
+        self._started = time.monotonic()
         self._operator = OperatorProcess(
             self._kubeconfig, self.fleet.namespace, self._folder, "operator", self._settings
         )
+
+    @contextmanager
+    def second(self) -> Iterator[OperatorProcess]:
+        """A further replica, which asks the server past the proxy and is not tended."""
+        direct = self._folder / DIRECT
+        made = OperatorProcess(direct, self.fleet.namespace, self._folder, "second", self._settings)
+        try:
+            yield made
+        finally:
+            made.kill()
 
     def kill(self) -> None:
         """SIGKILL, from any thread."""
@@ -108,7 +122,8 @@ class Stage:
         self.until(lambda: time.monotonic() - self._last_write() > QUIET_SECONDS, "nothing is written", seconds)
 
     def _last_write(self) -> float:
-        return max((each.at for each in oracles.writes(self.proxy.exchanges)), default=0.0)
+        """When it was; an operator that was started since has not been at rest for longer."""
+        return max([self._started, *(each.at for each in oracles.writes(self.proxy.exchanges))])
 
     def objects(self) -> list[oracles.Raw]:
         """The LLMDeployment and its children."""
@@ -147,6 +162,12 @@ def is_ready(stage: Stage) -> bool:
     return stage.condition("Ready").get("status") == "True"
 
 
+def is_rolled_back(stage: Stage) -> bool:
+    """Whether the last status says that the spec was given up and the revision before it serves alone."""
+    stalled = stage.condition("Stalled")
+    return (stalled.get("status"), stalled.get("reason")) == ("True", "RolledBack")
+
+
 @contextmanager
 def stage(cluster: Cluster, pki: Path, folder: Path, **settings: str) -> Iterator[Stage]:
     """A fresh one; the operator is not started yet. ``settings`` are the operator's, over the usual ones."""
@@ -156,7 +177,7 @@ def stage(cluster: Cluster, pki: Path, folder: Path, **settings: str) -> Iterato
     cluster.kubectl("create", "namespace", namespace)
     grant(cluster, namespace)
     token = cluster.kubectl("--namespace", namespace, "create", "token", "llmfleet").strip()
-    direct = kubeconfig_of(cluster, token, folder / "direct")
+    direct = kubeconfig_of(cluster, token, folder / DIRECT)
     with Proxy(server_of(cluster), cluster.run_dir / "pki" / "ca.crt", pki) as proxy:
         made = Stage(
             Fleet(cluster, namespace), proxy, proxy.kubeconfig(direct, folder / "kubeconfig"), folder, settings

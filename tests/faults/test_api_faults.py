@@ -72,6 +72,18 @@ def test_a_leader_that_keeps_its_lease_outlives_an_outage(serving: Stage) -> Non
     shrink(serving)
 
 
+@pytest.mark.proves("R10")
+def test_a_corrected_spec_is_acted_on_at_once_however_long_the_back_off(serving: Stage) -> None:
+    refused = Fault(on(WRITING, "services"), Refuse(503))
+    serving.arm(refused)
+    serving.fleet.edit(service={"port": 81})
+    serving.until(lambda: serving.proxy.struck(refused) >= 5, "the next try is eight seconds away")
+    serving.arm()
+    serving.fleet.edit(service={"port": 82})
+    port = "jsonpath={.spec.ports[0].port}"
+    serving.until(lambda: serving.fleet.kubectl("get", "service", "qwen", "-o", port) == "82", "it is acted on", 3)
+
+
 @pytest.mark.proves("R21", "F11")
 def test_a_write_refused_for_now_is_tried_again_when_told_to(serving: Stage) -> None:
     told = 3
@@ -120,7 +132,7 @@ def test_a_storm_of_410_makes_at_most_one_listing_a_second(serving: Stage) -> No
     assert serving.exits == []
 
 
-@pytest.mark.proves("F12")
+@pytest.mark.proves("F12", "R11")
 def test_what_is_forbidden_is_said_and_all_else_goes_on(serving: Stage) -> None:
     serving.arm(Fault(on(WRITING, "poddisruptionbudgets"), Refuse(403)))
     serving.fleet.edit(replicas=3)

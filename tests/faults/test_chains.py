@@ -28,6 +28,7 @@ def test_no_chain_is_empty_or_too_long() -> None:
 A, B, C, D = Edit({"replicas": 1}), Kill(0, forwarded=True), Wait(1.0), Calm()
 
 
+@pytest.mark.proves("F50")
 @pytest.mark.parametrize(
     ("chain", "needed", "expected"),
     [

@@ -1,14 +1,13 @@
 """Killed at any write, the operator ends where an undisturbed run ends, by the same creates and deletes."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from e2e.cluster import Cluster
 from tests.faults import oracles
-from tests.faults.flows import FLOWS, SIDE_BY_SIDE, Flow, Kill, Run, run
+from tests.faults.flows import FLOWS, SAMPLE, Flow, Kill, Run, run, verdicts
 from tests.faults.stage import stage
 
 pytestmark = [pytest.mark.cluster, pytest.mark.proves("R05", "F1", "F2")]
@@ -20,8 +19,7 @@ Judge = Callable[[Flow, Iterable[Kill]], dict[str, str]]
 def judge(cluster: Cluster, pki: Path, tmp_path: Path, undisturbed: Undisturbed) -> Judge:
     """What is wrong with each killed run; empty when all is well."""
 
-    def wrong(flow: Flow, kill: Kill) -> str:
-        expected = undisturbed(flow)
+    def wrong(expected: Run, flow: Flow, kill: Kill) -> str:
         try:
             with stage(cluster, pki, tmp_path) as made:
                 found = run(made, flow, kill)
@@ -31,15 +29,13 @@ def judge(cluster: Cluster, pki: Path, tmp_path: Path, undisturbed: Undisturbed)
         return "\n".join(state + oracles.differences(dict(expected.counts), dict(found.counts)))
 
     def judged(flow: Flow, kills: Iterable[Kill]) -> dict[str, str]:
-        undisturbed(flow)
-        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            verdicts = {str(kill): pool.submit(wrong, flow, kill) for kill in kills}
-        return {kill: verdict.result() for kill, verdict in verdicts.items() if verdict.result()}
+        expected = undisturbed(flow)
+        return verdicts(kills, lambda kill: wrong(expected, flow, kill))
 
     return judged
 
 
-@pytest.mark.parametrize("flow", FLOWS[:3], ids=str)
+@pytest.mark.parametrize("flow", SAMPLE, ids=str)
 def test_killed_after_its_first_write_and_before_a_middle_one(
     flow: Flow, undisturbed: Undisturbed, judge: Judge
 ) -> None:

@@ -52,6 +52,13 @@ def test_two_equal_runs_end_alike() -> None:
     assert state(world()) == state(world(ANOTHER_UID, ANOTHER_REVISION, "fleet-2", "13:11:00"))
 
 
+def test_the_order_of_revisions_says_nothing() -> None:
+    listed = [{"name": REVISION, "replicas": 2}, {"name": ANOTHER_REVISION, "replicas": 0}]
+    (owner, *children) = world()
+    one, other = (merged(owner, {"status": {"revisions": each}}) for each in (listed, listed[::-1]))
+    assert state([one, *children]) == state([other, *children])
+
+
 DIFFERENCES = [
     (0, {"spec": {"replicas": 3}}),
     (0, {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}),

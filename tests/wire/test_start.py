@@ -45,7 +45,7 @@ class Server:
 def server(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(reflector, "LEAST_SECONDS", 0.05)
     monkeypatch.setattr(reflector.Reflector, "_pause", 0.05)
-    monkeypatch.setattr(run, "WATCH_RESTART_SECONDS", 0.05)
+    monkeypatch.setattr(run, "RETRY_SECONDS", 0.05)
     wire.respond = made = Server()
     return made
 

@@ -11,6 +11,7 @@ import click
 import yaml
 
 from llmfleet import names
+from llmfleet.commands.documents import documents
 from llmfleet.commands.usage import AnsweringCommand
 from llmfleet.core import preview
 from llmfleet.core.admission import REFUSING
@@ -105,7 +106,7 @@ async def _online(files: Iterable[Raw], settings: Settings, operator_namespace: 
 def _documents(stream: TextIO) -> list[dict[str, Any]]:
     """Every object of a YAML stream; lists, those of Kubernetes included, are opened."""
     found: list[dict[str, Any]] = []
-    for document in yaml.safe_load_all(stream):
+    for document in documents(stream):
         entries = document if isinstance(document, list) else [document]
         for entry in entries:
             found += entry["items"] if isinstance(entry, dict) and str(entry.get("kind")).endswith("List") else [entry]

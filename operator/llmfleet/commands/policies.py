@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from llmfleet import names
 from llmfleet.api.v1alpha1 import Spec
+from llmfleet.commands.documents import documents
 from llmfleet.core.scaling.decide import Policy
 from llmfleet.core.scaling.targets import policy_of
 
@@ -23,7 +23,7 @@ class Candidate:
 def candidate(path: Path) -> Candidate:
     """The one policy of a file. Raises ValueError with the field, OSError and YAMLError."""
     with path.open(encoding="utf-8") as stream:
-        found = [each for each in yaml.safe_load_all(stream) if isinstance(each, dict)]
+        found = [each for each in documents(stream) if isinstance(each, dict)]
     specs = [each.get("spec") or {} for each in found if each.get("kind") == names.KIND]
     if len(specs) != 1:
         raise ValueError(f"{path} must hold one {names.KIND}; it holds {len(specs)}")

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 import time
 from functools import partial
@@ -12,7 +11,7 @@ from typing import Any
 from llmfleet.core.plan import Ref
 from llmfleet.core.world import Raw
 from llmfleet.settings import Settings
-from llmfleet.shell import console, health, scalers, watch
+from llmfleet.shell import console, health, scalers
 from llmfleet.shell.autoscale import Autoscaler
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.capacity import NodeCapacity
@@ -31,8 +30,9 @@ from llmfleet.shell.reconcile import Reconciler
 from llmfleet.shell.reflector import Reflector
 from llmfleet.shell.sight import Sight
 from llmfleet.shell.telemetry import Events, Metrics
+from llmfleet.shell.vigil import Vigil, own_signals
 
-WATCH_RESTART_SECONDS = 2.0
+RETRY_SECONDS = 2.0
 RELIST_SOON_SECONDS = 2.0
 RELIST_SPACING_SECONDS = 10.0
 HEARTBEAT_SECONDS = 2.0
@@ -65,21 +65,21 @@ class Operator:
             lambda kind, namespace: Reflector(api, self._cache, kind, namespace, silence),
             self._opened,
         )
+        self._vigil = Vigil(self._seen, self._listed, silence)
         self._reconciles = WorkQueue(self._reconciler.reconcile, FLEETS_AT_ONCE)
         self._ticks = WorkQueue(self._autoscaler.tick, FLEETS_AT_ONCE)
         self._autoscaler.wake_reconciler = partial(self._reconciles.wake, at_once=True)
         self._beat = time.monotonic()
         self._is_listed = False
         self._relist_due = asyncio.Event()
-        self._broken_watches = 0
 
     def livez(self) -> str:
         """Alive while the loop turns and passes do not fail on defects again and again."""
         silent = time.monotonic() - self._beat
         if self._is_listed and silent > STUCK_SECONDS:
             return f"no heartbeat for {silent:.0f} s"
-        if self._broken_watches >= BROKEN_WATCHES_UNTIL_UNHEALTHY:
-            return f"the watch broke {self._broken_watches} times in a row"
+        if self._vigil.broken >= BROKEN_WATCHES_UNTIL_UNHEALTHY:
+            return f"the watch broke {self._vigil.broken} times in a row"
         bugs = self._reconciles.bugs + self._ticks.bugs
         return f"{bugs} passes failed on defects" if bugs >= DEFECTS_UNTIL_UNHEALTHY else ""
 
@@ -104,7 +104,8 @@ class Operator:
                 group.create_task(loop)
             await self._list_first()
             group.create_task(self._answer())
-            group.create_task(self._watch(stop))
+            for namespace in self._sight.namespaces:
+                group.create_task(self._vigil.keep(namespace, stop))
             group.create_task(self._relist_regularly())
             group.create_task(self._look_at_scalers_regularly())
 
@@ -172,7 +173,7 @@ class Operator:
                 await self._relist()
                 self._is_listed = True
             except FleetError as error:
-                wait = max(WATCH_RESTART_SECONDS, error.retry_after)
+                wait = max(RETRY_SECONDS, error.retry_after)
                 log.warning("listing: %s; again in %.0f s", error, wait)
                 await asyncio.sleep(wait)
 
@@ -230,42 +231,11 @@ class Operator:
             self._beat = time.monotonic()
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
-    async def _watch(self, stop: asyncio.Event) -> None:
-        """Keep kopf watching; it ends on some server errors and is then started again."""
-        while True:
-            ready = asyncio.Event()
-            reclaim = asyncio.create_task(self._watching(ready, stop))
-            try:
-                namespaces, silence = self._settings.namespaces, self._settings.watch_silence_seconds
-                await watch.watch(self._seen, self._listed, namespaces, silence, ready)
-                return stop.set()  # kopf returns without an error only when a signal told it to
-            except FleetError as error:
-                self._broken_watches += 1
-                log.warning("the watch ended: %s; starting it again", error)
-            except Exception:
-                self._broken_watches += 1
-                log.exception("the watch ended; starting it again")
-            finally:
-                reclaim.cancel()
-            await asyncio.sleep(WATCH_RESTART_SECONDS)
-
-    async def _watching(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
-        """Kopf takes the signal handlers when it starts; take them back once it stands."""
-        await ready.wait()
-        self._broken_watches = 0
-        _own_signals(stop)
-
-
-def _own_signals(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
-
 
 async def run(settings: Settings) -> int:
     """Run until a signal (exit code 0) or until the Lease is lost (1: start again as a follower)."""
     stop = asyncio.Event()
-    _own_signals(stop)
+    own_signals(stop)
     client, pods, metrics = await api_client(), RuntimeClient(), Metrics(settings.gpu_hour_prices)
     failed, identity = metrics.api_failures.inc, settings.identity or socket.gethostname()
     lease = Lease(ApiServer(client, failed=failed), settings.namespace, identity, settings.lease_duration_seconds)

@@ -3,13 +3,15 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Any, cast
 
 import kopf
+from kopf._cogs.clients.errors import APIForbiddenError
 from kopf._cogs.clients.watching import WatchingError
 
 from llmfleet import names
-from llmfleet.shell.errors import Unavailable
+from llmfleet.shell.errors import Refused, Unavailable
 from llmfleet.shell.kinds import OWN
 
 Seen = Callable[[dict[str, Any], bool], None]
@@ -91,9 +93,12 @@ def _handler(seen: Seen, listed: Listed) -> Callable[..., Any]:
 
 
 async def watch(
-    seen: Seen, listed: Listed, namespaces: tuple[str, ...], silence_seconds: float, ready: asyncio.Event
+    seen: Seen, listed: Listed, namespace: str | None, silence_seconds: float, ready: asyncio.Event
 ) -> None:
-    """Watch until cancelled. Returns when a signal told kopf to stop; Unavailable when the server ended a watch."""
+    """Watch one namespace, or all, until cancelled. Returns when a signal told kopf to stop.
+
+    Refused when the server does not let us watch; Unavailable when it ended the watch.
+    """
     registry = kopf.OperatorRegistry()
     register(registry, seen, listed)
     try:
@@ -103,9 +108,11 @@ async def watch(
             # Kopf would look the user up by name, which an arbitrary user ID in a container does not have.
             identity=cast("Any", names.MANAGED_BY),
             standalone=True,
-            clusterwide=not namespaces,
-            namespaces=namespaces,
+            clusterwide=namespace is None,
+            namespaces=() if namespace is None else (namespace,),
             ready_flag=ready,
         )
+    except APIForbiddenError as error:
+        raise Refused(str(error), HTTPStatus.FORBIDDEN) from error
     except WatchingError as error:
         raise Unavailable(str(error)) from error

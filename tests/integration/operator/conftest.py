@@ -1,5 +1,6 @@
 """A real control plane whose nodes are played, and in it one namespace and one operator identity for each test."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ import pytest
 
 from e2e.cluster import Cluster, Profile
 from e2e.stack.audit import AuditLog
+from tests.builders import Raw
 from tests.clusters import with_crd
 from tests.integration.operator.fleet import Fleet
 from tests.integration.operator.operator_process import OperatorProcess, eventually, kubeconfig_of
@@ -16,6 +18,7 @@ from tests.integration.operator.operator_process import OperatorProcess, eventua
 REPOSITORY = Path(__file__).parents[3]
 CHART = REPOSITORY / "charts" / "llmfleet"
 Start = Callable[..., OperatorProcess]
+Nodes = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +105,45 @@ def starter(cluster: Cluster, namespace: str, folder: Path) -> Iterator[Start]:
 @pytest.fixture
 def audit(cluster: Cluster) -> AuditLog:
     return AuditLog(cluster.audit_log)
+
+
+@pytest.fixture
+def rare() -> str:
+    """A device that no other test's pods and nodes have."""
+    return f"example.com/{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def nodes(cluster: Cluster, rare: str) -> Iterator[Nodes]:
+    """Makes nodes with one rare device, which are gone after the test.
+
+    Kwok plays those of the kind that it knows, others nobody.
+    """
+    made: list[str] = []
+
+    def make(kind: str = "kwok") -> str:
+        made.append(f"{kind}-{uuid.uuid4().hex[:6]}")
+        document = node(made[-1], kind, rare)
+        cluster.kubectl("create", "-f", "-", input=json.dumps(document))
+        status = json.dumps({"status": document["status"]})
+        cluster.kubectl("patch", "node", made[-1], "--subresource=status", "--type=merge", "-p", status)
+        return made[-1]
+
+    yield make
+    for name in made:
+        cluster.kubectl("delete", "node", name, "--ignore-not-found")
+
+
+def node(name: str, kind: str, rare: str) -> Raw:
+    """A node with one rare device."""
+    given = {"cpu": "8", "memory": "64Gi", "pods": "10", rare: "1"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {"type": kind, "kubernetes.io/hostname": name},
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+        },
+        "status": {"allocatable": given, "capacity": given, "conditions": [{"type": "Ready", "status": "True"}]},
+    }

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -110,6 +111,9 @@ def engine(**members: object) -> Raw:
     return {**usual, **members}
 
 
+RUNNING = engine(ready=True, started=True, state={"running": {}})
+
+
 def waits(reason: str, message: str) -> Raw:
     return engine(state={"waiting": {"reason": reason, "message": message}})
 
@@ -155,7 +159,7 @@ def test_what_the_kubelet_tells_becomes_a_reason_and_goes_when_it_is_over(cluste
         assert status["lastFailure"]["reason"] == reason
         assert [each["reason"] for each in status["problems"]] == [reason]
         assert reason in MEANINGS
-    play(fleet, engine(ready=True, started=True, state={"running": {}}))
+    play(fleet, RUNNING)
     assert healed(fleet)["lastFailure"]["reason"] == PLAYED[-1][1]
 
 
@@ -195,3 +199,66 @@ def test_a_farewell_is_read_from_the_last_state_of_a_pod_that_is_gone(fleet: Fle
     selector = "reason=RequestsAborted"
     events = eventually(lambda: fleet.kubectl("get", "events", "--field-selector", selector, "-o", "name").split(), len)
     assert len(events) == 1
+
+
+NO_CLAIM = {"type": "PersistentVolumeClaim", "persistentVolumeClaim": {"claimName": "missing"}}
+TOO_OLD = {"accelerator": {"products": ["Tesla-V100-SXM2-32GB"]}, "quantization": {"method": "FP8"}}
+TOO_LONG = "ValueError: the estimated maximum model length is 30720. larger than the available KV cache"
+TOO_SPLIT = "ValueError: Total number of attention heads (14) must be divisible by tensor parallel size (4)."
+
+
+@dataclass(frozen=True)
+class Broken:
+    """What is wrong, the words of ``kubectl describe`` that say the way out, and that way."""
+
+    spec: Raw
+    words: str
+    way: Raw | tuple[str, ...]
+    """An edit of the spec, or arguments of kubectl."""
+    told: Raw | None = None
+    """What the pod's kubelet tells."""
+
+
+BROKEN = (
+    Broken({"pod": {"priorityClassName": "missing"}}, "no PriorityClass with name missing was found", {"pod": None}),
+    Broken({"model": {"cache": NO_CLAIM}}, 'claim "missing" not found', {"model": {"cache": None}}),
+    Broken({"accelerator": {"resourceName": "nvidia.com/gpuu"}}, "Insufficient nvidia.com/gpuu", {"accelerator": None}),
+    Broken({"pod": {"nodeSelector": {"a": "b"}}}, "didn't match Pod's node affinity/selector", {"pod": None}),
+    Broken(
+        {"pod": {"serviceAccountName": "late"}}, 'serviceaccount "late" not found', ("create", "serviceaccount", "late")
+    ),
+    Broken(TOO_OLD, "CompressedTensors or BitsAndBytes would work", {"quantization": None, "accelerator": None}),
+    Broken(
+        {},
+        "Create the Secret hub",
+        ("create", "secret", "generic", "hub"),
+        waits("CreateContainerConfigError", 'secret "hub" not found'),
+    ),
+    Broken({}, "Set engine.maxModelLen to 30720 or less.", {"engine": {"maxModelLen": 30720}}, crashed(TOO_LONG)),
+    Broken({}, "over 1, 2, 7, 14 GPUs", {"engine": {"parallelism": {"tensor": 2}}}, crashed(TOO_SPLIT)),
+    Broken({"paused": True}, "set it to false to go on", {"paused": False}),
+)
+
+
+@pytest.mark.proves("R44")
+def test_ten_broken_objects_are_mended_by_what_describe_says(fleet: Fleet) -> None:
+    fleets = [(Fleet(fleet.cluster, fleet.namespace, f"broken-{n}"), each) for n, each in enumerate(BROKEN)]
+    for made, broken in fleets:
+        made.create(replicas=1, **broken.spec)
+        if broken.told:
+            eventually(made.ready_pods, lambda ready: ready == 1)
+            play(made, broken.told)
+    for made, broken in fleets:
+        eventually(lambda made=made: described(made), lambda text, words=broken.words: words in text, SOON_SECONDS)
+        if isinstance(broken.way, dict):
+            made.edit(**broken.way)
+        else:
+            made.kubectl(*broken.way)
+            if broken.told:
+                play(made, RUNNING)
+    for made, _ in fleets:
+        healed(made)
+
+
+def described(fleet: Fleet) -> str:
+    return " ".join(fleet.kubectl("describe", "llm", fleet.name).split())

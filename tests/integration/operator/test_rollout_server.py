@@ -1,56 +1,19 @@
 """Rollouts that lack a GPU, never become ready, or wait, against a real scheduler and real ReplicaSets."""
 
 import json
-import uuid
-from collections.abc import Iterator
 
 import pytest
 
-from e2e.cluster import Cluster
-from tests.integration.operator.conftest import Start
+from tests.integration.operator.conftest import Nodes, Start
 from tests.integration.operator.fleet import Fleet
 from tests.integration.operator.operator_process import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
-RARE = "example.com/rare"
 
 
 @pytest.fixture(autouse=True)
 def operator(start: Start) -> None:
     start()
-
-
-def node(name: str, kind: str) -> dict:
-    """A node with one rare device; kwok plays those labelled with its name, others nobody."""
-    given = {"cpu": "8", "memory": "64Gi", "pods": "10", RARE: "1"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {
-            "name": name,
-            "labels": {"type": kind, "kubernetes.io/hostname": name},
-            "annotations": {"kwok.x-k8s.io/node": "fake"},
-        },
-        "status": {"allocatable": given, "capacity": given, "conditions": [{"type": "Ready", "status": "True"}]},
-    }
-
-
-@pytest.fixture
-def nodes(cluster: Cluster) -> Iterator:
-    """Makes nodes that are gone after the test."""
-    made: list[str] = []
-
-    def make(kind: str) -> str:
-        made.append(f"{kind}-{uuid.uuid4().hex[:6]}")
-        document = node(made[-1], kind)
-        cluster.kubectl("create", "-f", "-", input=json.dumps(document))
-        status = json.dumps({"status": document["status"]})
-        cluster.kubectl("patch", "node", made[-1], "--subresource=status", "--type=merge", "-p", status)
-        return made[-1]
-
-    yield make
-    for name in made:
-        cluster.kubectl("delete", "node", name, "--ignore-not-found")
 
 
 def rollout(fleet: Fleet) -> dict:
@@ -63,9 +26,11 @@ def events(fleet: Fleet) -> set[str]:
 
 
 @pytest.mark.proves("R58")
-def test_one_replica_on_the_only_gpu_is_replaced_and_the_gap_is_said_beforehand(fleet: Fleet, nodes) -> None:
-    nodes("kwok")
-    fleet.create(replicas=1, accelerator={"resourceName": RARE})
+def test_one_replica_on_the_only_gpu_is_replaced_and_the_gap_is_said_beforehand(
+    fleet: Fleet, nodes: Nodes, rare: str
+) -> None:
+    nodes()
+    fleet.create(replicas=1, accelerator={"resourceName": rare})
     fleet.await_condition("Ready")
     old = fleet.sizes()
     fleet.edit(engine={"maxModelLen": 512})
@@ -81,12 +46,14 @@ def test_one_replica_on_the_only_gpu_is_replaced_and_the_gap_is_said_beforehand(
 
 
 @pytest.mark.proves("R59", "R09")
-def test_a_revision_that_never_starts_is_given_up_and_the_good_one_serves_alone_again(fleet: Fleet, nodes) -> None:
+def test_a_revision_that_never_starts_is_given_up_and_the_good_one_serves_alone_again(
+    fleet: Fleet, nodes: Nodes, rare: str
+) -> None:
     dead = nodes("dead")
     fleet.create(replicas=2, rollout={"progressDeadlineSeconds": 10})
     fleet.await_condition("Ready")
     good = fleet.sizes()
-    fleet.edit(pod={"nodeSelector": {"kubernetes.io/hostname": dead}}, accelerator={"resourceName": RARE})
+    fleet.edit(pod={"nodeSelector": {"kubernetes.io/hostname": dead}}, accelerator={"resourceName": rare})
     stalled = fleet.await_condition("Stalled", seconds=90)
     assert (stalled["reason"], fleet.ready_pods()) == ("RolledBack", 2)
     # Nobody confirms the end of a pod on a node that nobody plays, so its Deployment stays, at zero.

@@ -49,9 +49,9 @@ def test_a_first_listing_may_take_its_time(operator: Operator) -> None:
 
 
 def test_a_watch_that_breaks_again_and_again_is_not(operator: Operator) -> None:
-    operator._broken_watches = BROKEN_WATCHES_UNTIL_UNHEALTHY - 1
+    operator._vigil.broken = BROKEN_WATCHES_UNTIL_UNHEALTHY - 1
     assert operator.livez() == ""
-    operator._broken_watches += 1
+    operator._vigil.broken += 1
     assert operator.livez() == "the watch broke 10 times in a row"
 
 

@@ -69,6 +69,7 @@ def test_every_object_of_the_file_is_planned_and_other_kinds_are_passed_over() -
     assert [each["object"] for each in json.loads(found.output)] == ["team-a/qwen", "team-b/other"]
 
 
+@pytest.mark.proves("S46")
 @pytest.mark.parametrize(
     ("arguments", "given", "words"),
     [
@@ -80,6 +81,7 @@ def test_every_object_of_the_file_is_planned_and_other_kinds_are_passed_over() -
         ),
         pytest.param(["--children", "-"], [{"kind": "Pod", "metadata": {}}], "has no LLMDeployment", id="another kind"),
         pytest.param(["--children", "-"], "a: [", "expected", id="no YAML"),
+        pytest.param(["--children", "-"], "a: 1\nb: {c: 2, c: 3}", "the key 'c' stands twice", id="a key twice"),
         pytest.param(["--children", "-"], ["text"], "no Kubernetes object", id="no object"),
         pytest.param(["--children", "missing.yaml"], [file_of(TWO)], "missing.yaml", id="no such file"),
         pytest.param(["--bogus"], [file_of(TWO)], "No such option", id="wrong usage"),
