@@ -5,8 +5,8 @@ option. The verdicts are of vLLM 0.32: tried on the CPU one by one, and tried ag
 checkpoint without a verdict the engine's own words are waited for.
 """
 
-from .argv import BadConfig, Platform
-from .contract import Quantization
+from .config import Quantization
+from .engines.dialect import BadConfig, Platform
 from .precision import Precision, contradiction
 
 ENGINE_VERSION = "0.32."

@@ -68,7 +68,7 @@ def is_due(observed: Observed, revision: str, defaults: Defaults, now: str) -> b
 def _learned(observed: Observed, deployment: LLMDeployment, defaults: Defaults) -> float | None:
     """The correction of the engine that ran last, while the image stays the same."""
     resolved, fit, spec = observed.status.resolved, observed.status.fit, deployment.spec
-    image = spec.engine.image or defaults.images[spec.accelerator.type]
+    image = spec.engine.image or defaults.image(spec.engine.type, spec.accelerator.type)
     if resolved is None or fit is None or resolved.image != image:
         return None
     found = (each.percent / 100 for each in fit.learned if each.engine_version == resolved.engine_version)

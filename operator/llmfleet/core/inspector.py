@@ -25,7 +25,7 @@ def inspection_values(deployment: LLMDeployment, defaults: Defaults) -> dict[str
         "annotations": dict(spec.pod.annotations or {}),
         "placement": _placement(deployment),
         "container": names.INSPECTION_CONTAINER,
-        "image": spec.engine.image or defaults.images[spec.accelerator.type],
+        "image": spec.engine.image or defaults.image(spec.engine.type, spec.accelerator.type),
         "command": command + (["--revision", model.revision] if model.revision else []),
         "env": [*env, *hub, *credentials(deployment)],
         "scratch_folder": scratch,

@@ -17,7 +17,7 @@ from llmfleet.core.fit.asked import devices, is_planned, planned, present
 from llmfleet.core.fit.planner import CLOSE, LEAST_CONTEXT, Fit, Verdict
 from llmfleet.core.fit.report import gib
 from llmfleet.core.plan import Blocked
-from llmfleet_runtime.contract import ModelFacts, contradiction, precision
+from llmfleet_runtime.contract import DEFAULT_ENGINE, ModelFacts, contradiction, precision
 
 MADE_ON_CPU = (Method.FP8, Method.BITS_AND_BYTES)
 MOST_ALTERNATIVES = 3
@@ -41,6 +41,8 @@ def prospect(
     facts: ModelFacts, spec: Spec, nodes: Sequence[Mapping[str, str]], learned: float | None = None
 ) -> Prospect:
     """``nodes`` are the labels of those present; ``learned`` the correction of the engine that will run, if any."""
+    if spec.engine.type != DEFAULT_ENGINE:
+        return Prospect()  # the planner counts as that one does
     blocked = (*_mismatch(facts, spec), *_split(facts, spec))
     if blocked or not is_planned(spec):
         return Prospect(blocked)

@@ -14,7 +14,7 @@ from llmfleet.api.quantization import Method
 from llmfleet.api.quantization import Quantization as Required
 from llmfleet.api.tuning import KVCacheDType, PrefixCaching
 from llmfleet.api.v1alpha1 import LLMDeployment
-from llmfleet.api.workload import AcceleratorType, ResourceAmounts
+from llmfleet.api.workload import AcceleratorType, EngineType, ResourceAmounts
 from llmfleet.core import adapters
 from llmfleet.core.render import render
 from llmfleet.core.source import claim, credentials, model_source
@@ -43,11 +43,18 @@ class Defaults:
     """Whose pods may read status and metrics whatever spec.access says. Not part of a revision."""
     inspection_timeout_seconds: float = 0.0
     """How long a new revision waits for its model's facts; 0: they are not looked for. Not part of a revision."""
+    engine_images: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """By engine and accelerator, of the engines that ``images`` are not of."""
+
+    def image(self, engine: EngineType, accelerator: AcceleratorType) -> str:
+        """Of pods that do not name their own."""
+        return self.engine_images.get((engine, accelerator)) or self.images[accelerator]
 
     @cached_property
     def made_by(self) -> str:
         """What the making of a revision depends on besides the spec: this operator's version and its settings."""
-        settings = (__version__, sorted(self.images.items()), self.hf_endpoint, self.endpoint_lag_seconds)
+        known = (__version__, sorted(self.images.items()), self.hf_endpoint, self.endpoint_lag_seconds)
+        settings = (*known, *sorted(self.engine_images.items()))
         return hashlib.sha256(repr(settings).encode()).hexdigest()[:10]
 
 
@@ -69,7 +76,8 @@ def freeze(
     deployment: LLMDeployment, revision: str, defaults: Defaults, model: Mapping[str, Any] | None = None
 ) -> Frozen:
     """Resolve a spec into what its pods will be. ``model`` is what was found out about the model."""
-    image = deployment.spec.engine.image or defaults.images[deployment.spec.accelerator.type]
+    spec = deployment.spec
+    image = spec.engine.image or defaults.image(spec.engine.type, spec.accelerator.type)
     return Frozen(
         template=render("pod", _pod_values(deployment, revision, image, defaults)),
         engine_json=engine_config(deployment, defaults).to_json(),
@@ -103,6 +111,7 @@ def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig
     """The engine document; argv is made from it in the pod."""
     spec = deployment.spec
     return EngineConfig(
+        engine=None if spec.engine.type == contract.DEFAULT_ENGINE else spec.engine.type,
         model=model_source(spec.model.uri),
         revision=spec.model.revision,
         files=_files(spec.model.files),
@@ -148,7 +157,7 @@ def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: 
         "selector": selector(deployment.uid, revision),
         "container": names.ENGINE_CONTAINER,
         "image": image,
-        "env": [*_environment(defaults), *credentials(deployment), *_chat_template(deployment)],
+        "env": [*_environment(deployment, defaults), *credentials(deployment), *_chat_template(deployment)],
         "serving_port": contract.SERVING_PORT,
         "status_port": contract.STATUS_PORT,
         "requests": requests,
@@ -175,16 +184,16 @@ def selector(uid: str, revision: str | None = None) -> dict[str, str]:
     return {names.UID_LABEL: uid} | ({names.REVISION_LABEL: revision} if revision else {})
 
 
-def _environment(defaults: Defaults) -> list[dict[str, str]]:
+def _environment(deployment: LLMDeployment, defaults: Defaults) -> list[dict[str, str]]:
     """Folders that a read-only root file system lacks, and where models come from."""
     values = {
         "HOME": contract.SCRATCH_FOLDER,
         "TMPDIR": contract.SCRATCH_FOLDER,
         "HF_HOME": f"{contract.CACHE_FOLDER}/huggingface",
         "XDG_CACHE_HOME": contract.CACHE_FOLDER,
-        "VLLM_CACHE_ROOT": f"{contract.CACHE_FOLDER}/vllm",
-        "VLLM_NO_USAGE_STATS": "1",
     }
+    for name, value in contract.ENGINES[deployment.spec.engine.type].pod_environment.items():
+        values[name] = value.format(cache=contract.CACHE_FOLDER)
     if defaults.hf_endpoint:
         values["HF_ENDPOINT"] = defaults.hf_endpoint
     return [{"name": name, "value": value} for name, value in values.items()]

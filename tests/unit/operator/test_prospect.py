@@ -62,8 +62,12 @@ def test_another_product_of_the_cluster_is_an_alternative() -> None:
         (LLAMA, [H100 | {"pool": "a"}, L4], (on(pod={"nodeSelector": {"pool": "a"}}),), 131_072),
         (ModelFacts(architecture="New"), [H100], (), None),
     ],
-    ids=str,
-)
+    ids=[
+        "a large GPU", "a small one", "the smaller of two", "no node", "a product by name", "said by the spec",
+        "a part of a GPU", "an argument that changes memory", "no node of the pool", "a node of the pool",
+        "an unknown architecture",
+    ],
+)  # fmt: skip
 def test_a_context_left_open_is_the_longest_that_surely_fits(
     facts: ModelFacts, nodes: list[dict[str, str]], edits: tuple[Modifier, ...], length: int | None
 ) -> None:
