@@ -38,12 +38,12 @@ def busy(fleet: Fleet) -> Background:
 
 
 @pytest.mark.proves("R56", "F38")
-def test_a_pod_is_deleted_under_open_streams_and_no_request_fails(steady: Fleet) -> None:
+def test_a_pod_is_deleted_twice_under_open_streams_and_no_request_fails(steady: Fleet) -> None:
     with busy(steady) as load:
-        streams = drain.delete_one(steady, load)
+        streams = [drain.delete_one(steady, load) for _ in range(2)]
         report = load.stop()
     assert_none_failed(report)
-    assert streams >= STREAMS
+    assert min(streams) >= STREAMS
 
 
 def test_an_edit_of_the_engine_rolls_a_new_revision_out_and_no_request_fails(steady: Fleet) -> None:
