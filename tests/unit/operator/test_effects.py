@@ -49,7 +49,6 @@ ELSEWHERE = {
         ),
         "the autoscaler's decision",
     ),
-    "engine.type": "there is one engine as yet",
     "rollout.progressDeadlineSeconds": "when a revision is given up",
     "rollout.restartTime": "makes a revision of its own, in which nothing else differs",
     "rollout.revisionHistoryLimit": "which earlier revisions are pruned",
