@@ -91,7 +91,7 @@ FLOWS = (
     Flow("drain time", edit(lifecycle={"drainTimeoutSeconds": 5}), create()),
     Flow("born again", bear_again, create()),
 )
-SAMPLE = (CREATE, EDIT, SHRINK)
+SAMPLE = (CREATE, EDIT, SHRINK, ROLLBACK)
 """They stand for the others where time is short."""
 
 
