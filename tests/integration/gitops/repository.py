@@ -44,10 +44,6 @@ class Repository(Fleet):
     def generation(self) -> int:
         return int(self.get()["metadata"]["generation"])
 
-    def generation_of(self, child: str) -> int:
-        """How often the spec of a Deployment was written."""
-        return int(self.kubectl("get", "deployment", child, "-o", "jsonpath={.metadata.generation}"))
-
     def await_ready(self) -> Raw:
         """Wait until the present spec is served; the object."""
         self.await_condition("Ready")
