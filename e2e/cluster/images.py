@@ -17,7 +17,13 @@ from e2e.cluster.lock import hold
 from e2e.cluster.processes import marked_environment
 
 BASE = "localhost/llmfleet/base:dev"
-_PACKAGES = ("python3", "python3-venv", "ca-certificates", "libnuma1")  # libnuma1: for the engine that is bound in
+_PACKAGES = (
+    "python3",
+    "python3-venv",
+    "ca-certificates",
+    "libnuma1",
+    "libgomp1",
+)  # lib*: for engines that are bound in
 # What is bound from below /root must be reachable for a user who is not root.
 _OPEN_HOME = '--customize-hook=chmod 755 "$1/root"'
 _ENVIRONMENT = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"]

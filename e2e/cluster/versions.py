@@ -80,6 +80,7 @@ SOURCES = (KUBERNETES_SOURCE, TOOLS_SOURCE, COREDNS_SOURCE)
 
 DEBIAN_PACKAGES = (
     "libnuma1",
+    "libgomp1",
     "runc",
     "containernetworking-plugins",
     "iptables",

@@ -1,7 +1,9 @@
-"""The engine for tests and demo: real vLLM on the CPU, in an environment of its own, and a tiny model."""
+"""The engines for tests and demo, real ones on the CPU, each in an environment of its own, and tiny models."""
 
 from .adapter import Flaw, tiny_adapter
+from .gguf import tiny_gguf
 from .install import engine_folder, install
+from .llamacpp import llamacpp
 from .model import tiny_model
 from .plugins import clients, plugins, servers
 from .registries import registry
@@ -11,9 +13,11 @@ __all__ = [
     "clients",
     "engine_folder",
     "install",
+    "llamacpp",
     "plugins",
     "registry",
     "servers",
     "tiny_adapter",
+    "tiny_gguf",
     "tiny_model",
 ]

@@ -29,3 +29,6 @@ SKIPPED_REQUIREMENTS = frozenset({"torch", "torchvision", "torchaudio", "torchco
 CLIENTS_FILE = Path(__file__).resolve().parents[2] / "runtime" / "clients.txt"
 """The serving pods' image is made with the same file."""
 SERVERS = ("moto[s3,server]==5.2.5", "botocore==1.44.8", "gcp-storage-emulator==2026.7.19")
+LAUNCHER_FILE = CLIENTS_FILE.with_name("launcher.txt")
+"""The same of the image for engines that bring no Python."""
+LLAMACPP_FILE = Path(__file__).with_name("llamacpp.txt")

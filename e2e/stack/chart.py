@@ -23,6 +23,7 @@ def install(helm: str, kubectl: Kubectl, operator: str, runtime: str, settings: 
         "image.repository": repository,
         "image.tag": tag,
         "runtime.images.nvidia": runtime,
+        "runtime.images.cpu": runtime,
         **{f"settings.{name}": value for name, value in settings.items()},
     }
     command = [helm, "upgrade", RELEASE, str(CHART), "--install", "--namespace", NAMESPACE, "--create-namespace"]

@@ -73,8 +73,8 @@ class Fleet:
         return self.until(reached, f"{count} ready replicas", seconds)
 
     def pods(self) -> list[Document]:
-        """Its pods, leaving ones included."""
-        return self.kubectl.listed("pods", f"{POD_LABEL}={self.name}")
+        """Its serving pods, leaving ones included."""
+        return self.kubectl.listed("pods", f"{POD_LABEL}={self.name},app.kubernetes.io/name=llm-server")
 
     def url(self) -> str:
         """Its Service's address as reached from the node: kube-proxy serves cluster addresses there too."""

@@ -17,11 +17,20 @@ from e2e.engine import clients
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONSTRAINTS = ROOT / "e2e" / "constraints.txt"
+LLAMACPP_FILE = "runtime/llamacpp.Containerfile"
 INPUTS = {
-    "operator": ("pyproject.toml", "README.md", "LICENSE", "operator/llmfleet", "runtime/llmfleet_runtime"),
-    "runtime": ("runtime/llmfleet_runtime", "runtime/clients.txt"),
+    "operator": (
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "operator/llmfleet",
+        "runtime/llmfleet_runtime",
+        "operator/Containerfile",
+    ),
+    "runtime": ("runtime/llmfleet_runtime", "runtime/clients.txt", "runtime/Containerfile"),
+    "llamacpp": ("runtime/llmfleet_runtime", "runtime/clients.txt", "runtime/launcher.txt", LLAMACPP_FILE),
 }
-"""What each image is made from, beside its Containerfile."""
+"""What each image is made from."""
 
 
 class Built(NamedTuple):
@@ -32,6 +41,7 @@ class Built(NamedTuple):
 
 
 ENGINE = "localhost/llmfleet/engine:host"
+LLAMACPP = "localhost/llmfleet/engine-llamacpp:host"
 ENGINE_FILE = Path(__file__).with_name("engine.Containerfile")
 
 
@@ -45,23 +55,32 @@ def build_operator() -> Built:
 
 def build_runtime(engine: Path) -> Built:
     """Build what is missing on top of a stand-in for the engine's image."""
-    below = empty_context("engine")
-    shutil.copyfile(ENGINE_FILE, below / "Containerfile")
-    images.build(below / "Containerfile", below, ENGINE, {"ENGINE": str(engine), "CLIENTS": str(clients())})
+    _build_engine(ENGINE, engine)
     context = stage("runtime")
     name = f"localhost/llmfleet/runtime:{tag(context)}"
-    return Built(
-        name,
-        images.build(
-            context / "runtime" / "Containerfile", context, name, {"BASE": ENGINE, "PLUGINS": "", "CLIENTS": ""}
-        ),
-    )
+    arguments = {"BASE": ENGINE, "PLUGINS": "", "CLIENTS": ""}
+    return Built(name, images.build(context / "runtime" / "Containerfile", context, name, arguments))
+
+
+def build_llamacpp(engine: Path) -> Built:
+    """The same on top of a stand-in for llama.cpp's image."""
+    _build_engine(LLAMACPP, engine)
+    context = stage("llamacpp")
+    name = f"localhost/llmfleet/runtime-llamacpp:{tag(context)}"
+    arguments = {"BASE": LLAMACPP, "PACKAGES": "", "LAUNCHER": ""}
+    return Built(name, images.build(context / LLAMACPP_FILE, context, name, arguments))
+
+
+def _build_engine(name: str, engine: Path) -> None:
+    context = empty_context("engine")
+    shutil.copyfile(ENGINE_FILE, context / "Containerfile")
+    images.build(context / "Containerfile", context, name, {"ENGINE": str(engine), "CLIENTS": str(clients())})
 
 
 def stage(image: str) -> Path:
     """A folder with exactly the image's inputs: nothing else is a change, and edits meanwhile do not mix in."""
     context = empty_context(image)
-    for name in (*INPUTS[image], f"{image}/Containerfile"):
+    for name in INPUTS[image]:
         source, target = ROOT / name, context / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

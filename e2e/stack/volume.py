@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from e2e.cluster import Cluster
-from e2e.engine import tiny_adapter, tiny_model
+from e2e.engine import tiny_adapter, tiny_gguf, tiny_model
 
 from .kubectl import Document, Kubectl
 
@@ -27,6 +27,18 @@ def provide_adapter(cluster: Cluster, says: str) -> str:
     target = folder / f"says-{says}"
     if not target.exists():
         made = tiny_adapter(folder / f".{target.name}", folder / FOLDER, says=says)
+        make_readable(made)
+        made.rename(target)
+    return f"pvc://{CLAIM}/{target.name}"
+
+
+def provide_gguf(cluster: Cluster) -> str:
+    """Write the tiny model as one file, alone in a folder, unless it is there; the folder's uri."""
+    folder = cluster.run_dir / "volumes" / CLAIM
+    target = folder / "tiny-gguf"
+    if not target.exists():
+        made = folder / f".{target.name}"
+        tiny_gguf(made / "tiny.gguf", folder / FOLDER)
         make_readable(made)
         made.rename(target)
     return f"pvc://{CLAIM}/{target.name}"

@@ -30,6 +30,8 @@ NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 LEASE_NAME = "llmfleet"
 ENGINE_CONTAINER = "engine"
+INSPECTION_CONTAINER = "inspection"
+INSPECTION_NAME = "llm-inspection"
 
 GPU_PRODUCT_LABELS = {"NVIDIA": "nvidia.com/gpu.product", "AMD": "amd.com/gpu.product-name"}
 GPU_RESOURCES = {"NVIDIA": "nvidia.com/gpu", "AMD": "amd.com/gpu"}
@@ -40,6 +42,11 @@ MAX_NAME_LENGTH = 45
 def revision_name(name: str, revision: str) -> str:
     """The Deployment, ControllerRevision and engine ConfigMap of one revision; at most 56 characters."""
     return f"{name}-{revision}"
+
+
+def facts_name(name: str, revision: str) -> str:
+    """The Job that reads a revision's model; at most 62 characters."""
+    return f"{revision_name(name, revision)}-facts"
 
 
 def live_name(name: str) -> str:
@@ -55,6 +62,11 @@ def managed_labels(name: str, uid: str) -> dict[str, str]:
 def pod_labels(name: str, uid: str, revision: str) -> dict[str, str]:
     """Labels on every pod; a selector over UID and revision matches nothing of a forerunner's."""
     return managed_labels(name, uid) | {APP_NAME_LABEL: APP_NAME, REVISION_LABEL: revision}
+
+
+def inspection_labels(name: str) -> dict[str, str]:
+    """Labels on the pod of an inspection: no selector of a fleet's pods matches them."""
+    return {MANAGED_BY_LABEL: MANAGED_BY, DEPLOYMENT_LABEL: name, APP_NAME_LABEL: INSPECTION_NAME}
 
 
 def endpoint(name: str, namespace: str, port: int) -> str:

@@ -1,13 +1,16 @@
 """Operator configuration, read once from ``LLMFLEET_*`` variables and passed down."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from llmfleet_runtime.contract import DEFAULT_ENGINE, ENGINES
+
 NAME = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 LABEL = "^[a-zA-Z_][a-zA-Z0-9_]*$"
+Engine = Annotated[str, Field(pattern=f"^({'|'.join(name for name in ENGINES if name != DEFAULT_ENGINE)})$")]
 
 
 class MetricsSource(BaseModel):
@@ -55,6 +58,11 @@ class Settings(BaseSettings):
     image_nvidia: str = Field(default="ghcr.io/llmfleet/runtime:0.1.0", description="Runtime image for NVIDIA GPUs.")
     image_amd: str = Field(default="ghcr.io/llmfleet/runtime-rocm:0.1.0", description="Runtime image for AMD GPUs.")
     image_cpu: str = Field(default="ghcr.io/llmfleet/runtime-cpu:0.1.0", description="Runtime image for CPUs.")
+    engine_images: dict[Engine, dict[Literal["NVIDIA", "AMD", "CPU"], str]] = Field(
+        default={},
+        description="Runtime images of further engines by engine.type and accelerator.type, as a JSON object, such as "
+        '{"LlamaCpp": {"NVIDIA": "registry.example.org/runtime-llamacpp:1"}}. Absent: ours.',
+    )
     monitoring_namespaces: str = Field(
         default="",
         description="Comma-separated namespaces whose pods may read status and metrics of fleets with spec.access, "
@@ -68,6 +76,11 @@ class Settings(BaseSettings):
     )
     endpoint_lag_seconds: Annotated[float, Field(ge=0, le=120)] = Field(
         default=8.0, description="How long a leaving pod keeps serving until every proxy has forgotten it, seconds."
+    )
+    inspection_timeout_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=60.0,
+        description="How long a new revision waits for the Job that reads its model's configuration and headers, "
+        "seconds. 0: no such Jobs.",
     )
     autoscale_tick_seconds: Annotated[float, Field(ge=0.5, le=60)] = Field(
         default=2.0, description="Time between two looks at the load, seconds."

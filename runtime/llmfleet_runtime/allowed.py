@@ -1,4 +1,4 @@
-"""Which free engine arguments and environment variables a user may set; pure data for both sides.
+"""Which free arguments of vLLM and which environment variables of any engine a user may set; data for both sides.
 
 An argument is allowed by its exact name (the engine's own parser also takes prefixes and underscores,
 we do not). Not here, and so refused: what a typed field or this package sets; what loads code (plugins,
@@ -105,6 +105,7 @@ REFUSED_ENV_PREFIXES = (
     "BASH_",
     "CUDA_",
     "GCONV_",
+    "GGML_",
     "GIT_",
     "GLIBC_",
     "GOOGLE_",
@@ -113,6 +114,7 @@ REFUSED_ENV_PREFIXES = (
     "HUGGING_FACE_",
     "KUBERNETES_",
     "LD_",
+    "LLAMA_",
     "LLMFLEET_",
     "NVIDIA_",
     "OTEL_",

@@ -1,12 +1,16 @@
 """Reads what a checkpoint says of its weights: two small files of a folder, or of a hub's repository."""
 
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from .argv import BadConfig
-from .contract import EngineConfig
+from .config import EngineConfig
+from .engines.dialect import BadConfig
+from .engines.table import engine
 from .inspection.errors import BadModel
+from .inspection.folder import files_of
+from .inspection.model import model_facts
 from .inspection.quantization import quantization
 from .inspection.section import Section
 from .precision import Precision, precision
@@ -14,8 +18,27 @@ from .precision import Precision, precision
 MOST_BYTES = 64 * 2**20
 """Of a ``config.json``; lists of what is left unquantized make some of them long."""
 
+NO_BEGINNING = re.compile(r"-(?!00001-of-)\d{5}-of-\d{5}[.]gguf$|(^|/)mmproj[^/]*$")
+"""Later parts of a model in several files, and projectors of pictures: not what an engine is pointed at."""
+
 Opened = Callable[[str], Path | None]
 """The path of one file of the checkpoint; None when it has no such file."""
+
+
+def located(config: EngineConfig) -> EngineConfig:
+    """With the file in the place of its folder, for an engine whose models are single files.
+
+    Raises ``BadConfig`` unless there is exactly one, or one in parts.
+    """
+    if not engine(config.engine).is_one_file or config.model.endswith(".gguf"):
+        return config
+    folder = Path(config.model)
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.gguf"))
+    found = [name for name in names if not NO_BEGINNING.search(name)]
+    if len(found) == 1:
+        return config.model_copy(update={"model": str(folder / found[0])})
+    holds = f"holds {', '.join(found)}: name one" if found else "holds no GGUF file, and this engine serves no other"
+    raise BadConfig(f"{folder} {holds} (model.files.include, or the file's own path)")
 
 
 def checkpoint(config: EngineConfig, token: str | None) -> Precision | None:
@@ -24,13 +47,21 @@ def checkpoint(config: EngineConfig, token: str | None) -> Precision | None:
     Raises ``BadConfig`` when it is asked and cannot be told, with the hub's own words where they are the reason.
     """
     if config.model.endswith(".gguf"):
-        return Precision("gguf")
+        return _of_file(Path(config.model)) if engine(config.engine).is_one_file else Precision("gguf")
     folder = Path(config.model) if config.model.startswith("/") else None
     if config.quantization is not None and config.quantization.method != "Auto":
         return _read(_in(folder) if folder else _hub(config, token), config.model)
     with contextlib.suppress(BadConfig):  # what is wrong with it, the engine says
         return _read(_in(folder), config.model) if folder else None
     return None
+
+
+def _of_file(path: Path) -> Precision:
+    """By the type of most of its tensors, as its head has them."""
+    try:
+        return precision(model_facts(files_of(path)).quantization)
+    except (OSError, BadModel):  # what is wrong with it, the engine says
+        return Precision("gguf")
 
 
 def _in(folder: Path) -> Opened:

@@ -7,9 +7,7 @@ The operator imports this module and nothing else of the package. Every document
 from enum import IntEnum, StrEnum
 from typing import Literal
 
-from pydantic import Field
-
-from . import surface
+from . import measures
 from .allowed import (
     ALLOWED_ARGUMENTS,
     ENV_NAME_PATTERN,
@@ -17,7 +15,12 @@ from .allowed import (
     REFUSED_ENV_NAMES,
     REFUSED_ENV_PREFIXES,
 )
+from .config import SERVING_PORT, EngineConfig, NamedValue, Quantization
+from .cpu_cache import kv_cache_bytes
 from .document import Document
+from .engines.dialect import Dialect
+from .engines.table import DEFAULT as DEFAULT_ENGINE
+from .engines.table import ENGINES
 from .facts import (
     AdapterFacts,
     LayerGroup,
@@ -40,6 +43,7 @@ from .lora import (
     LoraLimits,
 )
 from .made import QUANTIZING, QUANTIZING_METHODS, Made, Order, Quality, Refusal, Step
+from .precision import Precision, contradiction, precision
 from .readiness import EngineWarning, StartupPhases, WarningReason
 from .source import REMOTE_SCHEMES, DownloadReason, DownloadStatus, ModelFiles
 
@@ -47,6 +51,8 @@ __all__ = [
     "ADAPTER_NAME_CHARACTERS",
     "ADAPTER_NAME_PATTERN",
     "ALLOWED_ARGUMENTS",
+    "DEFAULT_ENGINE",
+    "ENGINES",
     "ENV_NAME_PATTERN",
     "FLAG_ARGUMENTS",
     "QUANTIZING",
@@ -54,11 +60,13 @@ __all__ = [
     "REFUSED_ENV_NAMES",
     "REFUSED_ENV_PREFIXES",
     "REMOTE_SCHEMES",
+    "SERVING_PORT",
     "Adapter",
     "AdapterFacts",
     "AdapterReason",
     "AdapterState",
     "AdapterStatus",
+    "Dialect",
     "Document",
     "DownloadReason",
     "DownloadStatus",
@@ -79,6 +87,7 @@ __all__ = [
     "NamedValue",
     "Order",
     "Phase",
+    "Precision",
     "Quality",
     "Quantization",
     "QuantizationFacts",
@@ -92,7 +101,10 @@ __all__ = [
     "WeightRole",
     "Weights",
     "WeightsFrom",
-    "surface",
+    "contradiction",
+    "kv_cache_bytes",
+    "measures",
+    "precision",
 ]
 
 CONFIG_FOLDER = "/etc/llmfleet"
@@ -125,7 +137,6 @@ REGISTRY_LOGIN_KEY = ".dockerconfigjson"
 CHAT_TEMPLATE = "LLMFLEET_CHAT_TEMPLATE"
 """Variable of the container that holds a chat template; the kubelet fills it from the user's ConfigMap."""
 
-SERVING_PORT = 8000
 STATUS_PORT = 9000
 
 LIVEZ_PATH = "/livez"
@@ -156,57 +167,6 @@ class Phase(StrEnum):
     FAILED = "Failed"
 
 
-class NamedValue(Document):
-    """One extra engine argument (``--name value``; a flag without value) or environment variable."""
-
-    name: str
-    value: str | None = None
-
-
-class Quantization(Document):
-    """What the weights must be: the words of the resource's ``spec.quantization``."""
-
-    method: str = "Auto"
-    source: str = "Any"
-
-
-class EngineConfig(Document):
-    """``engine.json``: all the launcher needs to start the engine. Fixed for the pod's life."""
-
-    version: Literal[1] = 1
-    model: str
-    """A folder in the container, a hub repository's name, or an address that the launcher fetches first."""
-    revision: str | None = None
-    """Hub commit, tag or branch; only with a repository name."""
-    files: ModelFiles | None = None
-    """Which files are fetched; absent: whatever an engine needs."""
-    sha256: str | None = None
-    """Of an archive on the web, 64 hex digits."""
-    served_names: tuple[str, ...] = Field(min_length=1)
-    max_model_len: int | None = None
-    """Tokens; absent means the engine's own ``auto``."""
-    max_concurrency: int | None = None
-    """Sequences in one batch, vLLM's ``max_num_seqs``."""
-    dtype: str = "auto"
-    lora: LoraLimits | None = None
-    """Absent: the engine takes no adapters."""
-    quantization: Quantization | None = None
-    """Absent: whatever the checkpoint is."""
-    tensor_parallel: int | None = None
-    """Devices that every layer is split over; absent means one."""
-    kv_cache_dtype: str | None = None
-    """A word of the resource's ``engine.kvCache.dtype``; absent is the model's own."""
-    prefix_caching: bool | None = None
-    """Absent is the engine's own choice."""
-    args: tuple[NamedValue, ...] = ()
-    env: tuple[NamedValue, ...] = ()
-    endpoint_lag_seconds: float = 8.0
-    """How long a leaving pod keeps serving so that every proxy has forgotten it."""
-    drain_timeout_seconds: float = 120.0
-    """Used until a live document says otherwise."""
-    startup_timeout_seconds: float = 1200.0
-
-
 class LiveConfig(Document):
     """``live.json``: what changes without a restart. ``number`` grows with every change."""
 
@@ -224,7 +184,7 @@ class RuntimeStatus(Document):
     phase: Phase
     since: float
     """Unix time at which the phase began, seconds."""
-    engine: str = "vllm"
+    engine: str = DEFAULT_ENGINE.lower()
     engine_version: str | None = None
     guarded: bool = True
     live_number: int = 0
@@ -267,6 +227,8 @@ class LoadReport(Document):
     """How long no request has been in flight; 0 while one is."""
     running: float | None = None
     waiting: float | None = None
+    steps: float | None = None
+    """Of the engine's loop; only where its other numbers stand still while it works."""
     kv_cache_usage: float | None = None
     """0 to 1."""
     prompt_tokens: float | None = None

@@ -1,4 +1,4 @@
-"""Pure: vLLM's metrics page -> the compact ``LoadReport``.
+"""Pure: an engine's metrics page -> the compact ``LoadReport``.
 
 A page is 50 kB with 600 lines, and 4,000 pods are asked every few seconds, so it is read once, line by
 line, and only the names below are looked at. A value that is not a finite number of zero or more
@@ -11,16 +11,18 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from .contract import EngineWarning, LoadReport, Totals, WarningReason
-from .surface import (
+from .engines.dialect import Dialect
+from .measures import (
     CACHE_INFO,
     GENERATION_TOKENS,
     KV_CACHE_USAGE,
+    PREFIXES,
     PROMPT_TOKENS,
     REQUEST_TIME_PER_OUTPUT_TOKEN,
     RUNNING,
+    STEPS,
     TIME_PER_OUTPUT_TOKEN,
     TIME_TO_FIRST_TOKEN,
-    VERIFIED,
     WAITING,
     is_verified,
     missing,
@@ -45,6 +47,7 @@ def report(page: str, started: float, in_flight: int, idle_seconds: float | None
         idle_seconds=idle_seconds,
         running=_sum(samples, RUNNING),
         waiting=_sum(samples, WAITING),
+        steps=_sum(samples, STEPS),
         kv_cache_usage=_fullest(samples),
         prompt_tokens=_sum(samples, PROMPT_TOKENS),
         generation_tokens=_sum(samples, GENERATION_TOKENS),
@@ -64,14 +67,14 @@ def kv_cache_tokens(page: str) -> int | None:
     return total or None
 
 
-def warnings(engine_version: str, page: str | None) -> tuple[EngineWarning, ...]:
+def warnings(engine: Dialect, version: str, page: str | None) -> tuple[EngineWarning, ...]:
     """What about this engine is not as it was when this package was made; a page that did not come says nothing."""
     found = []
-    if not is_verified(engine_version):
-        known = ", ".join(VERIFIED)
-        words = f"vLLM {engine_version} was never tried with this runtime, only {known}; it runs as those would"
+    if not is_verified(engine, version):
+        known = ", ".join(engine.verified)
+        words = f"{engine.title} {version} was never tried with this runtime, only {known}; it runs as those would"
         found.append(EngineWarning(reason=WarningReason.ENGINE_VERSION_UNKNOWN, message=words))
-    if page and (names := missing(page)):
+    if page and (names := missing(engine, page)):
         words = f"the engine's metrics page has no {', '.join(names)}"
         found.append(EngineWarning(reason=WarningReason.METRIC_UNKNOWN, message=words))
     return tuple(found)
@@ -87,7 +90,7 @@ def _samples(page: str) -> Samples:
 
 def _lines(page: str) -> Iterator[tuple[str, float]]:
     for line in page.splitlines():
-        if not line.startswith("vllm:"):
+        if not line.startswith(PREFIXES):
             continue
         # A label's value may hold blanks and braces; the sample's value stands after the last brace.
         head, brace, tail = line.rpartition("}")

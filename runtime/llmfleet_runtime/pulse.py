@@ -31,7 +31,8 @@ class Pulse:
 
     def look(self, report: LoadReport, now: float, *, has_probe: bool = False) -> "Pulse":
         """After one more report; ``has_probe`` while an own request is unanswered."""
-        mark = (report.running, report.waiting, report.kv_cache_usage, report.prompt_tokens, report.generation_tokens)
+        tokens = (report.prompt_tokens, report.generation_tokens)
+        mark = (report.running, report.waiting, report.steps, report.kv_cache_usage, *tokens)
         has_work = has_probe or bool((report.running or 0) + (report.waiting or 0))
         is_asked = report.in_flight > 0 and not has_work
         stands = mark == self.mark and (has_work or is_asked) and (self.has_work or self.is_asked)

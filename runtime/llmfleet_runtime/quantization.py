@@ -5,9 +5,9 @@ option. The verdicts are of vLLM 0.32: tried on the CPU one by one, and tried ag
 checkpoint without a verdict the engine's own words are waited for.
 """
 
-from .argv import BadConfig, Platform
-from .contract import Quantization
-from .precision import Precision
+from .config import Quantization
+from .engines.dialect import BadConfig, Platform
+from .precision import Precision, contradiction
 
 ENGINE_VERSION = "0.32."
 """Begins the versions that the verdicts are of."""
@@ -67,32 +67,18 @@ def on_the_fly(wanted: Quantization | None, found: Precision, platform: Platform
 
     Raises ``Mismatch`` and ``Unsupported``, which say what would work.
     """
-    if wanted is None or wanted.method == "Auto" or (_is_met(wanted, found) and wanted.source != "OnTheFly"):
+    made = ON_THE_FLY_CPU if platform.is_cpu_build else ON_THE_FLY
+    if wanted is not None and (words := contradiction(wanted.method, wanted.source, found, made)):
+        raise Mismatch(words)
+    if wanted is None or wanted.method in ("Auto", *found.meets):
         _refuse_what_cannot_run(found, platform)
         return None
-    if found.method or wanted.method == "None":
-        raise Mismatch(_contradiction(wanted, found))
-    made = _made(platform)
-    if wanted.source == "Checkpoint" or wanted.method not in made:
-        reason = "" if wanted.method in ON_THE_FLY else f", and the engine does not make {wanted.method} of them"
-        raise Mismatch(
-            f"the weights are not quantized{reason}; quantization asks for {wanted.method} from {wanted.source}; "
-            f"made while loading here: {', '.join(made)}"
-        )
     return made[wanted.method]
 
 
 def served(wanted: Quantization | None, found: Precision, made: str | None) -> str:
     """What the served weights are, in words for the status."""
     return f"{wanted.method} made on the fly" if wanted and made else str(found)
-
-
-def _made(platform: Platform) -> dict[str, str]:
-    return ON_THE_FLY_CPU if platform.is_cpu_build else ON_THE_FLY
-
-
-def _is_met(wanted: Quantization, found: Precision) -> bool:
-    return wanted.method in found.meets
 
 
 def _refuse_what_cannot_run(found: Precision, platform: Platform) -> None:
@@ -105,10 +91,3 @@ def _refuse_what_cannot_run(found: Precision, platform: Platform) -> None:
         why = "vLLM's CPU build runs it on processors with AMX only, which this one is not"
     if why:
         raise Unsupported(f"the weights are {found}: {why}; take a checkpoint that is quantized otherwise")
-
-
-def _contradiction(wanted: Quantization, found: Precision) -> str:
-    asked = f"{wanted.method} made on the fly" if wanted.source == "OnTheFly" else wanted.method
-    fits = ", ".join(sorted(found.meets)) if wanted.source != "OnTheFly" else ""
-    would = f"quantization.method {fits} fits this checkpoint" if fits else "take a checkpoint that is not quantized"
-    return f"the weights are {found}, and quantization asks for {asked}; {would}"

@@ -14,8 +14,13 @@ FRESH_SECONDS = 0.5
 class Sampler:
     """Asks the engine only when asked itself, one page at a time."""
 
-    def __init__(self, loopback: Loopback, started: float) -> None:
-        """``started`` is the engine's start in Unix seconds."""
+    def __init__(self, loopback: Loopback, started: float, *, is_page_optional: bool = False) -> None:
+        """``started`` is the engine's start in Unix seconds.
+
+        ``is_page_optional`` where the page waits for the engine's loop: then the guard's count alone is a report, and
+        an engine that hangs is seen to stand still.
+        """
+        self._is_page_optional = is_page_optional
         self._loopback = loopback
         self._started = started
         self._lock = asyncio.Lock()
@@ -32,6 +37,6 @@ class Sampler:
 
     async def _take(self) -> LoadReport | None:
         state, page = await asyncio.gather(self._loopback.guard_state(), self._loopback.metrics())
-        if state is None or page is None:
+        if state is None or (page is None and not self._is_page_optional):
             return None
-        return report(page, self._started, state.in_flight, state.idle_seconds)
+        return report(page or "", self._started, state.in_flight, state.idle_seconds)

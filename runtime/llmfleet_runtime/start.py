@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import machine
 from .argv import BadConfig, Platform, Prepared, argv, environment
-from .checkpoint import checkpoint
+from .checkpoint import checkpoint, located
 from .contract import (
     CHAT_TEMPLATE,
     GOOGLE_CREDENTIALS,
@@ -20,8 +20,9 @@ from .contract import (
     EngineConfig,
 )
 from .credentials import hub_token
+from .engines.table import engine
 from .guard import TOKEN_VARIABLE
-from .quantization import on_the_fly, served
+from .quantization import served
 
 _NOT_THE_ENGINES = frozenset({CHAT_TEMPLATE, GOOGLE_CREDENTIALS, REGISTRY_LOGIN, *STORE_KEYS, *STORE_SETTINGS})
 """Variables of the container that the engine does not see."""
@@ -56,7 +57,7 @@ def foresee(config: EngineConfig, platform: Platform, container: Mapping[str, st
     except BadConfig:
         return  # the download says it, and tries again
     if found:
-        on_the_fly(config.quantization, found, platform)
+        engine(config.engine).weigh(config, found, platform)
 
 
 def prepare(config: EngineConfig, platform: Platform, container: Mapping[str, str], commit: str | None = None) -> Start:
@@ -65,8 +66,9 @@ def prepare(config: EngineConfig, platform: Platform, container: Mapping[str, st
     Raises ``BadConfig`` when the engine should not be started at all.
     """
     variables = {**environment(config, platform), **hub_token(container)}
+    config = located(config)
     found = checkpoint(config, variables.get(HUB_TOKEN))
-    made = on_the_fly(config.quantization, found, platform) if found else None
+    made = engine(config.engine).weigh(config, found, platform) if found else None
     prepared = Prepared(made, _chat_template(container.get(CHAT_TEMPLATE)))
     inherited = {name: value for name, value in container.items() if name not in _NOT_THE_ENGINES}
     return Start(

@@ -12,7 +12,7 @@ from e2e.stack.fleet import POD_LABEL, condition
 from e2e.stack.kubectl import Document
 from tests.e2e.scenario import assert_none_failed, load_on
 
-CHILDREN = "deployments,replicasets,pods,services,configmaps,controllerrevisions,poddisruptionbudgets"
+CHILDREN = "deployments,replicasets,jobs,pods,services,configmaps,controllerrevisions,poddisruptionbudgets"
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from llmfleet_runtime.argv import KV_CACHE_DTYPES, KV_CACHE_DTYPES_CPU, Platform, Prepared, argv
+from llmfleet_runtime.argv import Platform, Prepared, argv
 from llmfleet_runtime.contract import ALLOWED_ARGUMENTS, FLAG_ARGUMENTS, EngineConfig, NamedValue
+from llmfleet_runtime.engines.vllm import KV_CACHE_DTYPES, KV_CACHE_DTYPES_CPU
 from llmfleet_runtime.quantization import ON_THE_FLY, ON_THE_FLY_CPU
 
 HOSTILE = ["--host=::", "-O3", "$(id)", "{{ x }}", "a\nb", "'", '"', "a=b.c", "--config", "é😀", " ", "None of it"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from e2e.cluster import Cluster, Profile, certificates
+from tests import inspectors
 from tests.clusters import with_crd
 from tests.faults.flows import SIDE_BY_SIDE, Flow, Run, run
 from tests.faults.prepared import Prepared
@@ -30,7 +31,9 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """Kept running for the next session."""
-    return with_crd(Profile.CONTROL)
+    made = with_crd(Profile.CONTROL)
+    inspectors.play(made)
+    return made
 
 
 @pytest.fixture

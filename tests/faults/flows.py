@@ -5,10 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from llmfleet_runtime.contract import Findings
 from tests.faults import oracles
 from tests.faults.rules import WRITES, Call, Fault
 from tests.faults.stage import KILLED, Stage, is_ready, is_rolled_back
+from tests.inspectors import lay_ready
 from tests.integration.operator.operator_process import eventually
+from tests.unit.operator.fit.models import public
 
 SIDE_BY_SIDE = 4
 """Runs at a time: each is mostly waiting."""
@@ -55,6 +58,12 @@ def create(**spec: Any) -> Callable[[Stage], None]:
     return lambda stage: stage.fleet.create(**spec)
 
 
+def create_inspected(stage: Stage) -> None:
+    """The user makes an object whose model is inspected before its pods are made, by a Job that finds it well."""
+    lay_ready(stage.fleet, Findings(facts=public("meta-llama/Llama-3.1-8B"), commit="c0ffee"))
+    stage.fleet.create(model={"uri": "hf://org/small"}, accelerator={"products": ["NVIDIA-H100-80GB-HBM3"]})
+
+
 def edit(**spec: Any) -> Callable[[Stage], None]:
     """The user changes the spec."""
     return lambda stage: stage.fleet.edit(**spec)
@@ -78,11 +87,13 @@ def bear_again(stage: Stage) -> None:
 UNPLACED = {"schedulerName": "nobody"}
 """Its pods are made and never start, and it is not for lack of room."""
 IMPATIENT = {"rollout": {"progressDeadlineSeconds": 10}}
+INSPECT = Flow("inspect", create_inspected)
 CREATE = Flow("create", create())
 EDIT = Flow("edit", edit(engine={"maxModelLen": 512}), create())
 SHRINK = Flow("shrink", edit(replicas=1), create(replicas=3))
 ROLLBACK = Flow("rollback", edit(pod=UNPLACED), create(**IMPATIENT), is_rolled_back)
 FLOWS = (
+    INSPECT,
     CREATE,
     EDIT,
     SHRINK,
@@ -91,7 +102,7 @@ FLOWS = (
     Flow("drain time", edit(lifecycle={"drainTimeoutSeconds": 5}), create()),
     Flow("born again", bear_again, create()),
 )
-SAMPLE = (CREATE, EDIT, SHRINK, ROLLBACK)
+SAMPLE = (INSPECT, CREATE, EDIT, SHRINK, ROLLBACK)
 """They stand for the others where time is short."""
 
 

@@ -179,6 +179,7 @@ def stage(cluster: Cluster, pki: Path, folder: Path, **settings: str) -> Iterato
     token = cluster.kubectl("--namespace", namespace, "create", "token", "llmfleet").strip()
     direct = kubeconfig_of(cluster, token, folder / DIRECT)
     with Proxy(server_of(cluster), cluster.run_dir / "pki" / "ca.crt", pki) as proxy:
+        settings = {"INSPECTION_TIMEOUT_SECONDS": "60"} | settings
         made = Stage(
             Fleet(cluster, namespace), proxy, proxy.kubeconfig(direct, folder / "kubeconfig"), folder, settings
         )

@@ -1,6 +1,7 @@
 """The rights that the chart grants are those that the operator uses, no more, no less."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import kopf
@@ -76,6 +77,11 @@ async def a_whole_life(client: ApiClient, world: Simulator) -> None:
         clock=fake.clock, defaults=fake.reconciler.defaults,
         metrics=fake.metrics, events=events, turns=fake.reconciler.turns,
     )  # fmt: skip
+    curious = replace(reconciler, defaults=replace(reconciler.defaults, inspection_timeout_seconds=60.0))
+    for uri in ("hf://a/b", "hf://a/c"):
+        world.edit(model={"uri": uri})
+        fake.see()
+        await curious.reconcile(fake.key)
     for edit in (
         {},
         {"engine": {"maxModelLen": 512}},

@@ -56,7 +56,9 @@ async def working(client: ApiClient, namespaces: str) -> AsyncIterator[Operator]
     lease = Lease(FakeLeaseApi(), "system", "me", 15)  # type: ignore[arg-type]  # because the fake has what a Lease asks
     await lease.acquire()
     pods = RuntimeClient()
-    operator = Operator(Settings(watch_namespaces=namespaces), ApiServer(client), lease, pods, Metrics())
+    operator = Operator(
+        Settings(watch_namespaces=namespaces, inspection_timeout_seconds=0), ApiServer(client), lease, pods, Metrics()
+    )
     tasks = [asyncio.create_task(loop) for loop in (*operator._sight.loops(), operator._list_first())]
     try:
         yield operator

@@ -25,8 +25,9 @@ from e2e.engine.model import VOCABULARY, tiny_model
 from e2e.load.drive import open_session
 from e2e.load.request import Outcome, Request
 from llmfleet.core.simulation.request import Arrival
-from llmfleet_runtime.argv import FORKED, MODULE, Platform, environment
+from llmfleet_runtime.argv import Platform, environment
 from llmfleet_runtime.contract import EngineConfig
+from llmfleet_runtime.engines.vllm import FORKED, MODULE
 
 RUNTIME = Path(__file__).resolve().parents[3] / "runtime"
 NAME = "tiny"
@@ -36,6 +37,8 @@ SHAPE = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
          "num_key_value_heads": 4, "head_dim": 64}  # fmt: skip
 FIRST_WORD = 400
 """Tokens from here on are syllables."""
+SPOKEN = list(range(FIRST_WORD, FIRST_WORD + 64))
+"""Answers are of these: random weights would else choose tokens that are no text, of which a client sees none."""
 
 
 class Felt(NamedTuple):
@@ -143,7 +146,7 @@ async def _sent(session: aiohttp.ClientSession, url: str, prompt: int, output: i
     words = [FIRST_WORD + (17 * at + 31 * prompt) % (VOCABULARY - FIRST_WORD - 100) for at in range(prompt)]
     body = {
         "model": NAME, "prompt": words, "max_tokens": output, "ignore_eos": True, "temperature": 0.0, "stream": True,
-        "stream_options": {"include_usage": True},
+        "stream_options": {"include_usage": True}, "allowed_token_ids": SPOKEN,
     }  # fmt: skip
     return await Request(url, body).send(session)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from e2e.bench.fit.shapes import Shape
-from llmfleet_runtime.argv import FORKED, MODULE, Platform, environment
+from llmfleet_runtime.argv import Platform, environment
 from llmfleet_runtime.contract import EngineConfig
+from llmfleet_runtime.engines.vllm import FORKED, MODULE
 
 RUNTIME = Path(__file__).resolve().parents[3] / "runtime"
 START_SECONDS = 240

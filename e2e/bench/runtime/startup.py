@@ -13,7 +13,7 @@ from e2e.cluster.progress import Report
 from e2e.stack import Stack, sample
 from e2e.stack.fleet import POD_LABEL
 from e2e.stack.kubectl import Document
-from llmfleet_runtime.argv import FORKED, GUARD, MODULE
+from llmfleet_runtime.engines.vllm import FORKED, GUARD, MODULE
 
 FLEET = "launcher"
 LIMIT = 1.05

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     """Why a condition is what it is. ``MEANINGS`` says each in a sentence with the next step."""
 
     PENDING = "Pending"
+    INSPECTING = "Inspecting"
     ALL_REPLICAS_READY = "AllReplicasReady"
     SCALED_TO_ZERO = "ScaledToZero"
     SERVING = "Serving"
@@ -69,6 +70,8 @@ class Reason(StrEnum):
     PREEMPTED = "Preempted"
     EVICTED = "Evicted"
     NODE_LOST = "NodeLost"
+    DOES_NOT_FIT = "DoesNotFit"
+    MODEL_INVALID = "ModelInvalid"
     MODEL_NOT_FOUND = "ModelNotFound"
     MODEL_ACCESS_DENIED = "ModelAccessDenied"
     MODEL_DOWNLOAD_FAILED = "ModelDownloadFailed"
@@ -115,6 +118,8 @@ class Reason(StrEnum):
 
 MEANINGS: dict[Reason, str] = {
     Reason.PENDING: "Not looked at yet; the operator is about to.",
+    Reason.INSPECTING: "The model's files are looked at before a pod of a new revision is made. What runs goes on "
+    "running.",
     Reason.ALL_REPLICAS_READY: "Every wanted replica runs the current spec and answers.",
     Reason.SCALED_TO_ZERO: "Zero replicas are wanted and none runs, so the Service refuses requests. Set replicas "
     "above zero to serve; an autoscaled fleet that sleeps is started by `llmfleet wake` or by a schedule.",
@@ -180,6 +185,10 @@ MEANINGS: dict[Reason, str] = {
     Reason.EVICTED: "A pod was sent away from its node, by a drain, by pressure on the node or because the node "
     "refused it; it is replaced.",
     Reason.NODE_LOST: "A pod's node is gone, going or not reporting; the pod is replaced on another one.",
+    Reason.DOES_NOT_FIT: "The model does not fit the accelerator; the message has the numbers and what would fit. "
+    "What runs goes on running.",
+    Reason.MODEL_INVALID: "The model's files are cut, contradict themselves or hold no model; publish whole ones, or "
+    "correct model.uri. It is looked at again by itself.",
     Reason.MODEL_NOT_FOUND: "There is no model at model.uri and model.revision that model.files lets through; correct "
     "them. A private repository needs model.credentials.",
     Reason.MODEL_ACCESS_DENIED: "The source refuses access to the model; name a Secret that opens it in "

@@ -24,6 +24,8 @@ COLUMNS = (
     _column("Age", "date", ".metadata.creationTimestamp", "Time since creation."),
     _column("Revision", "string", ".status.revision", "Hash of what the pods are made from.", priority=1),
     _column("Desired", "integer", ".status.desiredReplicas", "Replicas wanted.", priority=1),
+    _column("KV-Predicted", "integer", ".status.fit.kvTokensPredicted", "Tokens the cache was to hold.", priority=1),
+    _column("KV-Measured", "integer", ".status.fit.kvTokensMeasured", "Tokens the cache holds.", priority=1),
     _column("Endpoint", "string", ".status.endpoint", "OpenAI-compatible base URL.", priority=1),
     _column("Message", "string", f"{_READY}.message", "Why, in a sentence.", priority=1),
 )

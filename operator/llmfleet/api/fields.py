@@ -23,6 +23,12 @@ TEXT_PATTERN = r"^[^\x00]*$"
 """Any text that the kernel can hand to a process."""
 QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$"
 
+Time = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
+Name = Annotated[str, Field(max_length=128)]
+Text = Annotated[str, Field(max_length=1024)]
+Count = Annotated[int, Field(ge=0)]
+Percent = Annotated[int, Field(ge=0, le=100)]
+
 
 class Resource(BaseModel):
     """A frozen part of the resource: camel case outside, unknown members refused."""

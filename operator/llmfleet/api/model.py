@@ -120,7 +120,9 @@ class Model(Resource):
         json_schema_extra=model_uri_rule(),
     )
     revision: Annotated[str, Field(min_length=1, max_length=128, pattern=REVISION_PATTERN)] | None = Field(
-        default=None, description="Commit, tag or branch on the hub; hf:// only. Default: the hub's main branch."
+        default=None,
+        description="Commit, tag or branch on the hub; hf:// only. All pods of a revision serve the commit that the "
+        "inspection of the model found there. Default: the hub's main branch.",
     )
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", max_length=64)] | None = Field(
         default=None,

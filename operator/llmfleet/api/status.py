@@ -5,13 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from llmfleet.api.fields import LIST_ATOMIC, Resource, list_map
-
-Time = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
-Name = Annotated[str, Field(max_length=128)]
-Text = Annotated[str, Field(max_length=1024)]
-Count = Annotated[int, Field(ge=0)]
-Percent = Annotated[int, Field(ge=0, le=100)]
+from llmfleet.api.fields import LIST_ATOMIC, Count, Name, Percent, Resource, Text, Time, list_map
+from llmfleet.api.foretold import FitStatus
 
 
 class ConditionStatus(StrEnum):
@@ -260,6 +255,9 @@ class Status(Resource):
     )
     rollout: RolloutStatus | None = Field(default=None, description="The rollout under way.")
     resolved: Resolved | None = Field(default=None, description="What defaults and the cluster turned into facts.")
+    fit: FitStatus | None = Field(
+        default=None, description="What the model takes; absent where its facts are not known."
+    )
     revisions: tuple[RevisionStatus, ...] = Field(
         default=(), max_length=8, description="Revisions that have pods.", json_schema_extra=list_map("name")
     )

@@ -20,17 +20,22 @@ from llmfleet.api.fields import (
     rules,
 )
 from llmfleet.api.tuning import ChatTemplate, KVCache, Parallelism, PrefixCaching
-from llmfleet_runtime.contract import ALLOWED_ARGUMENTS, REFUSED_ENV_NAMES, REFUSED_ENV_PREFIXES
+from llmfleet_runtime.contract import DEFAULT_ENGINE, ENGINES, REFUSED_ENV_NAMES, REFUSED_ENV_PREFIXES, Dialect
 
 
 def _cel_list(values: tuple[str, ...]) -> str:
     return "[" + ", ".join(f"'{value}'" for value in values) + "]"
 
 
+ALLOWED_ARGUMENTS = tuple(sorted({name for engine in ENGINES.values() for name in engine.arguments}))
+"""Of any engine."""
+
+
 class EngineType(StrEnum):
     """Engines that can serve."""
 
     VLLM = "VLLM"
+    LLAMA_CPP = "LlamaCpp"
 
 
 class DType(StrEnum):
@@ -79,10 +84,28 @@ class EnvVar(Resource):
     )
 
 
+def _own_arguments(engine: Dialect) -> JsonDict:
+    """Refuses the options of other engines."""
+    of_another = (
+        f"has(self.type) && self.type != '{engine.name}'"
+        if engine.name == DEFAULT_ENGINE
+        else (f"!has(self.type) || self.type != '{engine.name}'")
+    )
+    return rule(
+        f"{of_another} || !has(self.args) || self.args.all(a, a.name in {_cel_list(engine.arguments)})",
+        f"engine.args: an option that {engine.name} does not have; the field reference lists each engine's own",
+    )
+
+
 class Engine(Resource):
     """The server program in each pod."""
 
-    type: EngineType = Field(default=EngineType.VLLM, description="The engine. Default: VLLM.")
+    model_config = ConfigDict(json_schema_extra=rules(*map(_own_arguments, ENGINES.values())))
+
+    type: EngineType = Field(
+        default=EngineType.VLLM,
+        description="The engine: VLLM, or LlamaCpp for GGUF files. What one cannot do is refused. Default: VLLM.",
+    )
     image: Annotated[str, Field(min_length=1, max_length=512, pattern=IMAGE_PATTERN)] | None = Field(
         default=None,
         description="Container image built from our runtime image. Default: the operator's image for the accelerator, "
@@ -92,7 +115,9 @@ class Engine(Resource):
         default=None, description="Longest prompt plus answer, tokens. Default: the longest that fits in memory."
     )
     max_concurrency: Annotated[int, Field(ge=1, le=65_536)] | None = Field(
-        default=None, description="Most requests in one batch (max_num_seqs). Default: the engine's own."
+        default=None,
+        description="Most requests in one batch. LlamaCpp keeps maxModelLen tokens of cache for each. Default: the "
+        "engine's own.",
     )
     dtype: DType = Field(default=DType.AUTO, description="Number type of weights and activations. Default: Auto.")
     parallelism: Parallelism = Field(default=Parallelism(), description="How a replica is spread over devices.")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -67,7 +68,8 @@ def _preview(look: Look, settings: Settings) -> Preview:
     observed, old = look
     if observed.invalid:
         raise click.ClickException(f"{observed.invalid}\nNext: correct the file; nothing was changed")
-    found = preview.preview(observed, old, defaults_of(settings), SystemClock().rfc3339())
+    defaults = replace(defaults_of(settings), inspection_timeout_seconds=0.0)  # as if the model were as it should be
+    found = preview.preview(observed, old, defaults, SystemClock().rfc3339())
     for each in found.plan.blocked:
         if each.reason in REFUSING:
             raise click.ClickException(f"{found.key}: {each.reason}: {each.message}\nNext: correct the file")

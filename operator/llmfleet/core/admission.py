@@ -14,7 +14,19 @@ from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.capability import capability, needed, needed_by_cache, shown
 from llmfleet.core.plan import Blocked
 
-REFUSING = frozenset({Reason.QUANTIZATION_UNSUPPORTED, Reason.HOST_PATH_NOT_ALLOWED})
+REFUSING = frozenset(
+    {
+        Reason.QUANTIZATION_UNSUPPORTED,
+        Reason.HOST_PATH_NOT_ALLOWED,
+        Reason.QUANTIZATION_MISMATCH,
+        Reason.TENSOR_PARALLEL_MISMATCH,
+        Reason.DOES_NOT_FIT,
+        Reason.MODEL_NOT_FOUND,
+        Reason.MODEL_ACCESS_DENIED,
+        Reason.MODEL_INVALID,
+        Reason.UNSAFE_WEIGHTS,
+    }
+)
 """Reasons that a refusal may have."""
 
 

@@ -1,7 +1,7 @@
 """The failure dictionary: words of engines, hubs and Kubernetes, the cause they stand for, and where they are written.
 
-Sources of engine words are files of vLLM 0.32, transformers 5, huggingface_hub 2 and PyTorch 2; those of platform words
-are files of Kubernetes 1.36. In each table the first match counts, so the sharper words come first.
+Sources of engine words are files of vLLM 0.32, llama.cpp, transformers 5, huggingface_hub 2 and PyTorch 2; those of
+platform words are files of Kubernetes 1.36. In each table the first match counts, so the sharper words come first.
 """
 
 import re
@@ -58,6 +58,9 @@ _UNSUPPORTED_MODEL = {
     r"does not recognize this architecture": "transformers/models/auto/configuration_auto.py",
     r"does not support LoRA yet": "vllm/v1/worker/lora_model_runner_mixin.py",
     r"is not supported for LoRA": "vllm/lora/model_manager.py",
+    r"unknown model architecture": "llama.cpp: src/llama-model.cpp",
+    r"model is corrupted or incomplete": "llama.cpp: src/llama-model-loader.cpp",
+    r"invalid magic characters": "llama.cpp: ggml/src/gguf.cpp",
 }
 _DISK_FULL = {r"no space left on device|disk quota exceeded": "errno.h: ENOSPC, EDQUOT"}
 _MODEL_ACCESS_DENIED = {
@@ -89,12 +92,14 @@ _MODEL_NOT_FOUND = {
 }
 _OUT_OF_GPU_MEMORY = {
     r"(CUDA|HIP)( error:)? out of memory": "torch: c10/cuda/CUDACachingAllocator.cpp",
+    r"unable to allocate (CUDA|ROCm)\w* buffer": "llama.cpp: src/llama-model.cpp",
     r"larger than the available KV cache": "vllm/v1/core/kv_cache_utils.py",
     r"no available memory for the cache": "vllm/v1/core/kv_cache_utils.py",
     r"free memory on device .* on startup is less than": "vllm/v1/worker/utils.py",
 }
 _OUT_OF_HOST_MEMORY = {
     r"(can't|cannot) allocate memory": "torch: c10/core/impl/alloc_cpu.cpp; errno.h: ENOMEM",
+    r"unable to allocate CPU\w* buffer": "llama.cpp: src/llama-model.cpp",
     r"std::bad_alloc|^MemoryError": "C++ and Python: no memory",
     r"failed core proc\(s\): \{[^}]*: -9\b": "vllm/v1/engine/utils.py",
     r"ended by itself, by signal 9\b": "llmfleet_runtime/pod.py",
@@ -103,6 +108,7 @@ _BAD_ENGINE_CONFIG = {
     r"max_model_len .* greater than the derived": "vllm/config/model.py",
     r"validation errors? for \w*Config": "vllm/config: pydantic's words",
     r"error: (unrecognized arguments|argument )": "argparse.py",
+    r"error: invalid argument: -": "llama.cpp: common/arg.cpp",
 }
 _INVALID_SECRET_VALUE = {r"the Secret's \S+ is (empty|no token)": "llmfleet_runtime/credentials.py"}
 _STARTUP_TIMED_OUT = {

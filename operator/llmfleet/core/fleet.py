@@ -5,6 +5,7 @@ need before the pods, what may leave before what takes its place.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from llmfleet import names
 from llmfleet.api.conditions import Reason
@@ -12,8 +13,9 @@ from llmfleet.api.rollout import RolloutType
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core import adapters, download, manifests
 from llmfleet.core.access import restrict_access
-from llmfleet.core.admission import refusals
+from llmfleet.core.entry import Entry, enter
 from llmfleet.core.goal import Goal, goal
+from llmfleet.core.inspection import dismiss
 from llmfleet.core.path import Candidate, choose
 from llmfleet.core.plan import Action, Annotate, Apply, Blocked, Plan, Ref
 from llmfleet.core.pods import present_troubles
@@ -23,13 +25,15 @@ from llmfleet.core.room import waiting_for_room
 from llmfleet.core.scene import Rule, Scene, deletion, recorded
 from llmfleet.core.size import current_size
 from llmfleet.core.starts import patience
-from llmfleet.core.template import Defaults, allowing, freeze
+from llmfleet.core.template import Defaults, Frozen, allowing
 from llmfleet.core.trouble import Trouble, creations, recheck_after
 from llmfleet.core.upgrade import difference
 from llmfleet.core.world import Observed, labels
 from llmfleet_runtime.contract import LiveConfig
 
 DEADLINE_MARGIN_SECONDS = 1.0
+NOTHING = Frozen({}, "{}", image="", generation=0)
+"""Where no revision is to be run."""
 
 
 def plan(observed: Observed, defaults: Defaults, now: str, known: Goal | None = None) -> Plan:
@@ -49,11 +53,10 @@ def plan(observed: Observed, defaults: Defaults, now: str, known: Goal | None = 
             f"ControllerRevision {names.revision_name(deployment.name, revision)} is gone; its pods are left alone"
         )
         return Plan((), (Blocked(Reason.REVISION_MISSING, missing),), revision, desired)
-    refused = refusals(deployment.spec, defaults.host_path_caches) if frozen is None else ()
-    if refused:
-        return Plan(blocked=refused, desired=desired)
-    patient = allowing(deployment, patience(observed.status.startup))
-    template = frozen or freeze(patient, revision, defaults)
+    entry = enter(observed, deployment, revision, defaults, now) if frozen is None else Entry()
+    if entry.blocked:
+        return _kept(Scene(observed, deployment, defaults, aim.wanted, "", desired, NOTHING, None), entry)
+    template = frozen or entry.freeze(allowing(deployment, patience(observed.status.startup)), revision, defaults)
     candidate = Candidate(observed, deployment, revision, template.template, desired, now, bool(aim.back))
     rollout = choose(candidate) if is_rolling(observed, revision, desired) else None
     scene = Scene(observed, deployment, defaults, aim.wanted, revision, desired, template, rollout)
@@ -67,6 +70,17 @@ def plan(observed: Observed, defaults: Defaults, now: str, known: Goal | None = 
         difference(frozen, deployment, defaults) if frozen and not given_up else "",
         _recheck_after(scene, now),
     )
+
+
+def _kept(scene: Scene, entry: Entry) -> Plan:
+    """A new revision may not be made, or not yet: what runs keeps following the wanted size, and nothing else."""
+    running = [name for name, size in scene.observed.fleets().items() if size]
+    frozen = recorded(scene.observed, scene.deployment, running[0]) if len(running) == 1 else None
+    actions = entry.actions
+    if frozen is not None:
+        standing = replace(scene, revision=running[0], frozen=frozen)
+        actions += tuple(action for rule in (guard_disruption, resize) for action in rule(standing))
+    return Plan(actions, entry.blocked, "", scene.desired, recheck_after=entry.recheck_after)
 
 
 def needs_capacity(observed: Observed, aim: Goal | None) -> bool:
@@ -187,4 +201,5 @@ RULES: tuple[Rule, ...] = (
     guard_disruption,
     resize,
     prune,
+    dismiss,
 )

@@ -11,8 +11,9 @@ import orjson
 from llmfleet import names
 from llmfleet.api.access import Access, Peer
 from llmfleet.api.v1alpha1 import LLMDeployment
+from llmfleet.core.inspector import inspection_values
 from llmfleet.core.render import render
-from llmfleet.core.template import Frozen, selector
+from llmfleet.core.template import Defaults, Frozen, selector
 from llmfleet_runtime.contract import ENGINE_FILE, LIVE_FILE, SERVING_PORT, STATUS_PORT, LiveConfig
 
 Manifest = Mapping[str, Any]
@@ -72,7 +73,7 @@ def controller_revision(deployment: LLMDeployment, revision: str, number: int, f
         "image": frozen.image,
         "generation": frozen.generation,
         "madeBy": frozen.made_by,
-    }
+    } | ({"model": dict(frozen.model)} if frozen.model else {})
     return _made("controllerrevision", {"number": number, "data": data} | _of(deployment, revision))
 
 
@@ -85,7 +86,14 @@ def frozen_of(raw: Mapping[str, Any]) -> Frozen:
         image=data["image"],
         generation=data["generation"],
         made_by=data.get("madeBy", ""),
+        model=data.get("model") or {},
     )
+
+
+def inspection_job(deployment: LLMDeployment, revision: str, defaults: Defaults) -> Manifest:
+    """The Job that reads the model of a revision."""
+    metadata = _metadata(deployment, names.facts_name(deployment.name, revision), {names.REVISION_LABEL: revision})
+    return _made("job", inspection_values(deployment, defaults) | metadata)
 
 
 def engine_config_map(deployment: LLMDeployment, revision: str, frozen: Frozen) -> Manifest:

@@ -47,6 +47,11 @@ _STEPS: tuple[tuple[Reason, str, Step], ...] = (
         lambda found: f"Set quantization.method to {found[1]}, or take another checkpoint.",
     ),
     (
+        Reason.QUANTIZATION_MISMATCH,
+        r"made while loading here: ([\w, ]+)",
+        lambda found: f"Ask for {found[1]}, or take a checkpoint that is quantized so.",
+    ),
+    (
         Reason.SECRET_KEY_MISSING,
         r"find key (\S+) in Secret [^/\s]+/(\S+)",
         lambda found: f"Add the key {found[1]} to the Secret {found[2]}.",

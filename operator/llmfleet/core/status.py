@@ -28,6 +28,7 @@ from llmfleet.api.status import (
 from llmfleet.core import adapters, download, drains, starts
 from llmfleet.core.engine import engine_verified
 from llmfleet.core.failure import last_failure
+from llmfleet.core.measured import fit_status
 from llmfleet.core.plan import Outcomes, Plan, Ref
 from llmfleet.core.pods import Health
 from llmfleet.core.progress import is_complete, rollout_status
@@ -67,6 +68,7 @@ def derive(observed: Observed, plan: Plan, outcomes: Outcomes, now: str) -> Stat
         served_revision=_served_revision(observed, plan),
         rollout=None if is_complete(observed, plan.revision, plan.desired) else rollout_status(observed, plan, now),
         resolved=_resolved(observed, plan),
+        fit=fit_status(observed, plan.revision, now),
         revisions=_revisions(observed, plan),
         problems=_problems(observed, now),
         adapters=adapters.adapters_status(adapters.standing(observed, plan.revision)),

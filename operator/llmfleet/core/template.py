@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -13,9 +14,10 @@ from llmfleet.api.quantization import Method
 from llmfleet.api.quantization import Quantization as Required
 from llmfleet.api.tuning import KVCacheDType, PrefixCaching
 from llmfleet.api.v1alpha1 import LLMDeployment
-from llmfleet.api.workload import AcceleratorType, ResourceAmounts
+from llmfleet.api.workload import AcceleratorType, EngineType, ResourceAmounts
 from llmfleet.core import adapters
 from llmfleet.core.render import render
+from llmfleet.core.source import claim, credentials, model_source
 from llmfleet_runtime import contract
 from llmfleet_runtime.contract import EngineConfig, ModelFiles, NamedValue, Quantization
 
@@ -39,11 +41,20 @@ class Defaults:
     """Folders of nodes that fleets may keep models below. Not part of a revision."""
     status_namespaces: tuple[str, ...] = ("llmfleet-system",)
     """Whose pods may read status and metrics whatever spec.access says. Not part of a revision."""
+    inspection_timeout_seconds: float = 0.0
+    """How long a new revision waits for its model's facts; 0: they are not looked for. Not part of a revision."""
+    engine_images: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """By engine and accelerator, of the engines that ``images`` are not of."""
+
+    def image(self, engine: EngineType, accelerator: AcceleratorType) -> str:
+        """Of pods that do not name their own."""
+        return self.engine_images.get((engine, accelerator)) or self.images[accelerator]
 
     @cached_property
     def made_by(self) -> str:
         """What the making of a revision depends on besides the spec: this operator's version and its settings."""
-        settings = (__version__, sorted(self.images.items()), self.hf_endpoint, self.endpoint_lag_seconds)
+        known = (__version__, sorted(self.images.items()), self.hf_endpoint, self.endpoint_lag_seconds)
+        settings = (*known, *sorted(self.engine_images.items()))
         return hashlib.sha256(repr(settings).encode()).hexdigest()[:10]
 
 
@@ -57,17 +68,23 @@ class Frozen:
     generation: int
     made_by: str = ""
     """``Defaults.made_by`` of the operator that froze it."""
+    model: Mapping[str, Any] = field(default_factory=dict)
+    """What was found out about the model, and what was foretold of it; empty where nobody looked."""
 
 
-def freeze(deployment: LLMDeployment, revision: str, defaults: Defaults) -> Frozen:
-    """Resolve a spec into what its pods will be."""
-    image = deployment.spec.engine.image or defaults.images[deployment.spec.accelerator.type]
+def freeze(
+    deployment: LLMDeployment, revision: str, defaults: Defaults, model: Mapping[str, Any] | None = None
+) -> Frozen:
+    """Resolve a spec into what its pods will be. ``model`` is what was found out about the model."""
+    spec = deployment.spec
+    image = spec.engine.image or defaults.image(spec.engine.type, spec.accelerator.type)
     return Frozen(
         template=render("pod", _pod_values(deployment, revision, image, defaults)),
         engine_json=engine_config(deployment, defaults).to_json(),
         image=image,
         generation=deployment.generation,
         made_by=defaults.made_by,
+        model=model or {},
     )
 
 
@@ -80,11 +97,22 @@ def allowing(deployment: LLMDeployment, seconds: int) -> LLMDeployment:
     return deployment.model_copy(update={"spec": spec.model_copy(update={"lifecycle": patient})})
 
 
+def resolving(deployment: LLMDeployment, max_model_len: int | None, commit: str | None) -> LLMDeployment:
+    """The object with the context that it leaves open, and with the commit that a branch was at; None: not known."""
+    engine, model = deployment.spec.engine, deployment.spec.model
+    resolved = {
+        "engine": engine.model_copy(update={"max_model_len": engine.max_model_len or max_model_len}),
+        "model": model.model_copy(update={"revision": commit or model.revision}),
+    }
+    return deployment.model_copy(update={"spec": deployment.spec.model_copy(update=resolved)})
+
+
 def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig:
     """The engine document; argv is made from it in the pod."""
     spec = deployment.spec
     return EngineConfig(
-        model=_model_source(spec.model.uri),
+        engine=None if spec.engine.type == contract.DEFAULT_ENGINE else spec.engine.type,
+        model=model_source(spec.model.uri),
         revision=spec.model.revision,
         files=_files(spec.model.files),
         sha256=spec.model.sha256,
@@ -117,18 +145,6 @@ def _quantization(required: Required) -> Quantization | None:
     return None if required.method is Method.AUTO else Quantization(method=required.method, source=required.source)
 
 
-def _claim(uri: str) -> str | None:
-    return uri.removeprefix("pvc://").split("/", 1)[0] if uri.startswith("pvc://") else None
-
-
-def _model_source(uri: str) -> str:
-    """A folder in the container, the name of a hub repository, or an address that the launcher fetches."""
-    scheme, rest = uri.split("://", 1)
-    if scheme == "pvc":
-        return f"{contract.MODEL_FOLDER}/{rest.split('/', 1)[1]}"
-    return rest if scheme in ("hf", "file") else uri
-
-
 def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: Defaults) -> dict[str, Any]:
     spec, pod = deployment.spec, deployment.spec.pod
     requests, limits = _resources(deployment)
@@ -136,12 +152,12 @@ def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: 
         "labels": dict(pod.labels or {}) | names.pod_labels(deployment.name, deployment.uid, revision),
         "annotations": dict(pod.annotations or {}),
         "grace_seconds": LARGEST_DRAIN_SECONDS + GRACE_MARGIN_SECONDS,
-        "placement": _placement(deployment),
+        "placement": placement(deployment),
         "topology_keys": [each.topology_key for each in pod.topology_spread] or ["kubernetes.io/hostname"],
         "selector": selector(deployment.uid, revision),
         "container": names.ENGINE_CONTAINER,
         "image": image,
-        "env": [*_environment(defaults), *_credentials(deployment), *_chat_template(deployment)],
+        "env": [*_environment(deployment, defaults), *credentials(deployment), *_chat_template(deployment)],
         "serving_port": contract.SERVING_PORT,
         "status_port": contract.STATUS_PORT,
         "requests": requests,
@@ -154,7 +170,7 @@ def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: 
         "scratch_folder": contract.SCRATCH_FOLDER,
         "cache_folder": contract.CACHE_FOLDER,
         "model_folder": contract.MODEL_FOLDER,
-        "claim": _claim(spec.model.uri),
+        "claim": claim(spec.model.uri),
         "cache_volume": {"name": "cache"} | _cache_source(spec.model.cache),
         "volume_group": None if spec.model.cache.type is CacheType.EMPTY_DIR else VOLUME_GROUP,
         "engine_config_map": names.revision_name(deployment.name, revision),
@@ -168,39 +184,19 @@ def selector(uid: str, revision: str | None = None) -> dict[str, str]:
     return {names.UID_LABEL: uid} | ({names.REVISION_LABEL: revision} if revision else {})
 
 
-def _environment(defaults: Defaults) -> list[dict[str, str]]:
+def _environment(deployment: LLMDeployment, defaults: Defaults) -> list[dict[str, str]]:
     """Folders that a read-only root file system lacks, and where models come from."""
     values = {
         "HOME": contract.SCRATCH_FOLDER,
         "TMPDIR": contract.SCRATCH_FOLDER,
         "HF_HOME": f"{contract.CACHE_FOLDER}/huggingface",
         "XDG_CACHE_HOME": contract.CACHE_FOLDER,
-        "VLLM_CACHE_ROOT": f"{contract.CACHE_FOLDER}/vllm",
-        "VLLM_NO_USAGE_STATS": "1",
     }
+    for name, value in contract.ENGINES[deployment.spec.engine.type].pod_environment.items():
+        values[name] = value.format(cache=contract.CACHE_FOLDER)
     if defaults.hf_endpoint:
         values["HF_ENDPOINT"] = defaults.hf_endpoint
     return [{"name": name, "value": value} for name, value in values.items()]
-
-
-def _credentials(deployment: LLMDeployment) -> list[dict[str, Any]]:
-    """What the source of the model asks for; the kubelet reads it out of the user's Secret."""
-    model = deployment.spec.model
-    if model.credentials is None:
-        return []
-    secret = model.credentials.secret_name
-    if model.uri.startswith("hf://"):
-        return [_secret(secret, contract.HUB_TOKEN)]
-    if model.uri.startswith("gs://"):
-        return [_secret(secret, contract.GOOGLE_CREDENTIALS)]
-    if model.uri.startswith("oci://"):
-        return [_secret(secret, contract.REGISTRY_LOGIN_KEY) | {"name": contract.REGISTRY_LOGIN}]
-    needed = [_secret(secret, key) for key in contract.STORE_KEYS]
-    return [*needed, *(_secret(secret, key, optional=True) for key in contract.STORE_SETTINGS)]
-
-
-def _secret(name: str, key: str, **members: bool) -> dict[str, Any]:
-    return {"name": key, "valueFrom": {"secretKeyRef": {"name": name, "key": key, **members}}}
 
 
 def _chat_template(deployment: LLMDeployment) -> list[dict[str, Any]]:
@@ -243,7 +239,7 @@ def _amounts(amounts: ResourceAmounts | None) -> dict[str, str]:
     return amounts.model_dump(by_alias=True, exclude_none=True) if amounts else {}
 
 
-def _placement(deployment: LLMDeployment) -> dict[str, Any]:
+def placement(deployment: LLMDeployment) -> dict[str, Any]:
     """The members of the pod spec that say where it runs; absent ones stay absent."""
     pod = deployment.spec.pod
     members = {

@@ -6,7 +6,8 @@ from typing import Any
 
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.revision import revision_of
-from llmfleet.core.template import Defaults, Frozen, allowing, freeze
+from llmfleet.core.template import Defaults, Frozen, allowing, freeze, resolving
+from llmfleet_runtime.contract import EngineConfig
 
 MOST_SHOWN = 5
 MOST_CHARACTERS = 60
@@ -18,9 +19,10 @@ def difference(frozen: Frozen, deployment: LLMDeployment, defaults: Defaults) ->
     """The differing members with old and new value; empty without any, and when the same operator froze it."""
     if frozen.made_by == defaults.made_by:
         return ""
-    # What was learned of starts since then is no difference that an upgrade made.
-    patient = allowing(deployment, int(json.loads(frozen.engine_json)["startupTimeoutSeconds"]))
-    fresh = freeze(patient, revision_of(deployment), defaults)
+    # What was learned since then, of starts and of the model, is no difference that an upgrade made.
+    then = EngineConfig.model_validate_json(frozen.engine_json)
+    patient = allowing(deployment, int(then.startup_timeout_seconds))
+    fresh = freeze(resolving(patient, then.max_model_len, then.revision), revision_of(deployment), defaults)
     found = [*_differing(_document(frozen), _document(fresh))]
     more = f" and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
     return "; ".join(found[:MOST_SHOWN]) + more

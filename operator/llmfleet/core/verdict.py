@@ -66,6 +66,7 @@ _BLOCKED_STATES = {
     Reason.DELETING: State.RECONCILING,
     Reason.INVALID_SPEC: State.STALLED,
     Reason.REVISION_MISSING: State.STALLED,
+    Reason.INSPECTING: State.RECONCILING,
     **dict.fromkeys(REFUSING, State.STALLED),
 }
 

@@ -52,6 +52,10 @@ class Observed:
     """Pods that have left since the last pass."""
     scalers: tuple[Scaler, ...] = ()
     """Autoscalers of others that may aim at this fleet."""
+    inspectors: tuple[Raw, ...] = ()
+    """Pods of our inspection Jobs."""
+    inspection_refused: bool = False
+    """The cluster takes no inspection Job."""
 
     @property
     def generation(self) -> int:
@@ -118,15 +122,19 @@ def observe(
     """Parse raw objects; children and pods that are not ours are left out."""
     uid = raw["metadata"]["uid"]
     deployment, invalid = _parsed(raw)
+    ours = {Ref(each["kind"], each["metadata"]["name"]): each for each in children if owner_uid(each) == uid}
+    seen = tuple(pods)
+    jobs = {each["metadata"]["uid"] for ref, each in ours.items() if ref.kind == "Job"}
     return Observed(
         raw=raw,
         deployment=deployment,
         invalid=invalid,
         status=_status(raw),
-        children={Ref(each["kind"], each["metadata"]["name"]): each for each in children if owner_uid(each) == uid},
+        children=ours,
         pods=tuple(
-            sorted((pod_view(each) for each in pods if labels(each).get(names.UID_LABEL) == uid), key=lambda p: p.name)
+            sorted((pod_view(each) for each in seen if labels(each).get(names.UID_LABEL) == uid), key=lambda p: p.name)
         ),
+        inspectors=tuple(each for each in seen if owner_uid(each) in jobs),
         reports=reports or {},
         scalers=scalers,
     )

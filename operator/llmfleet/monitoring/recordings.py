@@ -5,6 +5,8 @@ Pods carry the labels ``namespace`` and ``name`` of their LLMDeployment, which t
 
 from dataclasses import dataclass
 
+from llmfleet_runtime.contract import ENGINES
+
 FLEET = "namespace, name"
 
 
@@ -17,35 +19,40 @@ class Recording:
     meaning: str
 
 
-def _percentile(share: float, metric: str) -> str:
-    return f"histogram_quantile({share}, sum by ({FLEET}, le) (rate({metric}_bucket[5m])))"
+def _series(measure: str, suffix: str = "") -> str:
+    """A selector of this measure under the name that each engine that has it gives it."""
+    named = (getattr(engine.measures, measure)[:1] for engine in ENGINES.values())
+    names = [f"{name}{suffix}" for newest in named for name in newest]
+    return names[0] if len(names) == 1 else f'{{__name__=~"{"|".join(names)}"}}'
 
 
-def _rate(metric: str) -> str:
-    return f"sum by ({FLEET}) (rate({metric}[5m]))"
+def _percentile(share: float, measure: str) -> str:
+    return f"histogram_quantile({share}, sum by ({FLEET}, le) (rate({_series(measure, '_bucket')}[5m])))"
+
+
+def _rate(measure: str, suffix: str = "") -> str:
+    return f"sum by ({FLEET}) (rate({_series(measure, suffix)}[5m]))"
 
 
 ATTAINED = f"sum by ({FLEET}, objective) (rate(llmfleet_objective_attained_requests_total[5m]))"
 JUDGED = f"sum by ({FLEET}, objective) (rate(llmfleet_objective_requests_total[5m]))"
 
 RECORDINGS = (
-    Recording(
-        "llmfleet:requests:rate5m", _rate("vllm:time_to_first_token_seconds_count"), "Requests answered per second."
-    ),
-    Recording("llmfleet:prompt_tokens:rate5m", _rate("vllm:prompt_tokens_total"), "Prompt tokens per second."),
-    Recording("llmfleet:output_tokens:rate5m", _rate("vllm:generation_tokens_total"), "Output tokens per second."),
+    Recording("llmfleet:requests:rate5m", _rate("time_to_first_token", "_count"), "Requests answered per second."),
+    Recording("llmfleet:prompt_tokens:rate5m", _rate("prompt_tokens"), "Prompt tokens per second."),
+    Recording("llmfleet:output_tokens:rate5m", _rate("generation_tokens"), "Output tokens per second."),
     Recording(
         "llmfleet:time_to_first_token_seconds:p95",
-        _percentile(0.95, "vllm:time_to_first_token_seconds"),
+        _percentile(0.95, "time_to_first_token"),
         "Time to first token that 95 % of the requests do not exceed, seconds.",
     ),
     Recording(
         "llmfleet:time_per_output_token_seconds:p95",
-        _percentile(0.95, "vllm:request_time_per_output_token_seconds"),
+        _percentile(0.95, "request_time_per_output_token"),
         "Mean time per output token that 95 % of the requests do not exceed, seconds.",
     ),
     Recording(
-        "llmfleet:kv_cache_usage:max", f"max by ({FLEET}) (vllm:kv_cache_usage_perc)", "Fullest KV cache, 0 to 1."
+        "llmfleet:kv_cache_usage:max", f"max by ({FLEET}) ({_series('kv_cache_usage')})", "Fullest KV cache, 0 to 1."
     ),
     Recording(
         "llmfleet:objective_attainment:ratio5m",

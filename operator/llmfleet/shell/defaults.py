@@ -3,6 +3,14 @@
 from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.template import Defaults
 from llmfleet.settings import Settings
+from llmfleet_runtime.contract import DEFAULT_ENGINE, ENGINES
+
+REPOSITORY = "ghcr.io/llmfleet/runtime"
+BUILDS = {
+    AcceleratorType.NVIDIA: ":0.1.0",
+    AcceleratorType.AMD: "-rocm:0.1.0",
+    AcceleratorType.CPU: "-cpu:0.1.0",
+}
 
 
 def defaults_of(settings: Settings) -> Defaults:
@@ -18,4 +26,15 @@ def defaults_of(settings: Settings) -> Defaults:
         settings.endpoint_lag_seconds,
         settings.allowed_host_paths,
         settings.status_namespaces,
+        settings.inspection_timeout_seconds,
+        _engine_images(settings),
     )
+
+
+def _engine_images(settings: Settings) -> dict[tuple[str, str], str]:
+    """Ours, with the settings' own laid over them."""
+    others = [name for name in ENGINES if name != DEFAULT_ENGINE]
+    ours = {(name, kind): f"{REPOSITORY}-{name.lower()}{build}" for name in others for kind, build in BUILDS.items()}
+    return ours | {
+        (name, kind): image for name, images in settings.engine_images.items() for kind, image in images.items()
+    }

@@ -17,8 +17,8 @@ _OF_A_POD = {
     "status": frozenset({"phase", "reason", "message", "startTime", "podIP", "conditions", "containerStatuses"}),
 }
 _STATUS_UNREAD = frozenset({"PodDisruptionBudget", "Service"})
-_OF_A_DEPLOYMENTS_CONDITIONS = frozenset({"ReplicaFailure"})
-"""The others tell what its pods tell."""
+_CONDITIONS_READ = {"Deployment": frozenset({"ReplicaFailure"}), "Job": frozenset({"Failed", "FailureTarget"})}
+"""The others tell what the pods tell."""
 
 
 def trimmed(raw: Mapping[str, Any]) -> Raw:
@@ -27,9 +27,9 @@ def trimmed(raw: Mapping[str, Any]) -> Raw:
     slim = {**raw, "metadata": metadata}
     if raw["kind"] == "Pod":
         return slim | {part: _only(raw.get(part, {}), members) for part, members in _OF_A_POD.items()}
-    if raw["kind"] == "Deployment":
+    if raw["kind"] in _CONDITIONS_READ:
         conditions = raw.get("status", {}).get("conditions", ())
-        told = [each for each in conditions if each.get("type") in _OF_A_DEPLOYMENTS_CONDITIONS]
+        told = [each for each in conditions if each.get("type") in _CONDITIONS_READ[raw["kind"]]]
         return slim | {"status": {"conditions": told}}
     if raw["kind"] in _STATUS_UNREAD:
         slim.pop("status", None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from llmfleet import names
 from llmfleet.api.conditions import Reason
 from llmfleet.api.status import ConditionStatus
-from llmfleet.core import download, drains, fleet, starts, status
+from llmfleet.core import download, drains, entry, fleet, starts, status
 from llmfleet.core.goal import Goal, goal
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
 from llmfleet.core.pods import PodView
@@ -67,6 +67,10 @@ class Reconciler:
             observed = replace(observed, removals=left)
             plan = fleet.plan(observed, self.defaults, now, aim)
             outcomes = await self._execute(key, plan)
+            if any(each.action.ref.kind == "Job" for each in outcomes.refusals):
+                observed = replace(observed, inspection_refused=True)
+                plan = fleet.plan(observed, self.defaults, now, aim)
+                outcomes = await self._execute(key, plan)
             await self._report(key, observed, plan, outcomes, now)
             self.cache.enter(key, departed)
             await self._account(key, observed)
@@ -75,7 +79,8 @@ class Reconciler:
     async def _observe(self, seen: Observed, told: Mapping[str, Report], now: str) -> tuple[Observed, Goal | None]:
         """What is seen with what the pods say of themselves, and where the fleet is to go."""
         aim = goal(seen, now)
-        capacity = await self.room.read() if fleet.needs_capacity(seen, aim) else None
+        is_new = aim is not None and entry.is_due(seen, aim.revision, self.defaults, now)
+        capacity = await self.room.read() if is_new or fleet.needs_capacity(seen, aim) else None
         speakers = download.speakers(seen)
         told = {**told, **await self.pods.reports([pod for pod in speakers if pod.uid not in told])}
         arrivals = {pod.uid: told[pod.uid] for pod in speakers if not pod.is_ready}

@@ -33,8 +33,9 @@ ALONE = Path(__file__).parents[2]
 """Where this package lies, with no other beside it: ``llmfleet quantize`` has laid it there."""
 _PLATFORM = """
 import dataclasses, json
+from llmfleet_runtime.engines.table import engine
 from llmfleet_runtime.machine import platform
-print(json.dumps(dataclasses.asdict(platform(0))))
+print(json.dumps(dataclasses.asdict(platform(engine(None), 0))))
 """
 
 

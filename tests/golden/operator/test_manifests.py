@@ -1,12 +1,16 @@
 """What the operator emits, byte for byte: a difference here is a difference in every cluster."""
 
+from dataclasses import replace
+
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from llmfleet.core.fleet import plan
+from llmfleet.core.manifests import inspection_job
 from llmfleet.core.plan import Apply
-from tests.builders import DEFAULTS, NOW, deployment, look, with_autoscaling, with_spec
+from llmfleet.core.revision import revision_of
+from tests.builders import DEFAULTS, NOW, deployment, look, parsed, with_autoscaling, with_spec
 
 FULL = (
     with_autoscaling(2, 8),
@@ -95,3 +99,9 @@ def test_the_children_of_a_new_fleet(case: str, golden: SnapshotAssertion) -> No
     found = plan(look(CASES[case]), DEFAULTS, NOW)
     applied = [each for each in found.actions if isinstance(each, Apply)]
     assert {str(each.ref): dict(each.manifest) for each in applied} == golden
+
+
+@pytest.mark.parametrize("case", ["full", "guarded", "short"])
+def test_the_inspection_of_a_new_model(case: str, golden: SnapshotAssertion) -> None:
+    ours = parsed(CASES[case])
+    assert inspection_job(ours, revision_of(ours), replace(DEFAULTS, inspection_timeout_seconds=60.0)) == golden

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from e2e.cluster import Cluster, ClusterError
+from llmfleet.core.manifests import inspection_job
 from llmfleet.core.revision import revision_of
 from llmfleet.core.template import freeze
 from tests.builders import DEFAULTS, Raw, deployment, parsed, with_spec
@@ -41,7 +42,10 @@ def namespace(cluster: Cluster) -> Iterator[Cluster]:
 def admitted(cluster: Cluster, raw: Raw, **pod: Any) -> None:
     """Whether the API server would take a pod of this object; ClusterError with its words when not."""
     ours = parsed(raw)
-    template = freeze(ours, revision_of(ours), DEFAULTS).template
+    judged(cluster, freeze(ours, revision_of(ours), DEFAULTS).template, **pod)
+
+
+def judged(cluster: Cluster, template: Raw, **pod: Any) -> None:
     document = {"apiVersion": "v1", "kind": "Pod", **template, "spec": {**template["spec"], **pod}}
     document["metadata"] = {**template["metadata"], "name": "pod", "namespace": NAMESPACE}
     cluster.kubectl("create", "--dry-run=server", "-f", "-", input=json.dumps(document))
@@ -51,6 +55,13 @@ def admitted(cluster: Cluster, raw: Raw, **pod: Any) -> None:
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_every_pod_that_we_make_is_admitted(namespace: Cluster, case: str) -> None:
     admitted(namespace, CASES[case])
+
+
+@pytest.mark.proves("R65")
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_the_pod_that_reads_the_model_is_admitted(namespace: Cluster, case: str) -> None:
+    ours = parsed(CASES[case])
+    judged(namespace, inspection_job(ours, revision_of(ours), DEFAULTS)["spec"]["template"])
 
 
 @pytest.mark.proves("R65", "S75")

@@ -86,8 +86,8 @@ def starter(cluster: Cluster, namespace: str, folder: Path) -> Iterator[Start]:
     kubeconfig = kubeconfig_of(cluster, token, folder / f"kubeconfig-{namespace}")
     started: list[OperatorProcess] = []
 
-    def begin(identity: str = "first", *, until_leading: bool = True) -> OperatorProcess:
-        started.append(OperatorProcess(kubeconfig, namespace, folder, identity))
+    def begin(identity: str = "first", *, until_leading: bool = True, **settings: str) -> OperatorProcess:
+        started.append(OperatorProcess(kubeconfig, namespace, folder, identity, settings))
         if until_leading:
             eventually(lambda: started[-1].is_leading, bool)
         return started[-1]

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from e2e.cluster import Cluster
+from llmfleet import names
 from tests.builders import Raw, merged
 from tests.integration.operator.operator_process import PATIENCE_SECONDS, eventually
 
-KINDS = "deployments,controllerrevisions,configmaps,services,poddisruptionbudgets,networkpolicies"
+KINDS = "deployments,controllerrevisions,configmaps,services,poddisruptionbudgets,networkpolicies,jobs"
 MANAGED = "app.kubernetes.io/managed-by=llmfleet"
 
 
@@ -64,7 +65,12 @@ class Fleet:
         return {raw["metadata"]["name"]: raw["spec"]["replicas"] for raw in self.list("deployments")}
 
     def ready_pods(self) -> int:
-        return sum(_is_ready(pod) for pod in self.list("pods"))
+        return sum(_is_ready(pod) for pod in self.list("pods") if _serves(pod))
+
+
+def _serves(pod: Raw) -> bool:
+    """No pod that only inspects."""
+    return bool(pod["metadata"]["labels"].get(names.APP_NAME_LABEL) == names.APP_NAME)
 
 
 def _is_ready(pod: Raw) -> bool:

@@ -70,6 +70,7 @@ class OperatorProcess:
             "LOOPBACK_PORT": str(self.loopback_port),
             "LEASE_DURATION_SECONDS": "3",
             "LOG_LEVEL": "INFO",
+            "INSPECTION_TIMEOUT_SECONDS": "0",  # the pods of these nodes are played, and read nothing
             **self.settings,
         }
         path = os.pathsep.join(str(self.source / root) for root in ("operator", "runtime"))

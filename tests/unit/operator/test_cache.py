@@ -8,6 +8,7 @@ from llmfleet.shell.cache import Cache
 from llmfleet.shell.listing import Listing
 from llmfleet.shell.ports import Key
 from tests.builders import Modifier, Raw, children, deployment, merged, pod, ready, revision, with_metadata, with_status
+from tests.unit.operator.inspected import job
 
 KEY = Key("team-a", "qwen")
 OWN = deployment()
@@ -145,6 +146,8 @@ def test_a_listing_touches_only_the_kinds_and_the_namespace_it_is_of(cache: Cach
 
 SETTING = next(each for each in children(OWN) if each["kind"] == "Deployment")
 BUDGET = next(each for each in children(OWN, 2) if each["kind"] == "PodDisruptionBudget")
+JOB = job(OWN)
+FAILED = {"type": "Failed", "status": "True", "reason": "DeadlineExceeded"}
 POD = pod(revision(OWN), ready())
 RUNS = {"type": "Available", "status": "False", "lastUpdateTime": "2026-11-21T12:00:00Z"}
 FAILS = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}
@@ -164,6 +167,8 @@ def marked(raw: Raw) -> None:
         pytest.param(SETTING, with_status(conditions=[FAILS]), True, id="pods that cannot be made"),
         pytest.param(SETTING, lambda raw: raw["spec"].update(replicas=9), True, id="a size that somebody set"),
         pytest.param(BUDGET, with_status(currentHealthy=3), False, id="a budget's counters"),
+        pytest.param(JOB, with_status(active=1, ready=1), False, id="a Job's counters"),
+        pytest.param(JOB, with_status(conditions=[FAILED]), True, id="a Job that has failed"),
         pytest.param(POD, with_status(qosClass="Burstable", hostIP="10.0.0.1"), False, id="a pod's host"),
         pytest.param(POD, with_status(conditions=[]), True, id="a pod that is not ready"),
         pytest.param(POD, with_metadata(annotations={"a": "b"}), True, id="a pod's annotation"),

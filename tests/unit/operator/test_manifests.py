@@ -7,6 +7,7 @@ from kubernetes.aio import client
 
 from llmfleet import names
 from llmfleet.api.access import Access
+from llmfleet.api.workload import AcceleratorType, EngineType
 from llmfleet.core import manifests
 from llmfleet.core.manifests import is_current
 from llmfleet.core.revision import revision_of
@@ -33,6 +34,7 @@ def everything(*modifiers: Modifier, defaults: Defaults = DEFAULTS) -> dict[str,
         "PodDisruptionBudget": manifests.budget(ours, 1),
         "NetworkPolicy": manifests.network_policy(ours, Access(sources=()), ("llmfleet-system",)),
         "Deployment": manifests.fleet(ours, of, frozen, 2),
+        "Job": manifests.inspection_job(ours, of, defaults),
     }
 
 
@@ -51,6 +53,7 @@ MODELS = {
     "ControllerRevision": client.V1ControllerRevision, "ConfigMap": client.V1ConfigMap, "Live": client.V1ConfigMap,
     "Service": client.V1Service, "PodDisruptionBudget": client.V1PodDisruptionBudget,
     "NetworkPolicy": client.V1NetworkPolicy, "Deployment": client.V1Deployment,
+    "Job": client.V1Job,
 }  # fmt: skip
 
 
@@ -95,7 +98,7 @@ def test_children_are_named_after_the_object_and_its_revision() -> None:
     assert found == {
         "ControllerRevision": f"qwen-{of}", "ConfigMap": f"qwen-{of}", "Deployment": f"qwen-{of}",
         "Live": "qwen-live", "Service": "qwen", "PodDisruptionBudget": "qwen",
-        "NetworkPolicy": "qwen",
+        "NetworkPolicy": "qwen", "Job": f"qwen-{of}-facts",
     }  # fmt: skip
 
 
@@ -222,6 +225,25 @@ def test_a_hub_of_the_operators_settings_reaches_the_pod() -> None:
     assert "HF_ENDPOINT" not in {each["name"] for each in container_of()["env"]}
     hub = Defaults(DEFAULTS.images, hf_endpoint="https://hub.example")
     assert {"name": "HF_ENDPOINT", "value": "https://hub.example"} in container_of(defaults=hub)["env"]
+
+
+def test_another_engine_has_its_own_image_document_and_variables() -> None:
+    images = {("LlamaCpp", "NVIDIA"): "llama:1"}
+    defaults = Defaults(DEFAULTS.images, engine_images=images)
+    raw = with_spec(engine={"type": "LlamaCpp"}, model={"uri": "pvc://models/a.gguf"})
+    container = container_of(raw, defaults=defaults)
+    assert container["image"] == "llama:1"
+    assert [each["name"] for each in container["env"] if each["name"].startswith("VLLM_")] == []
+    document = json.loads(everything(raw)["ConfigMap"]["data"]["engine.json"])
+    assert (document["engine"], document["model"]) == ("LlamaCpp", "/models/a.gguf")
+    assert "engine" not in json.loads(everything()["ConfigMap"]["data"]["engine.json"])
+
+
+def test_images_of_further_engines_are_part_of_what_a_revision_is_made_by() -> None:
+    other = Defaults(DEFAULTS.images, engine_images={("LlamaCpp", "CPU"): "llama:2"})
+    assert other.made_by != DEFAULTS.made_by
+    assert other.image(EngineType.LLAMA_CPP, AcceleratorType.CPU) == "llama:2"
+    assert other.image(EngineType.VLLM, AcceleratorType.CPU) == DEFAULTS.images[AcceleratorType.CPU]
 
 
 @pytest.mark.proves("R57")

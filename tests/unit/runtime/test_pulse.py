@@ -30,6 +30,7 @@ MOVES = {
     "a long prompt fills the cache piece by piece": [
         report(in_flight=1, running=1, kv_cache_usage=n / 100) for n in range(20)
     ],
+    "steps, where tokens are counted at the end": [report(in_flight=1, running=1, steps=float(n)) for n in range(20)],
     "requests come and go": [report(in_flight=3, running=1 + n % 2, waiting=1) for n in range(20)],
 }
 
@@ -80,3 +81,17 @@ def test_an_unanswered_token_of_our_own_is_work_that_stands_still_since_the_doub
 def test_an_engine_without_numbers_is_never_called_stalled():
     blank = LoadReport(started=1, in_flight=4)
     assert after(*[blank] * 50).still_seconds(10_000.0) == 0.0
+
+
+SILENT = LoadReport(started=1, in_flight=2)
+
+
+def test_an_engine_whose_page_waits_for_it_is_doubted_without_one_and_then_stands_still():
+    assert after(SILENT, SILENT, SILENT).is_doubtful(31.0)
+    stuck = after(*[SILENT] * 14, probe_from=4)
+    assert stuck.still_seconds(150.0) == 140.0
+
+
+def test_pages_that_come_now_and_then_are_a_life():
+    late = after(*[SILENT, report(in_flight=2, running=2, steps=5.0)] * 7)
+    assert late.still_seconds(141.0) == 1.0

@@ -120,3 +120,10 @@ async def test_an_engine_without_metrics_has_no_load():
     engine = Engine()
     engine.page = None
     assert await Sampler(engine, 1.0).report() is None
+
+
+async def test_where_the_page_waits_for_the_engine_the_guards_count_alone_is_a_report():
+    engine = Engine()
+    engine.page = None
+    found = await Sampler(engine, 1.0, is_page_optional=True).report()
+    assert (found.in_flight, found.running, found.generation_tokens) == (4, None, None)

@@ -46,3 +46,16 @@ def test_a_warning_that_mentions_an_error_is_none():
 @pytest.mark.parametrize("output", ["", "x", "é" * 5000, TRACE + NOISE, CONSEQUENCE, "ValueError: " + "y" * 5000])
 def test_the_limit_holds(output, most):
     assert len(last_words(output, most)) <= most
+
+
+def test_a_native_servers_log_gives_its_cause_and_not_what_follows_from_it():
+    output = """\
+0.00.013.498 W srv  llama_server: CORS is set to allow all origins
+0.00.029.232 E llama_model_load: error loading model: tensor 'a' data is not within the file bounds
+0.00.029.235 E llama_model_load_from_file_impl: failed to load model
+0.00.029.318 E srv    load_model: failed to load model, 'cut.gguf'
+0.00.029.319 I srv    operator(): operator(): cleaning up before exit...
+"""
+    words = last_words(output, 2000)
+    assert words.splitlines()[0] == "error loading model: tensor 'a' data is not within the file bounds"
+    assert words.splitlines()[1] == output.splitlines()[0]

@@ -74,6 +74,25 @@ class Fit:
         return headroom is not None and abs(headroom) < CLOSE * self.budget_bytes
 
     @property
+    def is_certain(self) -> bool:
+        """Whether it does not fit, whatever the estimates are."""
+        return self.verdict is Verdict.DOES_NOT_FIT and not self.is_close
+
+    @property
+    def stored_tokens(self) -> int | None:
+        """Blocks times the tokens of one, as the engine's ``cache_config_info`` counts; of windows it has fewer."""
+        if self.pool is None or self.cache_bytes is None:
+            return None
+        return self.pool.blocks(self.cache_bytes) * min(each.block_size for each in self.pool.groups)
+
+    @property
+    def token_bytes(self) -> int | None:
+        """Of one token of the longest request, on one device."""
+        if self.pool is None:
+            return None
+        return self.pool.blocks_per_request(self.max_model_len) * self.pool.bytes_per_block // self.max_model_len
+
+    @property
     def tokens(self) -> int | None:
         """Tokens that the cache holds, as the engine's log counts them."""
         if self.pool is None or self.cache_bytes is None:
@@ -94,12 +113,15 @@ def fit(facts: ModelFacts, settings: Settings, accelerator: Accelerator) -> Fit:
         return replace(answer, reason="the weights' size is not known")
     taken = sum(each.bytes for each in shares)
     left = budget - taken
-    if settings.kv_cache_bytes is not None and left >= settings.kv_cache_bytes:
+    if settings.kv_cache_bytes is None:
+        left = int(left * settings.learned) if left > 0 else left
+    elif left >= settings.kv_cache_bytes:
         left = settings.kv_cache_bytes
-    elif left <= 0 or settings.kv_cache_bytes is not None:
+    if left <= 0 or left < (settings.kv_cache_bytes or 0):
         asked = "any cache" if settings.kv_cache_bytes is None else "the cache"
         reason = f"{_gib(taken)} are taken without {asked}, {_gib(budget)} may be used"
-        return replace(answer, verdict=Verdict.DOES_NOT_FIT, reason=reason, cache_bytes=left)
+        needed = settings.kv_cache_bytes or 0
+        return replace(answer, verdict=Verdict.DOES_NOT_FIT, reason=reason, cache_bytes=left, needed_bytes=needed)
     if not facts.layers:
         return replace(answer, reason="what the layers keep for a token is not known", cache_bytes=left)
     return _judged(answer, pool(facts.layers, layout(facts, settings, accelerator)), left, facts)

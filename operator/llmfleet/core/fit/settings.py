@@ -60,6 +60,8 @@ class Settings:
     enforce_eager: bool = False
     prefix_caching: bool = True
     lora: Lora | None = None
+    learned: float = 1.0
+    """What the engine had for its cache when it was last looked at, as a share of what was foretold."""
 
 
 def batched_tokens(settings: Settings, accelerator: Accelerator) -> int:

@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from llmfleet.core.scaling.sample import Sample, sample
-from llmfleet_runtime.contract import LoadReport, Totals, surface
+from llmfleet_runtime.contract import LoadReport, Totals, measures
 
 STALE_INTERVALS = 3.0
 """Points that are older are no numbers any more."""
 _PLAIN = (
-    *surface.RUNNING,
-    *surface.WAITING,
-    *surface.KV_CACHE_USAGE,
-    *surface.PROMPT_TOKENS,
+    *measures.RUNNING,
+    *measures.WAITING,
+    *measures.KV_CACHE_USAGE,
+    *measures.PROMPT_TOKENS,
 )
-_JUDGED = (*surface.TIME_TO_FIRST_TOKEN, *surface.REQUEST_TIME_PER_OUTPUT_TOKEN)
-_HISTOGRAMS = (*_JUDGED, *surface.TIME_PER_OUTPUT_TOKEN)
+_JUDGED = (*measures.TIME_TO_FIRST_TOKEN, *measures.REQUEST_TIME_PER_OUTPUT_TOKEN)
+_HISTOGRAMS = (*_JUDGED, *measures.TIME_PER_OUTPUT_TOKEN)
 NAMES = (
     *_PLAIN,
     *(f"{name}_{part}" for name in _HISTOGRAMS for part in ("sum", "count")),
@@ -113,17 +113,17 @@ def _sample(read: tuple[float, Page] | None, uid: str, scrape: Scrape, now: floa
     if read is None:
         return Sample(pod=uid)
     time, page = read
-    usage = _values(page, surface.KV_CACHE_USAGE)
+    usage = _values(page, measures.KV_CACHE_USAGE)
     report = LoadReport(
         started=0.0,
         in_flight=0,
-        running=_sum(page, surface.RUNNING),
-        waiting=_sum(page, surface.WAITING),
+        running=_sum(page, measures.RUNNING),
+        waiting=_sum(page, measures.WAITING),
         kv_cache_usage=max(usage) if usage else None,
-        prompt_tokens=_sum(page, surface.PROMPT_TOKENS),
-        time_to_first_token=_totals(page, surface.TIME_TO_FIRST_TOKEN),
-        time_per_output_token=_totals(page, surface.TIME_PER_OUTPUT_TOKEN),
-        request_time_per_output_token=_totals(page, surface.REQUEST_TIME_PER_OUTPUT_TOKEN),
+        prompt_tokens=_sum(page, measures.PROMPT_TOKENS),
+        time_to_first_token=_totals(page, measures.TIME_TO_FIRST_TOKEN),
+        time_per_output_token=_totals(page, measures.TIME_PER_OUTPUT_TOKEN),
+        request_time_per_output_token=_totals(page, measures.REQUEST_TIME_PER_OUTPUT_TOKEN),
     )
     return replace(sample(report, uid), started=None, scraped=time, intervals=max(0.0, now - time) / scrape.interval)
 

@@ -1,1 +1,0 @@
-"""Whether our re-implementation of a rival's rule decides as the rival itself does."""

@@ -1,0 +1,128 @@
+"""What is to be expected of a new revision, out of its model's facts and the products present: before a pod is made.
+
+What is certain refuses; where estimates decide, the engine is let find out, and the status says so.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from llmfleet.api.conditions import Reason
+from llmfleet.api.foretold import FitStatus
+from llmfleet.api.quantization import MADE_ON_THE_FLY, Method
+from llmfleet.api.v1alpha1 import Spec
+from llmfleet.api.workload import AcceleratorType
+from llmfleet.core.fit.accelerators import Accelerator
+from llmfleet.core.fit.alternatives import alternatives
+from llmfleet.core.fit.asked import devices, is_planned, planned, present
+from llmfleet.core.fit.planner import CLOSE, LEAST_CONTEXT, Fit, Verdict
+from llmfleet.core.fit.report import gib
+from llmfleet.core.plan import Blocked
+from llmfleet_runtime.contract import DEFAULT_ENGINE, ModelFacts, contradiction, precision
+
+MADE_ON_CPU = (Method.FP8, Method.BITS_AND_BYTES)
+MOST_ALTERNATIVES = 3
+CONTEXT_STEP = 256
+"""A context chosen by us is a multiple of this, in tokens."""
+LEARNED_CLOSE = 0.02
+"""In place of ``CLOSE`` once the engine's own number has corrected the estimate."""
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """Nothing known: everything is left to the engine."""
+
+    blocked: tuple[Blocked, ...] = ()
+    max_model_len: int | None = None
+    """Tokens, where the spec leaves it open and it is known what fits."""
+    fit: FitStatus | None = None
+
+
+def prospect(
+    facts: ModelFacts, spec: Spec, nodes: Sequence[Mapping[str, str]], learned: float | None = None
+) -> Prospect:
+    """``nodes`` are the labels of those present; ``learned`` the correction of the engine that will run, if any."""
+    if spec.engine.type != DEFAULT_ENGINE:
+        return Prospect()  # the planner counts as that one does
+    blocked = (*_mismatch(facts, spec), *_split(facts, spec))
+    if blocked or not is_planned(spec):
+        return Prospect(blocked)
+    labels = [dict(each) for each in nodes]
+    fits = [planned(facts, spec, each, learned or 1.0) for each in devices(spec, labels)]
+    if fits and all(each.is_certain for each in fits):
+        return Prospect((_does_not_fit(facts, spec, fits, labels),))
+    hopeful = [each for each in fits if not each.is_certain]
+    if not hopeful:
+        return Prospect()
+    least = min(hopeful, key=lambda each: (each.verdict is Verdict.FITS, each.max_model_len, each.stored_tokens or 0))
+    length = None if spec.engine.max_model_len else _context(facts, least, LEARNED_CLOSE if learned else CLOSE)
+    return Prospect((), length, _status(least, fits, length))
+
+
+def _mismatch(facts: ModelFacts, spec: Spec) -> Iterator[Blocked]:
+    made = MADE_ON_CPU if spec.accelerator.type is AcceleratorType.CPU else MADE_ON_THE_FLY
+    wanted = spec.quantization
+    words = contradiction(wanted.method, wanted.source, precision(facts.quantization), made)
+    if words:
+        yield Blocked(Reason.QUANTIZATION_MISMATCH, words)
+
+
+def _split(facts: ModelFacts, spec: Spec) -> Iterator[Blocked]:
+    tensor = spec.engine.parallelism.tensor
+    if facts.heads and facts.heads % tensor:
+        words = f"engine.parallelism.tensor is {tensor}, which does not divide the attention heads ({facts.heads})"
+        yield Blocked(Reason.TENSOR_PARALLEL_MISMATCH, words)
+
+
+def _does_not_fit(facts: ModelFacts, spec: Spec, fits: Sequence[Fit], nodes: list[dict[str, str]]) -> Blocked:
+    """The numbers of the product that comes nearest, and what would fit there."""
+    nearest = max(fits, key=lambda each: each.headroom_bytes or -(2**60))
+    others = present(nodes, spec.accelerator.type, {})
+    found = alternatives(facts, nearest, others)[:MOST_ALTERNATIVES]
+    would = "; ".join(f"{each.change} ({_spare(each.fit)})" for each in found)
+    tensor = nearest.settings.tensor
+    where = f"{tensor} x {nearest.accelerator.product}" if tensor > 1 else nearest.accelerator.product
+    told = f"on {where}: {nearest.reason}"
+    return Blocked(Reason.DOES_NOT_FIT, f"{told}. Would fit: {would}" if would else told)
+
+
+def _spare(found: Fit) -> str:
+    return f"{gib(found.headroom_bytes or 0)} to spare{', by estimate' if found.is_close else ''}"
+
+
+def _context(facts: ModelFacts, found: Fit, margin: float) -> int | None:
+    """The model's longest where that surely fits, else the longest that fits with a margin for the estimates."""
+    if found.pool is None or found.cache_bytes is None:
+        return None
+    # A cache of a size that we say ourselves is no estimate.
+    spare = 0 if found.settings.kv_cache_bytes else int(margin * found.budget_bytes)
+    longest = facts.max_positions or found.max_model_len
+    sure = found.pool.largest_context(found.cache_bytes - spare, 1, longest)
+    if sure < longest:
+        sure = sure // CONTEXT_STEP * CONTEXT_STEP
+    return sure if sure >= min(LEAST_CONTEXT, longest) else None
+
+
+def _status(found: Fit, fits: Sequence[Fit], length: int | None) -> FitStatus:
+    chosen = replace(found, max_model_len=length) if length else found
+    pool, size = chosen.pool, max(0, chosen.cache_bytes or 0)
+    at_once = pool.concurrency(size, chosen.max_model_len) if pool else None
+    return FitStatus(
+        product=found.accelerator.product,
+        weights_bytes=found.shares[0].bytes if found.shares else None,
+        kv_bytes_per_token=chosen.token_bytes,
+        kv_tokens_predicted=found.stored_tokens,
+        max_concurrency_at_max_len=None if at_once is None else int(at_once),
+        learned_percent=None if found.settings.learned == 1.0 else round(100 * found.settings.learned),
+        message="; ".join(_warnings(found, fits))[:1024],
+    )
+
+
+def _warnings(found: Fit, fits: Sequence[Fit]) -> Iterator[str]:
+    misfits: list[Accelerator] = [each.accelerator for each in fits if each.is_certain]
+    if misfits:
+        yield f"does not fit {', '.join(each.product for each in misfits)}; name the other products in accelerator"
+    if found.verdict is Verdict.DOES_NOT_FIT:
+        yield f"may not fit: {found.reason}, within the estimates' margin"
+    elif found.verdict is Verdict.UNKNOWN:
+        yield found.reason
+    yield from found.notes

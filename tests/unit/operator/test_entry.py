@@ -1,0 +1,148 @@
+"""A new revision is made with what was found out about its model, or refused for it; what runs goes on."""
+
+from dataclasses import replace
+
+import pytest
+
+from llmfleet.api.conditions import Reason
+from llmfleet.core.plan import Outcomes
+from llmfleet.core.status import derive
+from llmfleet_runtime.contract import Findings
+from tests.builders import (
+    NOW,
+    Modifier,
+    Raw,
+    child,
+    children,
+    deployment,
+    fleet,
+    gpus_free,
+    look,
+    pod,
+    ready,
+    revision,
+    with_spec,
+    with_status,
+)
+from tests.unit.operator.fit.models import public
+from tests.unit.operator.inspected import (
+    FACTS,
+    H100,
+    applied,
+    engine,
+    inspector,
+    job,
+    planned,
+    told,
+)
+
+LARGE = Findings(facts=public("meta-llama/Llama-3.1-70B"))
+
+
+def test_what_does_not_fit_is_judged_again_and_not_forgiven_while_products_are_out_of_sight() -> None:
+    raw = deployment()
+    seen = replace(told(raw, LARGE), capacity=gpus_free(8, **H100))
+    first = planned(seen)
+    assert (first.actions, first.blocked[0].reason, first.recheck_after) == ((), Reason.DOES_NOT_FIT, 60.0)
+    status = derive(seen, first, Outcomes(), NOW).model_dump(mode="json", by_alias=True, exclude_none=True)
+    blind = told(deployment(with_status(**status)), LARGE)
+    assert planned(blind).blocked == first.blocked
+    assert applied(planned(told(raw, LARGE)))[-1] == "Deployment"
+
+
+def test_what_the_engine_taught_is_used_for_the_next_revision_of_the_same_image() -> None:
+    taught = {"learned": [{"engineVersion": "0.32.0", "percent": 90, "time": NOW}]}
+    for image, percent in (("cuda:1", 90), ("cuda:2", None)):
+        raw = deployment(with_status(fit=taught, resolved={"image": image, "engineVersion": "0.32.0"}))
+        observed = replace(told(raw, Findings(facts=FACTS)), capacity=gpus_free(8, **H100))
+        kept = planned(observed).actions[0].manifest["data"]["model"]
+        assert kept["fit"].get("learnedPercent") == percent
+
+
+def test_with_facts_the_revision_is_made_and_keeps_them() -> None:
+    observed = replace(told(deployment(), Findings(facts=FACTS, commit="abc")), capacity=gpus_free(8, **H100))
+    found = planned(observed)
+    assert applied(found)[0] == "ControllerRevision"
+    kept = found.actions[0].manifest["data"]["model"]
+    assert (kept["facts"]["architecture"], kept["commit"]) == ("LlamaForCausalLM", "abc")
+    assert kept["fit"]["product"] == "NVIDIA-H100-80GB-HBM3"
+    assert engine(found).max_model_len == 131072
+
+
+@pytest.mark.parametrize(
+    ("edit", "commit", "expected"),
+    [
+        (with_spec(), "abc", "abc"),
+        (with_spec(model={"revision": "release"}), "abc", "abc"),
+        (with_spec(model={"revision": "release"}), None, "release"),
+        (with_spec(model={"uri": "pvc://models/tiny"}), None, None),
+    ],
+    ids=["a branch by default", "a branch", "a hub that tells no commit", "a claim"],
+)
+def test_all_pods_of_a_revision_get_the_commit_that_was_inspected(
+    edit: Modifier, commit: str | None, expected: str | None
+) -> None:
+    assert engine(planned(told(deployment(edit), Findings(facts=FACTS, commit=commit)))).revision == expected
+
+
+def test_a_further_revision_of_the_same_model_keeps_the_commit_and_a_restart_takes_the_newest() -> None:
+    before = deployment()
+    made, pods = made_with(before, Findings(facts=FACTS, commit="abc")), [pod(revision(before), ready())]
+    edited = deployment(with_spec(resources={"limits": {"memory": "64Gi"}}))
+    assert engine(planned(look(edited, made, pods))).revision == "abc"
+    restarted = deployment(with_spec(rollout={"restartTime": "2026-11-21T12:00:00Z"}))
+    begun = job(restarted)
+    newest = inspector(begun, Findings(facts=FACTS, commit="def").to_json())
+    assert engine(planned(look(restarted, [*made, begun], [*pods, newest]))).revision == "def"
+
+
+def made_with(raw: Raw, found: Findings) -> list[Raw]:
+    """The children of a revision that was made with facts."""
+    first = planned(told(raw, found))
+    record = next(each.manifest for each in first.actions if each.ref.kind == "ControllerRevision")
+    return [child(record), *[each for each in children(raw) if each["kind"] != "ControllerRevision"]]
+
+
+def test_once_the_revision_has_its_record_the_job_goes() -> None:
+    raw = deployment()
+    begun = job(raw)
+    pods = [pod(revision(raw), ready()), inspector(begun, Findings(facts=FACTS).to_json())]
+    found = planned(look(raw, [*made_with(raw, Findings(facts=FACTS)), begun], pods))
+    assert [(type(each).__name__, each.ref.kind) for each in found.actions] == [("Delete", "Job")]
+
+
+@pytest.mark.parametrize(
+    ("edit", "is_looked_at"),
+    [
+        (with_spec(engine={"maxModelLen": 4096}), False),
+        (with_spec(resources={"limits": {"memory": "64Gi"}}), False),
+        (with_spec(model={"uri": "hf://Qwen/Qwen3-14B"}), True),
+        (with_spec(model={"revision": "v2"}), True),
+        (with_spec(model={"credentials": {"secretName": "hub"}}), True),
+        (with_spec(rollout={"restartTime": "2026-11-21T12:00:00Z"}), True),
+    ],
+)
+def test_revisions_of_the_same_model_share_what_was_found(edit: Modifier, *, is_looked_at: bool) -> None:
+    before = deployment()
+    after = deployment(edit)
+    pods = [pod(revision(before), ready())]
+    found = planned(look(after, made_with(before, Findings(facts=FACTS)), pods))
+    assert ("Job" in applied(found)) is is_looked_at
+    assert ("ControllerRevision" in applied(found)) is not is_looked_at
+
+
+def test_what_runs_follows_its_size_while_a_new_model_is_looked_at() -> None:
+    before = deployment()
+    after = deployment(with_spec(model={"uri": "hf://a/b"}, replicas=3))
+    pods = [pod(revision(before), ready())]
+    found = planned(look(after, children(before), pods))
+    (sized,) = (each for each in found.actions if each.ref.kind == "Deployment")
+    assert (sized.ref.name, sized.manifest["spec"]["replicas"]) == (f"qwen-{revision(before)}", 3)
+    assert "Job" in applied(found)
+
+
+def test_a_rollout_under_way_is_left_as_it_is_meanwhile() -> None:
+    one, two = deployment(), deployment(with_spec(engine={"maxModelLen": 512}))
+    after = deployment(with_spec(model={"uri": "hf://a/b"}, replicas=3))
+    found = planned(look(after, [*children(one), fleet(two, 1)], [pod(revision(one), ready())]))
+    assert applied(found) == ["Job"]
