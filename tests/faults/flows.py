@@ -102,7 +102,7 @@ FLOWS = (
     Flow("drain time", edit(lifecycle={"drainTimeoutSeconds": 5}), create()),
     Flow("born again", bear_again, create()),
 )
-SAMPLE = (INSPECT, CREATE, EDIT, SHRINK)
+SAMPLE = (INSPECT, CREATE, EDIT, SHRINK, ROLLBACK)
 """They stand for the others where time is short."""
 
 

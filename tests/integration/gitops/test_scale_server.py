@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.builders import Raw
 from tests.integration.gitops.repository import SERVER_SIDE, Repository
 from tests.integration.operator.operator_process import eventually
 
 pytestmark = pytest.mark.cluster
 AUTOSCALING = {"autoscaling": {"minReplicas": 1, "maxReplicas": 5, "targets": {"queueDepth": 4}}, "replicas": None}
+OTHERS = "ForeignAutoscaler"
 
 
 @pytest.mark.proves("R47")
@@ -77,7 +77,7 @@ def test_a_foreign_autoscaler_scales_the_object_and_sees_its_pods(fleet: Reposit
     for each, least in ((fleet, 3), (other, 2)):
         each.apply(replicas=2)
         each.await_ready()
-        each.kubectl("create", "-f", "-", document=_autoscaler(each, least))
+        _autoscale(each, least, "llmfleet.io/v1alpha1", "LLMDeployment", each.name)
     grown = eventually(lambda: _status(fleet), lambda status: status.get("desiredReplicas") == 3)
     assert grown["currentReplicas"] == 2
     eventually(fleet.wanted, lambda size: size == 3)
@@ -91,20 +91,39 @@ def test_a_foreign_autoscaler_scales_the_object_and_sees_its_pods(fleet: Reposit
     fleet.kubectl("delete", "hpa", "--all")
 
 
-def _autoscaler(fleet: Repository, least: int) -> Raw:
-    target = {"apiVersion": "llmfleet.io/v1alpha1", "kind": "LLMDeployment", "name": fleet.name}
+@pytest.mark.proves("F23")
+def test_a_foreign_autoscaler_of_a_child_keeps_the_size_that_it_made_until_it_goes(fleet: Repository) -> None:
+    fleet.apply(replicas=2)
+    fleet.await_ready()
+    (child,) = fleet.sizes()
+    _autoscale(fleet, 3, "apps/v1", "Deployment", child)
+    told = eventually(lambda: fleet.condition("ScalingActive"), lambda found: found.get("reason") == OTHERS)
+    assert f"HorizontalPodAutoscaler/{fleet.name} has the size of Deployment/{child}" in told["message"]
+    eventually(fleet.wanted, lambda size: size == 3)
+    fleet.await_ready()
+    pods = fleet.pods()
+    fleet.apply(replicas=1)
+    assert fleet.await_ready()["status"]["desiredReplicas"] == 3
+    assert (fleet.wanted(), fleet.pods()) == (3, pods)
+    fleet.kubectl("delete", "hpa", "--all")
+    eventually(fleet.wanted, lambda size: size == 1)
+    fleet.await_ready()
+
+
+def _autoscale(fleet: Repository, least: int, group: str, kind: str, name: str) -> None:
     resource = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
-    return {
+    document = {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
         "metadata": {"name": fleet.name},
         "spec": {
-            "scaleTargetRef": target,
+            "scaleTargetRef": {"apiVersion": group, "kind": kind, "name": name},
             "minReplicas": least,
             "maxReplicas": 4,
             "metrics": [{"type": "Resource", "resource": resource}],
         },
     }
+    fleet.kubectl("create", "-f", "-", document=document)
 
 
 def _status(fleet: Repository) -> dict[str, Any]:

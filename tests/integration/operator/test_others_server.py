@@ -10,6 +10,7 @@ import pytest
 from e2e.cluster import Cluster
 from e2e.stack.audit import AuditLog
 from tests.builders import Raw, merged
+from tests.faults import oracles
 from tests.integration.operator.conftest import Start, fresh_namespace, grant
 from tests.integration.operator.fleet import KINDS, Fleet
 from tests.integration.operator.operator_process import OperatorProcess, eventually, kubeconfig_of
@@ -81,13 +82,16 @@ def _without(rule: Raw, resource: str, verb: str) -> Raw:
 
 
 @pytest.fixture
-def elsewhere(cluster: Cluster, tmp_path: Path) -> Iterator[tuple[OperatorProcess, Fleet]]:
-    """An operator that lives in a namespace of its own and looks after another."""
+def elsewhere(
+    cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[tuple[OperatorProcess, Fleet]]:
+    """An operator that lives in a namespace of its own and looks after another, and one that the parameter names."""
     with fresh_namespace(cluster) as home, fresh_namespace(cluster) as watched:
         grant(cluster, home, watched)
         token = cluster.kubectl("--namespace", home, "create", "token", "llmfleet").strip()
         kubeconfig = kubeconfig_of(cluster, token, tmp_path / "kubeconfig")
-        operator = OperatorProcess(kubeconfig, home, tmp_path, settings={"WATCH_NAMESPACES": watched})
+        namespaces = ",".join([*getattr(request, "param", ()), watched])
+        operator = OperatorProcess(kubeconfig, home, tmp_path, settings={"WATCH_NAMESPACES": namespaces})
         try:
             eventually(lambda: operator.is_leading, bool)
             yield operator, Fleet(cluster, watched)
@@ -111,6 +115,18 @@ def test_a_namespace_that_is_deleted_goes_and_nothing_is_made_in_it_any_more(
     assert operator.process.poll() is None
 
 
+@pytest.mark.proves("R11", "F12")
+@pytest.mark.parametrize("elsewhere", [["that-is-gone"]], indirect=True, ids=["gone with its Role"])
+def test_a_watched_namespace_that_is_gone_keeps_no_other_waiting(elsewhere: tuple[OperatorProcess, Fleet]) -> None:
+    operator, fleet = elsewhere
+    fleet.create()
+    fleet.await_condition("Ready")
+    fleet.edit(replicas=1)
+    fleet.await_condition("Ready")
+    assert (operator.page("/readyz")[0], operator.process.poll()) == (200, None)
+    assert oracles.defects(operator.log.read_text(encoding="utf-8")) == []
+
+
 @pytest.mark.proves("F7")
 def test_a_deleted_lease_is_made_again_and_the_leader_goes_on(start: Start, fleet: Fleet) -> None:
     operator = start()
@@ -122,7 +138,7 @@ def test_a_deleted_lease_is_made_again_and_the_leader_goes_on(start: Start, flee
     assert operator.process.poll() is None
 
 
-@pytest.mark.proves("F7", "R26")
+@pytest.mark.proves("F7", "R26", "R29")
 def test_while_a_foreigner_holds_the_lease_nothing_is_written(
     start: Start, fleet: Fleet, user: str, audit: AuditLog
 ) -> None:

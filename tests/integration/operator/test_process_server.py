@@ -82,8 +82,10 @@ def test_the_object_itself_is_never_written_but_its_status(
     assert {each.subresource for each in of_object} == {"status"}
 
 
-@pytest.mark.proves("R66")
-def test_the_chart_grants_all_that_is_asked(start: Start, fleet: Fleet, user: str, audit: AuditLog) -> None:
+@pytest.mark.proves("R66", "R67")
+def test_all_that_is_asked_is_granted_and_of_its_namespace(
+    start: Start, fleet: Fleet, user: str, audit: AuditLog
+) -> None:
     position = audit.end()
     start()
     fleet.create()
@@ -91,8 +93,9 @@ def test_the_chart_grants_all_that_is_asked(start: Start, fleet: Fleet, user: st
     fleet.edit(replicas=1, engine={"maxModelLen": 512})
     fleet.await_condition("Ready")
     rest(audit, user)
-    refused = [str(each) for each in audit.since(position, user) if each.code in (401, 403)]
-    assert refused == []
+    asked = audit.since(position, user)
+    assert [str(each) for each in asked if each.code in (401, 403)] == []
+    assert {each.namespace for each in asked if each.resource} == {fleet.namespace}
 
 
 def test_killed_midway_and_started_again_it_goes_on_and_nothing_is_lost(start: Start, fleet: Fleet) -> None:
