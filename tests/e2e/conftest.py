@@ -8,6 +8,7 @@ from e2e import cluster as clusters
 from e2e.cluster import Profile, progress
 from e2e.stack import Fleet, Stack, bring_up, sample
 from e2e.stack.fleet import is_settled
+from tests.e2e.scenario import wait_for_kube_proxy
 
 # Each scenario waits for real engines: some start three of them, one after the other, on two cores.
 TIMEOUT_SECONDS = 600
@@ -43,4 +44,5 @@ def steady_fleet(stack: Stack) -> Iterator[Fleet]:
 def steady(steady_fleet: Fleet) -> Fleet:
     """The steady fleet with two ready replicas and nothing left to do, whatever ran before."""
     steady_fleet.until(lambda seen: is_settled(seen) and seen["status"]["readyReplicas"] == 2, "two ready replicas")
+    wait_for_kube_proxy(steady_fleet)
     return steady_fleet

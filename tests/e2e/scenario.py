@@ -1,5 +1,9 @@
 """What the scenarios share: load on a fleet, and the one verdict on it."""
 
+import time
+import urllib.error
+import urllib.request
+
 from e2e.load import Background, Plan, Report
 from e2e.stack import Fleet
 
@@ -16,6 +20,20 @@ def load_on(fleet: Fleet, *, clients: int = 8, max_tokens: int = 64, rate: float
 def traffic_on(fleet: Fleet) -> Background:
     """Steady traffic that leaves some processor time to engines that start meanwhile."""
     return load_on(fleet, rate=5.0, max_tokens=32)
+
+
+def wait_for_kube_proxy(fleet: Fleet, seconds: float = 30) -> None:
+    """Wait until the Service answers: the node learns of ready pods a moment after the API server has."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(f"{fleet.url()}/v1/models", timeout=5).close()
+        except urllib.error.URLError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def assert_none_failed(report: Report) -> None:
