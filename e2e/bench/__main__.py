@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from e2e.cluster import ClusterError, progress
 from e2e.stack import KubectlError, NotInTime, bring_up
@@ -39,10 +38,7 @@ def on_the_stack(name: str) -> click.Command:
         except (ClusterError, KubectlError, NotInTime) as error:
             click.echo(f"bench {name}: {error}", err=True)
             sys.exit(1)
-        if json_file:
-            row.save(name, rows, json_file)
-        row.show(name, rows, Console())
-        sys.exit(0 if row.is_met(rows) else 1)
+        row.conclude(name, rows, json_file)
 
     return command
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from e2e.bench import row
 from e2e.bench.control_plane.api import Api
@@ -51,10 +50,7 @@ def command(cycles: int, json_file: Path | None) -> None:
         click.echo(f"bench activation: {error}", err=True)
         sys.exit(1)
     rows = judged(seconds, bare)
-    if json_file:
-        row.save("activation", rows, json_file)
-    row.show("activation", rows, Console())
-    sys.exit(0 if row.is_met(rows) else 1)
+    row.conclude("activation", rows, json_file)
 
 
 def judged(seconds: list[float], bare: list[float]) -> tuple[Row, ...]:

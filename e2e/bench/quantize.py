@@ -71,10 +71,7 @@ def command(json_file: Path | None, plot: Path | None) -> None:
         found = subprocess.run(command, env=VARIABLES, stdout=subprocess.PIPE, text=True, check=True)
         checkpoints = json.loads(found.stdout)["checkpoints"]
         rows = [*_rows(checkpoints), _made_twice(first, out), _refused_beforehand(asked)]
-    if json_file:
-        row.save("quantize", rows, json_file)
-    row.show("quantize", rows, Console(width=120))
-    sys.exit(0 if row.is_met(rows) else 1)
+    row.conclude("quantize", rows, json_file, Console(width=120))
 
 
 def _command(*words: str) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """What a bench measured, and whether that is within its reach."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -71,3 +73,11 @@ def save(name: str, rows: Sequence[Row], path: Path) -> None:
     """Write the numbers for a program to read."""
     document = {"bench": name, "rows": [asdict(row) for row in rows], "met": is_met(rows)}
     path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def conclude(name: str, rows: Sequence[Row], path: Path | None, console: Console | None = None) -> NoReturn:
+    """Save the numbers where that is wanted, show the table, and end with 1 when a row is missed."""
+    if path:
+        save(name, rows, path)
+    show(name, rows, console or Console())
+    sys.exit(0 if is_met(rows) else 1)

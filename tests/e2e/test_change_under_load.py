@@ -46,14 +46,20 @@ def test_a_pod_is_deleted_twice_under_open_streams_and_no_request_fails(steady: 
     assert min(streams) >= STREAMS
 
 
-def test_an_edit_of_the_engine_rolls_a_new_revision_out_and_no_request_fails(steady: Fleet) -> None:
-    before = steady.get()
-    with traffic_on(steady) as load:
-        steady.patch(engine={"maxConcurrency": concurrency_of(before) + 1})
-        after = until_replaced(steady, revision_of(before))
+def rolled_under_traffic(fleet: Fleet) -> Document:
+    """Edit the engine of a fleet of two, and return what it is on the new revision; no request may fail."""
+    before = fleet.get()
+    with traffic_on(fleet) as load:
+        fleet.patch(engine={"maxConcurrency": concurrency_of(before) + 1})
+        after = until_replaced(fleet, revision_of(before))
         report = load.stop()
     assert_none_failed(report)
     assert after["status"]["updatedReplicas"] == 2
+    return after
+
+
+def test_an_edit_of_the_engine_rolls_a_new_revision_out_and_no_request_fails(steady: Fleet) -> None:
+    after = rolled_under_traffic(steady)
     assert all(revision_of(after) in pod["metadata"]["name"] for pod in steady.pods() if is_staying(pod))
 
 

@@ -12,8 +12,7 @@ from e2e.cluster import Profile
 from e2e.stack import Fleet, Stack, images, sample, volume
 from e2e.stack.fleet import condition
 from e2e.stack.kubectl import Document
-from tests.e2e.scenario import assert_none_failed, traffic_on
-from tests.e2e.test_change_under_load import concurrency_of, revision_of, until_replaced
+from tests.e2e.test_change_under_load import rolled_under_traffic
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +58,7 @@ def test_a_fleet_becomes_ready_and_its_service_answers(settled: Fleet) -> None:
 
 @pytest.mark.proves("R56", "F38")
 def test_an_edit_of_the_engine_rolls_out_and_no_request_fails(settled: Fleet) -> None:
-    before = settled.get()
-    with traffic_on(settled) as load:
-        settled.patch(engine={"maxConcurrency": concurrency_of(before) + 1})
-        after = until_replaced(settled, revision_of(before))
-        report = load.stop()
-    assert_none_failed(report)
-    assert after["status"]["updatedReplicas"] == 2
+    rolled_under_traffic(settled)
     left = settled.until(lambda seen: len(seen["status"].get("drains", ())) == 2, "the farewells of both")
     assert [drain["aborted"] for drain in left["status"]["drains"]] == [0, 0]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 import uvloop
-from rich.console import Console
 
 from e2e.bench import row
 from e2e.bench.decisions.fleets import PODS, TICK_SECONDS, Fleets, Looks
@@ -40,10 +39,7 @@ def command(count: int, json_file: Path | None) -> None:
     for scene in (all_prompt, some_slow, all_endless):
         click.echo(f"{scene.__name__.replace('_', ' ')}: {WARM_SECONDS + SECONDS:.0f} s", err=True)
         rows += scene(count)
-    if json_file:
-        row.save("decisions", rows, json_file)
-    row.show("decisions", rows, Console())
-    sys.exit(0 if row.is_met(rows) else 1)
+    row.conclude("decisions", rows, json_file)
 
 
 def decided() -> Row:

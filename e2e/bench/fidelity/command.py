@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import median
 
 import click
-from rich.console import Console
 
 from e2e.bench import row
 from e2e.bench.row import Row
@@ -53,10 +52,7 @@ def command(json_file: Path | None) -> None:
     except (InstallError, RuntimeError) as error:
         click.echo(f"bench fidelity: {error}", err=True)
         sys.exit(1)
-    if json_file:
-        row.save("fidelity", rows, json_file)
-    row.show("fidelity", rows, Console())
-    sys.exit(0 if row.is_met(rows) else 1)
+    row.conclude("fidelity", rows, json_file)
 
 
 async def measured(url: str, report: Report) -> tuple[Row, ...]:

@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from e2e.bench import row
 from e2e.bench.fit.engine import Reported, reported
@@ -35,10 +34,7 @@ def command(only: str | None, json_file: Path | None) -> None:
     for number, shape in enumerate(shapes, start=1):
         click.echo(f"{number} of {len(shapes)}: {shape.name}", err=True)
         rows += measured(python, shape)
-    if json_file:
-        row.save("fit", rows, json_file)
-    row.show("fit", rows, Console())
-    sys.exit(0 if row.is_met(rows) else 1)
+    row.conclude("fit", rows, json_file)
 
 
 def measured(python: Path, shape: Shape) -> tuple[Row, ...]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from e2e.bench import row
 from e2e.bench.row import Row
@@ -44,7 +43,4 @@ def command(runs: int, only: tuple[str, ...], json_file: Path | None) -> None:
     except (InstallError, ClusterError, KubectlError, NotInTime) as error:
         click.echo(f"bench runtime: {error}", err=True)
         sys.exit(1)
-    if json_file:
-        row.save("runtime", rows, json_file)
-    row.show("runtime", rows, Console())
-    sys.exit(0 if row.is_met(rows) else 1)
+    row.conclude("runtime", rows, json_file)

@@ -30,6 +30,18 @@ def test_the_last_line_counts_what_was_judged(rows: tuple[Row, ...], line: str, 
     assert row.is_met(rows) is met
 
 
+@pytest.mark.parametrize(("rows", "code"), [((MET, SHOWN), 0), ((MET, MISSED), 1)])
+def test_a_bench_ends_with_its_table_its_numbers_and_its_verdict(
+    tmp_path: Path, rows: tuple[Row, ...], code: int
+) -> None:
+    out = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        row.conclude("name", rows, tmp_path / "numbers.json", Console(file=out, width=100))
+    assert ended.value.code == code
+    assert out.getvalue().splitlines()[-1].startswith("reach: 1 of ")
+    assert json.loads((tmp_path / "numbers.json").read_text())["met"] is (code == 0)
+
+
 def test_a_limit_itself_is_within_reach() -> None:
     assert (Row.at_most("a", 2, "", 2).met, Row.at_least("a", 2, "", 2).met) == (True, True)
 
