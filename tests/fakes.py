@@ -61,6 +61,10 @@ class FakeCluster:
         self.world.act([Apply(ref, manifest, resource_version, "")])
         return copy.deepcopy(self.world.objects[ref])
 
+    async def lives(self, owner: Raw) -> bool:
+        found = self.world.raw["metadata"]
+        return found["uid"] == owner["metadata"]["uid"] and "deletionTimestamp" not in found
+
     async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:
         self._note("annotate", ref)
         self.world.act([Annotate(ref, annotations, "")])

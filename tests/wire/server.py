@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import ApiClient, Configuration
 
+from llmfleet import names
 from llmfleet.core.plan import Annotate, Apply, Delete, Ref
 from llmfleet.shell.cluster import UNBORN, ApiServer
 from llmfleet.shell.kinds import BY_KIND, Kind
@@ -98,7 +99,7 @@ class Simulated:
                 "metadata": {"resourceVersion": "1"},
                 "items": [copy.deepcopy(raw) for raw in everything if raw["kind"] == ref.kind],
             }
-        found = self.world.objects.get(ref)
+        found = self.world.raw if ref.kind == names.KIND else self.world.objects.get(ref)
         return (200, found) if found else (404, {"message": "not found"})
 
     def _patch(self, request: Request, ref: Ref) -> Answer:

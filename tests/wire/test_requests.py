@@ -42,6 +42,24 @@ async def test_a_known_child_is_applied_on_the_version_it_was_decided_on(api: Ap
     assert request.body == {**MANIFEST, "metadata": {**MANIFEST["metadata"], "resourceVersion": "7"}}
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((200, OWN), True),
+        ((200, merged(OWN, {"metadata": {"uid": "another"}})), False),
+        ((200, merged(OWN, {"metadata": {"deletionTimestamp": NOW}})), False),
+        ((404, {"message": "not found"}), False),
+    ],
+    ids=["there", "born again", "deleting", "gone"],
+)
+async def test_whether_an_owner_lives_is_asked_of_the_server(
+    api: ApiServer, wire: Wire, answer: tuple, expected
+) -> None:
+    wire.respond = lambda _: answer
+    assert await api.lives(OWN) == expected
+    assert [request.method for request in wire.requests] == ["GET"]
+
+
 AS_SEEN = {**MANIFEST, "metadata": {**MANIFEST["metadata"], "resourceVersion": "9"}}
 
 

@@ -22,7 +22,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- define "llmfleet.rules" -}}
 - apiGroups: [llmfleet.io]
   resources: [llmdeployments]
-  verbs: [list, watch]
+  verbs: [get, list, watch]
 - apiGroups: [llmfleet.io]
   resources: [llmdeployments/status]
   verbs: [patch]

@@ -51,6 +51,10 @@ class Server:
         """Deciding makes no children."""
         raise NotImplementedError
 
+    async def lives(self, owner: Raw) -> bool:
+        """Which is asked before one is made."""
+        raise NotImplementedError
+
     async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:
         """Nor does it touch any."""
         raise NotImplementedError

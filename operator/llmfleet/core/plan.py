@@ -78,6 +78,11 @@ class Plan:
     recheck_after: float | None = None
     """Seconds after which to look again without an event."""
 
+    @property
+    def makes(self) -> bool:
+        """Whether an object would come to be that was not seen."""
+        return any(isinstance(each, Apply) and not each.resource_version for each in self.actions)
+
 
 @dataclass(frozen=True)
 class Outcome:

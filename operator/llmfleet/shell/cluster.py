@@ -219,6 +219,12 @@ class ApiServer:
             raise NameTaken(f"{kind.kind} {name} exists and is not owned by this LLMDeployment")
         return str(existing["metadata"]["resourceVersion"])
 
+    async def lives(self, owner: Raw) -> bool:
+        """See ``ports.Cluster``."""
+        seen = owner["metadata"]
+        found = (await self.get(OWN, seen["namespace"], seen["name"]) or {}).get("metadata", {})
+        return found.get("uid") == seen["uid"] and "deletionTimestamp" not in found
+
     async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:
         """See ``ports.Cluster``."""
         body = {"metadata": {"annotations": dict(annotations)}}

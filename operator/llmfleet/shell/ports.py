@@ -29,6 +29,10 @@ class Cluster(Protocol):
         """Server-side apply; an empty version creates. ``Refused`` when an object of another owner has the name."""
         ...
 
+    async def lives(self, owner: Raw) -> bool:
+        """Whether this very LLMDeployment is still there and not being deleted."""
+        ...
+
     async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:
         """Merge annotations into one of our pods."""
         ...

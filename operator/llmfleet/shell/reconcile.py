@@ -17,7 +17,7 @@ from llmfleet.core.usage import usage
 from llmfleet.core.world import Observed, Raw, Report, observe
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.cluster import NameTaken
-from llmfleet.shell.errors import Refused
+from llmfleet.shell.errors import Conflict, Refused
 from llmfleet.shell.ports import Clock, Cluster, Key, Pods, Room
 from llmfleet.shell.telemetry import Events, Metrics, action_name, as_members
 
@@ -66,6 +66,7 @@ class Reconciler:
             left = drains.removals(raw["metadata"]["uid"], departed, observed.status.drains, now)
             observed = replace(observed, removals=left)
             plan = fleet.plan(observed, self.defaults, now, aim)
+            await self._check_owner(key, raw, plan)
             outcomes = await self._execute(key, plan)
             if any(each.action.ref.kind == "Job" for each in outcomes.refusals):
                 observed = replace(observed, inspection_refused=True)
@@ -86,6 +87,15 @@ class Reconciler:
         arrivals = {pod.uid: told[pod.uid] for pod in speakers if not pod.is_ready}
         reports = {pod.uid: told[pod.uid] for pod in speakers if pod.is_ready}
         return replace(download.with_arrivals(seen, arrivals), reports=reports, capacity=capacity), aim
+
+    async def _check_owner(self, key: Key, raw: Raw, plan: Plan) -> None:
+        """Conflict when children would be made for an owner that is gone.
+
+        Where the garbage of a deleted fleet is collected, one watch may tell of the children's end before another of
+        the owner's; upstream asks before it adopts for the same reason (``RecheckDeletionTimestamp``).
+        """
+        if plan.makes and not await self.cluster.lives(raw):
+            raise Conflict(f"{key} was deleted, of which its watch has not told yet")
 
     async def _execute(self, key: Key, plan: Plan) -> Outcomes:
         """Carry out the actions in order, up to the first refusal."""

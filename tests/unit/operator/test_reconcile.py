@@ -10,7 +10,7 @@ from llmfleet.core.world import Report
 from llmfleet.shell.cluster import NameTaken
 from llmfleet.shell.errors import Conflict, NotLeader, Refused, Unavailable
 from llmfleet.shell.ports import Key
-from tests.builders import DEFAULTS, Raw, being_deleted, deployment, revision, with_spec
+from tests.builders import DEFAULTS, Modifier, Raw, being_deleted, deployment, revision, with_metadata, with_spec
 from tests.fakes import FakeOperator
 from tests.simulator import Simulator
 
@@ -114,6 +114,19 @@ async def test_a_leaving_object_is_not_written_to() -> None:
     made = await settled()
     being_deleted()(made.world.raw)
     await made.reconcile()
+    assert made.cluster.writes == []
+
+
+@pytest.mark.proves("R15")
+@pytest.mark.parametrize("end", [being_deleted(), with_metadata(uid="born-again")], ids=["deleting", "gone"])
+async def test_nothing_is_made_for_an_object_whose_end_is_told_after_that_of_its_children(end: Modifier) -> None:
+    made = await settled()
+    made.world.objects.clear()
+    made.world.pods.clear()
+    made.see()
+    end(made.world.raw)
+    with pytest.raises(Conflict):
+        await made.reconciler.reconcile(made.key)
     assert made.cluster.writes == []
 
 
