@@ -1,12 +1,10 @@
 """``python -m e2e.bench autoscaling``: ours and its rivals on simulated fleets."""
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from e2e.bench import row
 
@@ -41,10 +39,6 @@ def command(names: str, seeds: int, workers: int, json_file: Path | None, **whic
         raise click.UsageError("--sweep is about the rivals; leave out --alone")
     rivals = Rivals.NONE if alone else Rivals.ALL if is_sweep else Rivals.BEST
     played = _played(wanted, policies(rivals), range(1, seeds + 1), workers)
-    rows = judge(played, KEPT_APART if is_apart else NONE)
-    if json_file:
-        row.save("autoscaling", rows, json_file)
-    row.show("autoscaling", rows, Console())
     if is_sweep:
         found = sweep.numbers(played)
         sweep.save(found, range(1, seeds + 1))
@@ -52,7 +46,7 @@ def command(names: str, seeds: int, workers: int, json_file: Path | None, **whic
         for name, family in FAMILIES.items():
             best = sweep.best(found, name)
             click.echo(f"{name}: best {best}" + f", families.py says {family.best}" * (best != family.best))
-    sys.exit(0 if row.is_met(rows) else 1)
+    row.conclude("autoscaling", judge(played, KEPT_APART if is_apart else NONE), json_file)
 
 
 def _cases(names: str, *, is_apart: bool, is_whole: bool) -> list[str]:
