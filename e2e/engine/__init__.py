@@ -4,7 +4,7 @@ from .adapter import Flaw, tiny_adapter
 from .gguf import tiny_gguf
 from .install import engine_folder, install
 from .llamacpp import llamacpp
-from .model import tiny_model
+from .model import tiny_model, tiny_scorer
 from .plugins import clients, plugins, servers
 from .registries import registry
 
@@ -20,4 +20,5 @@ __all__ = [
     "tiny_adapter",
     "tiny_gguf",
     "tiny_model",
+    "tiny_scorer",
 ]

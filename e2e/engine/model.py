@@ -47,6 +47,20 @@ def tiny_model(target: Path) -> Path:
     return target
 
 
+def tiny_scorer(target: Path) -> Path:
+    """The same with one score in the place of the vocabulary: it judges pairs of texts."""
+    tiny_model(target)
+    vocabulary, _ = _tokens()
+    tensors = _weights(vocabulary)
+    shape, rows = tensors.pop("lm_head.weight")
+    # Any row but the first columns' bias is as good as another.
+    tensors["score.weight"] = ((1, shape[1]), rows[-2 * shape[1] :])
+    _write_safetensors(target / "model.safetensors", tensors)
+    config = _config() | {"architectures": ["LlamaForSequenceClassification"], "id2label": {"0": "score"}}
+    _write_json(target / "config.json", config)
+    return target
+
+
 def _byte_characters() -> list[str]:
     """The printable stand-ins that byte-level tokenizers use for the 256 bytes, in byte order."""
     kept = {*range(33, 127), *range(161, 173), *range(174, 256)}

@@ -39,6 +39,8 @@ class EngineConfig(Document):
     """Which files are fetched; absent: whatever an engine needs."""
     sha256: str | None = None
     """Of an archive on the web, 64 hex digits."""
+    task: str | None = None
+    """A word of the resource's ``model.task``; absent is whatever the model was made for."""
     served_names: tuple[str, ...] = Field(min_length=1)
     max_model_len: int | None = None
     """Tokens; absent means the engine's own ``auto``."""

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from .alias import Names
-from .surface import MODELS_PATH, PROBES, SERVED
+from .surface import MODELS_PATH, PROBES, served
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,6 +25,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 TOKEN_VARIABLE = "LLMFLEET_GUARD_TOKEN"  # noqa: S105 because it is the variable's name
+TASK_VARIABLE = "LLMFLEET_TASK"
+"""The one thing that the model does; unset, its engine tells by its own routes."""
 TOKEN_HEADER = b"x-llmfleet-token"
 STATE_PATH = "/_llmfleet/state"
 DRAIN_PATH = "/_llmfleet/drain"
@@ -46,10 +48,11 @@ class Guard:
     """Wraps ``app``; ``clock`` is monotonic seconds."""
 
     def __init__(self, app: App, clock: Callable[[], float] = time.monotonic) -> None:
-        """Read the token from the environment; no token means that loopback alone tells the launcher."""
+        """Read token and task from the environment; no token means that loopback alone tells the launcher."""
         self.app = app
         self.clock = clock
         self.token = os.environ.get(TOKEN_VARIABLE, "").encode()
+        self.served = served(os.environ.get(TASK_VARIABLE) or None)
         self.mode = OPEN
         self.in_flight = 0
         self.finished = 0
@@ -66,7 +69,7 @@ class Guard:
             # Refused before the handshake: no websocket route is public.
             await receive()
             await send({"type": "websocket.close", "code": 1008})
-        elif scope["path"] in SERVED and not self._is_inventory(scope):
+        elif scope["path"] in self.served and not self._is_inventory(scope):
             await self._serve(scope, receive, send)
         elif scope["path"] in PROBES:
             await self.app(scope, receive, self._closing(send))

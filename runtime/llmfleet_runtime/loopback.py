@@ -12,6 +12,15 @@ QUICK_SECONDS = 5.0
 COMPLETION_SECONDS = 300.0
 """The first request of a large model may compile kernels."""
 
+NO_ROUTE = "404"
+"""Begins the answer of an engine whose model does not do what was asked."""
+WORK: Mapping[str, tuple[str, Mapping[str, object]]] = {
+    "Generate": ("/v1/completions", {"prompt": "Hello", "max_tokens": 1}),
+    "Embed": ("/v1/embeddings", {"input": "Hello"}),
+    "Score": ("/score", {"text_1": "Hello", "text_2": "Hello"}),
+}
+"""The smallest request of each task."""
+
 FAILURES = (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError)
 """No answer, or one that is not what was asked for."""
 
@@ -31,9 +40,10 @@ class GuardState:
 class Loopback:
     """A client for ``http://127.0.0.1:port`` that shows the guard's token. Close it in the end."""
 
-    def __init__(self, port: int, token: str, context_length: tuple[str, ...]) -> None:
+    def __init__(self, port: int, token: str, context_length: tuple[str, ...], task: str | None = None) -> None:
         """Needs a running loop; ``context_length`` is where an entry of the list of models tells it."""
         self._context_length = context_length
+        self._work = WORK.values() if task is None else (WORK[task],)
         self._base = f"http://127.0.0.1:{port}"
         self._session = aiohttp.ClientSession(
             headers={TOKEN_HEADER.decode(): token},
@@ -56,11 +66,13 @@ class Loopback:
             return None
 
     async def try_request(self, model: str) -> str:
-        """Have one token made, or one embedding by a model that makes none; "" or what went wrong."""
-        generated = await self._post("/v1/completions", {"model": model, "prompt": "Hello", "max_tokens": 1})
-        if generated.startswith("404"):
-            return await self._post("/v1/embeddings", {"model": model, "input": "Hello"})
-        return generated
+        """Have one piece of work done, of the task or of the first that the model does; "" or what went wrong."""
+        problem = ""
+        for path, body in self._work:
+            problem = await self._post(path, {"model": model, **body})
+            if not problem.startswith(NO_ROUTE):
+                return problem
+        return problem
 
     async def adapters(self) -> frozenset[str] | None:
         """Names of the adapters in the engine's model list; None when it does not come."""
@@ -83,7 +95,7 @@ class Loopback:
         """Let the guard hand requests for these names to these adapters, and to no others; whether it heard."""
         return not await self._post(NAMES_PATH, {"names": dict(names)})
 
-    async def _post(self, path: str, document: dict[str, object]) -> str:
+    async def _post(self, path: str, document: Mapping[str, object]) -> str:
         wait = aiohttp.ClientTimeout(total=COMPLETION_SECONDS)
         try:
             async with self._session.post(self._base + path, json=document, timeout=wait) as answer:

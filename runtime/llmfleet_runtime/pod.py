@@ -24,7 +24,7 @@ from .engines.table import engine as dialect
 from .farewell import farewell, write
 from .lifecycle import Event, after
 from .load import kv_cache_tokens, warnings
-from .loopback import Loopback
+from .loopback import NO_ROUTE, Loopback
 from .places import Places, places
 from .sampler import Sampler
 from .server import serve
@@ -51,7 +51,7 @@ class Pod:
         self._engine = engine
         self._began = start.began or engine.started
         self._dialect = dialect(config.engine)
-        self._loopback = Loopback(platform.port, start.token, self._dialect.context_length)
+        self._loopback = Loopback(platform.port, start.token, self._dialect.context_length, config.task)
         self._sampler = Sampler(self._loopback, engine.started, is_page_optional=self._dialect.answers_in_its_loop)
         self._upkeep = _upkeep(config, place, self._loopback)
         self._live = Live(place.config_folder, config.drain_timeout_seconds, self._upkeep.want)
@@ -149,7 +149,10 @@ class Pod:
         return Event.ENGINE_DIED
 
     async def _warm_up(self) -> None:
+        task = self._config.task
         while problem := await self._loopback.try_request(self._config.served_names[0]):
+            if task and problem.startswith(NO_ROUTE):
+                raise BadConfig(f"the model does not do what model.task {task} asks for: {problem}")
             log.warning("the first request failed: %s", problem)
             self._learn(message=f"the first request failed: {problem}")
             await asyncio.sleep(1)

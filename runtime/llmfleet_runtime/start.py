@@ -21,7 +21,7 @@ from .contract import (
 )
 from .credentials import hub_token
 from .engines.table import engine
-from .guard import TOKEN_VARIABLE
+from .guard import TASK_VARIABLE, TOKEN_VARIABLE
 from .quantization import served
 
 _NOT_THE_ENGINES = frozenset({CHAT_TEMPLATE, GOOGLE_CREDENTIALS, REGISTRY_LOGIN, *STORE_KEYS, *STORE_SETTINGS})
@@ -73,7 +73,7 @@ def prepare(config: EngineConfig, platform: Platform, container: Mapping[str, st
     inherited = {name: value for name, value in container.items() if name not in _NOT_THE_ENGINES}
     return Start(
         (sys.executable, *argv(config, platform, machine.memory_bytes(), prepared)),
-        {**inherited, **variables, TOKEN_VARIABLE: secrets.token_urlsafe()},
+        {**inherited, **variables, TASK_VARIABLE: config.task or "", TOKEN_VARIABLE: secrets.token_urlsafe()},
         served(config.quantization, found, made) if found else None,
         commit,
     )

@@ -64,6 +64,13 @@ CASES = [
         id="unknown method",
     ),
     pytest.param(
+        configured(architectures=["LlamaForSequenceClassification"]),
+        {"task": "Generate"},
+        Reason.UNSUPPORTED_MODEL,
+        "model.task",
+        id="another task",
+    ),
+    pytest.param(
         nothing,
         {"maxModelLen": 10**6},
         Reason.BAD_ENGINE_CONFIG,

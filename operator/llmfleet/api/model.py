@@ -1,5 +1,6 @@
 """The model to serve: where it comes from, which of its files, where they are kept. A change makes a new revision."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
@@ -58,6 +59,26 @@ class Credentials(Resource):
         "oci:// it is of type kubernetes.io/dockerconfigjson. Pods that run keep what they started with."
     )
 
+
+class Task(StrEnum):
+    """What a model is asked to do."""
+
+    GENERATE = "Generate"
+    EMBED = "Embed"
+    SCORE = "Score"
+
+
+_ASKS_NO_TOKENS = f"has(self.model.task) && self.model.task in ['{Task.EMBED}', '{Task.SCORE}']"
+_TARGETS = "has(self.autoscaling) && has(self.autoscaling.targets)"
+
+SPEC_RULES = tuple(
+    rule(
+        f"!({_ASKS_NO_TOKENS}) || !({_TARGETS}) || !has(self.autoscaling.targets.{target})",
+        f"autoscaling.targets.{target} does not go with model.task Embed or Score: they make no tokens; use queueDepth",
+    )
+    for target in ("timeToFirstToken", "timePerOutputToken", "kvCacheUtilizationPercent")
+)
+"""What the spec alone tells about the task."""
 
 Glob = Annotated[str, Field(min_length=1, max_length=128, pattern=GLOB_PATTERN)]
 
@@ -131,6 +152,12 @@ class Model(Resource):
     )
     files: Files | None = Field(
         default=None, description="Which of the model's files are fetched. Default: whatever an engine needs."
+    )
+    task: Task | None = Field(
+        default=None,
+        description="What it does, and nothing else: Generate text, Embed texts as vectors (/v1/embeddings), or Score "
+        "pairs of texts (/score, /rerank; a model that embeds compares vectors). One that cannot never becomes ready. "
+        "Default: what it was made for.",
     )
     served_names: tuple[
         Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")], ...

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field
 
 from llmfleet import names
-from llmfleet.api import engines, quantization, tuning
+from llmfleet.api import engines, model, quantization, tuning
 from llmfleet.api.access import Access
 from llmfleet.api.autoscaling import Autoscaling
 from llmfleet.api.fields import Annotations, Resource, no_reserved_keys, rule, rules, well_formed_keys
@@ -64,6 +64,7 @@ class Spec(Resource):
                 "lora.adapters: a pvc:// adapter must be on the claim of model.uri, the only one that pods mount",
             ),
             *engines.SPEC_RULES,
+            *model.SPEC_RULES,
             *quantization.SPEC_RULES,
             *tuning.SPEC_RULES,
         )

@@ -58,6 +58,8 @@ _UNSUPPORTED_MODEL = {
     r"does not recognize this architecture": "transformers/models/auto/configuration_auto.py",
     r"does not support LoRA yet": "vllm/v1/worker/lora_model_runner_mixin.py",
     r"is not supported for LoRA": "vllm/lora/model_manager.py",
+    r"do(es)? not support .--runner": "vllm/config/model.py",
+    r"does not do what model\.task \w+ asks for": "llmfleet_runtime/pod.py",
     r"unknown model architecture": "llama.cpp: src/llama-model.cpp",
     r"model is corrupted or incomplete": "llama.cpp: src/llama-model-loader.cpp",
     r"invalid magic characters": "llama.cpp: ggml/src/gguf.cpp",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from llmfleet.api.conditions import Reason
 from llmfleet.api.foretold import FitStatus
+from llmfleet.api.model import Task
 from llmfleet.api.quantization import MADE_ON_THE_FLY, Method
 from llmfleet.api.v1alpha1 import Spec
 from llmfleet.api.workload import AcceleratorType
@@ -20,6 +21,8 @@ from llmfleet.core.plan import Blocked
 from llmfleet_runtime.contract import DEFAULT_ENGINE, ModelFacts, contradiction, precision
 
 MADE_ON_CPU = (Method.FP8, Method.BITS_AND_BYTES)
+JUDGING = "ForSequenceClassification"
+"""Ends the name of architectures that give a score, no tokens and no vector. (vllm/config/model.py)"""
 MOST_ALTERNATIVES = 3
 CONTEXT_STEP = 256
 """A context chosen by us is a multiple of this, in tokens."""
@@ -43,7 +46,7 @@ def prospect(
     """``nodes`` are the labels of those present; ``learned`` the correction of the engine that will run, if any."""
     if spec.engine.type != DEFAULT_ENGINE:
         return Prospect()  # the planner counts as that one does
-    blocked = (*_mismatch(facts, spec), *_split(facts, spec))
+    blocked = (*_wrong_task(facts, spec), *_mismatch(facts, spec), *_split(facts, spec))
     if blocked or not is_planned(spec):
         return Prospect(blocked)
     labels = [dict(each) for each in nodes]
@@ -56,6 +59,12 @@ def prospect(
     least = min(hopeful, key=lambda each: (each.verdict is Verdict.FITS, each.max_model_len, each.stored_tokens or 0))
     length = None if spec.engine.max_model_len else _context(facts, least, LEARNED_CLOSE if learned else CLOSE)
     return Prospect((), length, _status(least, fits, length))
+
+
+def _wrong_task(facts: ModelFacts, spec: Spec) -> Iterator[Blocked]:
+    task, name = spec.model.task, facts.architecture or ""
+    if name.endswith(JUDGING) and task not in (None, Task.SCORE):
+        yield Blocked(Reason.UNSUPPORTED_MODEL, f"model.task is {task}, and a {name} does nothing but Score")
 
 
 def _mismatch(facts: ModelFacts, spec: Spec) -> Iterator[Blocked]:

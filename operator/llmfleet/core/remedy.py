@@ -29,6 +29,11 @@ _STEPS: tuple[tuple[Reason, str, Step], ...] = (
         r"support LoRA yet|supported for LoRA",
         lambda _: "Remove spec.lora: the engine takes no adapters over this kind of model.",
     ),
+    (
+        Reason.UNSUPPORTED_MODEL,
+        r"support .--runner|model\.task",
+        lambda _: "Set model.task to what the model was made for, or remove it.",
+    ),
     (Reason.DISK_FULL, r"\bshm\b|/psm_|/torch_", lambda _: "Raise resources.sharedMemory."),
     (Reason.SECRET_NOT_FOUND, r'secrets? "([^"]+)"', lambda found: f"Create the Secret {found[1]} in this namespace."),
     (

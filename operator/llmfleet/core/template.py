@@ -116,6 +116,7 @@ def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig
         revision=spec.model.revision,
         files=_files(spec.model.files),
         sha256=spec.model.sha256,
+        task=spec.model.task,
         served_names=spec.model.served_names or (deployment.name,),
         max_model_len=spec.engine.max_model_len,
         max_concurrency=spec.engine.max_concurrency,

@@ -23,7 +23,7 @@ HTTP_THREADS = 512
 WARNINGS = 2
 """Above it, every request writes eight lines."""
 
-CANNOT = ("lora", "quantization", "tensor_parallel", "kv_cache_dtype")
+CANNOT = ("task", "lora", "quantization", "tensor_parallel", "kv_cache_dtype")
 """Members of the document that the operator does not set for it: ``refused`` says why."""
 
 SWITCHES = ("context-shift", "cont-batching", "kv-offload", "op-offload", "repack")
@@ -144,6 +144,7 @@ LLAMACPP = Dialect(
     is_one_file=True,
     answers_in_its_loop=True,
     refused={
+        "model.task": "here it only generates",
         "lora": "it cannot load adapters while it runs",
         "quantization": _ITS_OWN_WEIGHTS,
         "engine.dtype": _ITS_OWN_WEIGHTS,

@@ -21,6 +21,8 @@ NO_MEDIA_DOMAIN = "media.invalid"
 
 KV_CACHE_DTYPES = {"FP8": "fp8", "FP8E5M2": "fp8_e5m2", "INT8PerTokenHead": "int8_per_token_head", "NVFP4": "nvfp4"}
 """vLLM's ``--kv-cache-dtype`` by the resource's word (vllm/config/cache.py)."""
+RUNNERS = {"Generate": "generate", "Embed": "pooling", "Score": "pooling"}
+"""vLLM's ``--runner`` by the resource's task (vllm/config/model.py)."""
 KV_CACHE_DTYPES_CPU = ("FP8", "FP8E5M2")
 """Those that v1/attention/backends/cpu_attn.py declares; with the others it starts and answers nonsense (0.32)."""
 
@@ -51,10 +53,20 @@ def _identity(config: EngineConfig) -> tuple[str, ...]:
     return (
         f"--model={given('model', config.model)}",
         *revision,
+        *_runner(config),
         "--served-model-name",
         *config.served_names,
         f"--dtype={given('dtype', config.dtype)}",
     )
+
+
+def _runner(config: EngineConfig) -> tuple[str, ...]:
+    """Absent, the engine takes what the architecture was made for; how it pools, it finds out by itself."""
+    if config.task is None:
+        return ()
+    if config.task not in RUNNERS:
+        raise BadConfig(f"task: {config.task!r} is not one that this engine can do")
+    return (f"--runner={RUNNERS[config.task]}",)
 
 
 def _serving(platform: Platform) -> tuple[str, ...]:

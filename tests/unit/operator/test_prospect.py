@@ -75,6 +75,25 @@ def test_a_context_left_open_is_the_longest_that_surely_fits(
     assert (found.blocked, found.max_model_len) == ((), length)
 
 
+JUDGE = ModelFacts(architecture="LlamaForSequenceClassification")
+
+
+@pytest.mark.parametrize(
+    ("facts", "task"), [(JUDGE, "Score"), (JUDGE, None), (LLAMA, "Embed"), (LLAMA, "Score"), (ModelFacts(), "Embed")]
+)
+def test_a_task_that_the_model_may_do_is_left_to_the_engine(facts: ModelFacts, task: str | None) -> None:
+    model = {"uri": "hf://a/b"} | ({"task": task} if task else {})
+    assert expected(facts, [], on(model=model)).blocked == ()
+
+
+@pytest.mark.parametrize("task", ["Generate", "Embed"])
+def test_a_model_that_only_scores_is_asked_for_nothing_else(task: str) -> None:
+    (blocked,) = expected(JUDGE, [], on(model={"uri": "hf://a/b", "task": task})).blocked
+    assert blocked.reason is Reason.UNSUPPORTED_MODEL
+    assert blocked.message == f"model.task is {task}, and a LlamaForSequenceClassification does nothing but Score"
+    assert remedy(blocked.reason, blocked.message) == "Set model.task to what the model was made for, or remove it."
+
+
 def test_what_the_engine_taught_makes_the_margin_small() -> None:
     before, after = expected(LLAMA, [L4]).max_model_len, expected(LLAMA, [L4], learned=1.05).max_model_len
     assert (after or 0) > 1.5 * (before or 0) > 0

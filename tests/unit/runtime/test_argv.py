@@ -248,3 +248,14 @@ def test_what_the_runtime_fixes_is_refused_to_users():
         tuning = {"VLLM_MAX_N_SEQUENCES", "NO_COLOR", "USER", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"}
         for name in environment(config(), platform).keys() - tuning:
             assert name in REFUSED_ENV_NAMES or name.startswith(REFUSED_ENV_PREFIXES), name
+
+
+@pytest.mark.parametrize(("task", "runner"), [("Generate", "generate"), ("Embed", "pooling"), ("Score", "pooling")])
+def test_a_task_chooses_the_runner_and_none_leaves_it_to_the_engine(task, runner):
+    assert f"--runner={runner}" in argv(config(task=task), GPU, None)
+    assert [each for each in argv(config(), GPU, None) if each.startswith("--runner")] == []
+
+
+def test_a_task_of_a_later_operator_is_refused_by_name():
+    with pytest.raises(BadConfig, match="task: 'Classify' is not one"):
+        argv(config(task="Classify"), GPU, None)

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from llmfleet_runtime.guard import DRAIN_PATH, FLUSH_SECONDS, PROBES, REUSE_SECONDS, SERVED, STATE_PATH, Guard
+from llmfleet_runtime.guard import DRAIN_PATH, FLUSH_SECONDS, REUSE_SECONDS, STATE_PATH, Guard
+from llmfleet_runtime.surface import MODELS_PATH, PROBES, SERVED, TASKS
 from tests.unit.runtime.asgi import ELSEWHERE, LOOPBACK, TOKEN, App, Exchange, ask
 
 SHOWN = [(b"x-llmfleet-token", TOKEN)]
@@ -56,6 +57,16 @@ async def begin(guard, app, count=1, path="/v1/completions"):
 async def test_public_routes_are_open_to_everyone(guard, path):
     answer = await ask(guard, path)
     assert (answer.status, answer.body) == (200, b"one two")
+
+
+@pytest.mark.proves("R72")
+@pytest.mark.parametrize("task", TASKS)
+async def test_a_model_of_one_task_has_no_route_of_another(app, monkeypatch, task):
+    monkeypatch.setenv("LLMFLEET_TASK", task)
+    guard = Guard(app)
+    found = {path: (await ask(guard, path)).status for path in SERVED | PROBES}
+    assert {path for path, status in found.items() if status == 200} == {MODELS_PATH} | PROBES | TASKS[task]
+    assert {status for path, status in found.items() if path not in app.paths} == {404}
 
 
 PRIVATE = [

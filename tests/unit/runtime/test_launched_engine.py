@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from llmfleet_runtime.contract import ExitCode, Phase, RuntimeStatus
+from llmfleet_runtime.surface import MODELS_PATH, SERVED, TASKS
 
 
 @pytest.mark.proves("F36")
@@ -52,6 +53,21 @@ def test_metrics_that_the_engine_lacks_are_named(start):
     assert only.reason == "MetricUnknown"
     assert "no vllm:num_requests_waiting, vllm:kv_cache_usage_perc" in only.message
     assert "vllm:num_requests_running" not in only.message
+
+
+def test_a_model_of_another_task_ends_its_pod_with_the_reason(start):
+    pod = start({"task": "Embed"}, lacks="/v1/embeddings")
+    assert pod.wait(20) == ExitCode.BAD_CONFIG
+    message = pod.farewell().message
+    assert message.startswith("the model does not do what model.task Embed asks for: 404")
+
+
+def test_a_pod_of_one_task_has_no_route_of_another(start):
+    pod = start({"task": "Score"})
+    pod.until_ready()
+    found = {path: pod.get(path, pod.serving)[0] for path in sorted(SERVED)}
+    assert {path for path, status in found.items() if status == 200} == {MODELS_PATH, *TASKS["Score"]}
+    assert set(found.values()) == {200, 404}
 
 
 @pytest.mark.proves("R71")

@@ -67,6 +67,7 @@ def test_free_arguments_win_over_our_own_choices():
 @pytest.mark.parametrize(
     ("member", "value"),
     [
+        ("task", "Embed"),
         ("lora", LoraLimits(max_adapters=1, max_per_batch=1, max_rank=8)),
         ("quantization", Quantization(method="AWQ")),
         ("tensor_parallel", 2),

@@ -5,6 +5,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from llmfleet_runtime.loopback import GuardState, Loopback
+from llmfleet_runtime.surface import TASKS
 
 STATE = {"mode": "closing", "inFlight": 3, "finished": 5, "aborted": 1, "quietSeconds": 0.25, "idleSeconds": 1.5}
 
@@ -30,13 +31,18 @@ def engine():
 
 
 @pytest.fixture
-async def loopback(engine):
+async def port(engine):
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", engine.handle)
     async with TestServer(app) as server:
-        client = Loopback(server.port, "secret", ("max_model_len",))
-        yield client
-        await client.close()
+        yield server.port
+
+
+@pytest.fixture
+async def loopback(port):
+    client = Loopback(port, "secret", ("max_model_len",))
+    yield client
+    await client.close()
 
 
 @pytest.fixture
@@ -50,6 +56,24 @@ async def nobody(unused_tcp_port):
 async def test_health_is_what_the_server_says(loopback, engine, status):
     engine.answers["/health"] = (status, "")
     assert await loopback.health() == status
+
+
+@pytest.mark.parametrize("task", TASKS)
+async def test_a_task_is_tried_by_its_own_request_and_by_no_other(port, engine, task):
+    client = Loopback(port, "secret", ("max_model_len",), task)
+    assert (await client.try_request("tiny")).startswith("404")
+    (path,) = {asked for asked, _, _ in engine.asked}
+    assert path in TASKS[task]
+    engine.answers[path] = (200, {})
+    assert await client.try_request("tiny") == ""
+    assert [asked for asked, _, _ in engine.asked] == [path, path]
+    await client.close()
+
+
+async def test_a_model_that_only_scores_scores_once(loopback, engine):
+    engine.answers["/score"] = (200, {})
+    assert await loopback.try_request("tiny") == ""
+    assert [asked for asked, _, _ in engine.asked] == ["/v1/completions", "/v1/embeddings", "/score"]
 
 
 async def test_a_generating_model_makes_one_token(loopback, engine):

@@ -3,7 +3,7 @@
 Variables make it misbehave: FAKE_START (seconds before it listens), FAKE_USAGE_ERROR, FAKE_CRASH (seconds
 until it dies with a traceback), FAKE_DEAF (ignores SIGTERM), FAKE_ORPHAN (leaves a grandchild),
 FAKE_FIRST_FAILURES (requests answered 500), FAKE_STEP (seconds per token), FAKE_DEAD (seconds until the server
-says that its engine is dead).
+says that its engine is dead), FAKE_LACKS (a route that its model has not).
 """
 
 import asyncio
@@ -63,7 +63,9 @@ async def change_adapters(path, request, send):
 
 
 async def engine(scope, receive, send):
-    if scope["path"] == "/v1/completions":
+    if scope["path"] == os.environ.get("FAKE_LACKS"):
+        await respond(send, 404, b'{"detail":"Not Found"}')
+    elif scope["path"] == "/v1/completions":
         await complete(receive, send)
     elif scope["path"] == "/v1/models":
         cards = [{"id": name, "root": path, "parent": "tiny"} for name, path in adapters.items()]
