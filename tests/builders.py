@@ -23,6 +23,8 @@ Modifier = Callable[[Raw], None]
 UID = "11111111-aaaa-4bbb-8ccc-000000000001"
 NOW = "2026-11-21T12:00:00Z"
 LATER = "2026-11-21T13:00:00Z"
+SHARED = {"type": "PersistentVolumeClaim", "persistentVolumeClaim": {"claimName": "models"}}
+"""A cache on a claim that pods share."""
 DEFAULTS = Defaults({AcceleratorType.NVIDIA: "cuda:1", AcceleratorType.AMD: "rocm:1", AcceleratorType.CPU: "cpu:1"})
 
 

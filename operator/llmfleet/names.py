@@ -32,11 +32,14 @@ LEASE_NAME = "llmfleet"
 ENGINE_CONTAINER = "engine"
 INSPECTION_CONTAINER = "inspection"
 INSPECTION_NAME = "llm-inspection"
+QUANTIZING_CONTAINER = "quantizing"
+QUANTIZING_NAME = "llm-quantizing"
 
 GPU_PRODUCT_LABELS = {"NVIDIA": "nvidia.com/gpu.product", "AMD": "amd.com/gpu.product-name"}
 GPU_RESOURCES = {"NVIDIA": "nvidia.com/gpu", "AMD": "amd.com/gpu"}
 
 MAX_NAME_LENGTH = 45
+FACTS = "-facts"
 
 
 def revision_name(name: str, revision: str) -> str:
@@ -46,7 +49,12 @@ def revision_name(name: str, revision: str) -> str:
 
 def facts_name(name: str, revision: str) -> str:
     """The Job that reads a revision's model; at most 62 characters."""
-    return f"{revision_name(name, revision)}-facts"
+    return f"{revision_name(name, revision)}{FACTS}"
+
+
+def checkpoint_name(name: str, revision: str) -> str:
+    """The Job that makes a revision's checkpoint; at most 62 characters."""
+    return f"{revision_name(name, revision)}-quant"
 
 
 def live_name(name: str) -> str:
@@ -64,9 +72,9 @@ def pod_labels(name: str, uid: str, revision: str) -> dict[str, str]:
     return managed_labels(name, uid) | {APP_NAME_LABEL: APP_NAME, REVISION_LABEL: revision}
 
 
-def inspection_labels(name: str) -> dict[str, str]:
-    """Labels on the pod of an inspection: no selector of a fleet's pods matches them."""
-    return {MANAGED_BY_LABEL: MANAGED_BY, DEPLOYMENT_LABEL: name, APP_NAME_LABEL: INSPECTION_NAME}
+def job_labels(name: str, app: str) -> dict[str, str]:
+    """Labels on the pod of a Job: no selector of a fleet's pods matches them."""
+    return {MANAGED_BY_LABEL: MANAGED_BY, DEPLOYMENT_LABEL: name, APP_NAME_LABEL: app}
 
 
 def endpoint(name: str, namespace: str, port: int) -> str:

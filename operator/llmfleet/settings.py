@@ -82,6 +82,11 @@ class Settings(BaseSettings):
         description="How long a new revision waits for the Job that reads its model's configuration and headers, "
         "seconds. 0: no such Jobs.",
     )
+    quantize_image: str = Field(
+        default="",
+        description="Image of the Jobs that make checkpoints for quantization.source Produced, of "
+        "runtime/quantize.Containerfile. Empty: such objects are refused.",
+    )
     autoscale_tick_seconds: Annotated[float, Field(ge=0.5, le=60)] = Field(
         default=2.0, description="Time between two looks at the load, seconds."
     )

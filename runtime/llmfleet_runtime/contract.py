@@ -42,7 +42,7 @@ from .lora import (
     AdapterStatus,
     LoraLimits,
 )
-from .made import QUANTIZING, QUANTIZING_METHODS, Made, Order, Quality, Refusal, Step
+from .made import PRODUCING, QUANTIZING, QUANTIZING_METHODS, SERVED_AS, Made, Order, Production, Quality, Refusal, Step
 from .precision import Precision, contradiction, precision
 from .readiness import EngineWarning, StartupPhases, WarningReason
 from .source import REMOTE_SCHEMES, DownloadReason, DownloadStatus, ModelFiles
@@ -55,11 +55,13 @@ __all__ = [
     "ENGINES",
     "ENV_NAME_PATTERN",
     "FLAG_ARGUMENTS",
+    "PRODUCING",
     "QUANTIZING",
     "QUANTIZING_METHODS",
     "REFUSED_ENV_NAMES",
     "REFUSED_ENV_PREFIXES",
     "REMOTE_SCHEMES",
+    "SERVED_AS",
     "SERVING_PORT",
     "Adapter",
     "AdapterFacts",
@@ -88,6 +90,7 @@ __all__ = [
     "Order",
     "Phase",
     "Precision",
+    "Production",
     "Quality",
     "Quantization",
     "QuantizationFacts",

@@ -5,17 +5,23 @@ from typing import Literal
 from pydantic import Field
 
 from .document import Document
+from .facts import ModelFacts
 
 QUANTIZING = "llmfleet_runtime.quantizing"
 """The program: reads an ``Order`` from standard input, writes a ``Step``, ``Made`` or ``Refusal`` a line."""
 
-QUANTIZING_METHODS = ("FP8", "INT8", "GPTQ", "AWQ", "NVFP4")
-"""What it can make, by the words of ``spec.quantization.method``; what each is stands in ``quantizing.recipes``."""
+PRODUCING = "llmfleet_runtime.quantizing.job"
+"""The same in a Job: its argument is the ``Order``, its termination message a ``Production``, its page the step."""
+
+SERVED_AS = {"FP8": "FP8", "INT8": "INT8", "GPTQ": "CompressedTensors", "AWQ": "CompressedTensors", "NVFP4": "NVFP4"}
+"""What it can make, and the ``spec.quantization.method`` that each checkpoint meets; see ``quantizing.recipes``."""
+QUANTIZING_METHODS = tuple(SERVED_AS)
 
 
 class Order(Document):
     """What to make, of what, and how to judge it."""
 
+    version: Literal[1] = 1
     model: str
     """A folder, or the name of a repository on a hub."""
     revision: str | None = None
@@ -83,6 +89,18 @@ class Made(Document):
     seconds: float = 0
     """To make it; 0 for the source."""
     quality: Quality
+
+
+class Production(Document):
+    """How a Job ended: what it made and how that did beside its source, or why there is nothing."""
+
+    version: Literal[1] = 1
+    made: Made | None = None
+    source: Quality | None = None
+    facts: ModelFacts | None = None
+    """Of the checkpoint, as an inspection would tell them."""
+    message: str = ""
+    """Why there is no checkpoint."""
 
 
 class Refusal(Document):

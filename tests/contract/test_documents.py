@@ -23,7 +23,9 @@ from llmfleet_runtime.contract import (
     LiveConfig,
     LoadReport,
     ModelFacts,
+    Order,
     Phase,
+    Production,
     RuntimeStatus,
 )
 from llmfleet_runtime.engines.table import engine
@@ -39,6 +41,8 @@ MODELS = {
     "model": ModelFacts,
     "adapter": AdapterFacts,
     "findings": Findings,
+    "order": Order,
+    "production": Production,
 }
 DOCUMENTS = sorted(FOLDER.glob("*.json"))
 PAGES = sorted(FOLDER.glob("metrics-*.txt"))

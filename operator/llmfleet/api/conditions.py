@@ -25,6 +25,9 @@ class Reason(StrEnum):
 
     PENDING = "Pending"
     INSPECTING = "Inspecting"
+    QUANTIZING = "Quantizing"
+    QUANTIZATION_FAILED = "QuantizationFailed"
+    QUANTIZE_IMAGE_MISSING = "QuantizeImageMissing"
     ALL_REPLICAS_READY = "AllReplicasReady"
     SCALED_TO_ZERO = "ScaledToZero"
     SERVING = "Serving"
@@ -120,6 +123,12 @@ MEANINGS: dict[Reason, str] = {
     Reason.PENDING: "Not looked at yet; the operator is about to.",
     Reason.INSPECTING: "The model's files are looked at before a pod of a new revision is made. What runs goes on "
     "running.",
+    Reason.QUANTIZING: "A Job makes the checkpoint that quantization asks for, before a pod of a new revision is made; "
+    "the message says how far it is. What runs goes on running.",
+    Reason.QUANTIZATION_FAILED: "No checkpoint could be made of the model; the message says why. It is tried again "
+    "after ten minutes, and goes on where it was. What runs goes on running.",
+    Reason.QUANTIZE_IMAGE_MISSING: "quantization.source Produced needs an image with llm-compressor; build "
+    "runtime/quantize.Containerfile and give it to the operator's setting quantizeImage, or take another source.",
     Reason.ALL_REPLICAS_READY: "Every wanted replica runs the current spec and answers.",
     Reason.SCALED_TO_ZERO: "Zero replicas are wanted and none runs, so the Service refuses requests. Set replicas "
     "above zero to serve; an autoscaled fleet that sleeps is started by `llmfleet wake` or by a schedule.",

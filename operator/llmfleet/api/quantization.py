@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import ConfigDict, Field
 
 from llmfleet.api.fields import Resource, rule, rules
+from llmfleet_runtime.contract import QUANTIZING_METHODS
 
 
 class Method(StrEnum):
@@ -30,6 +31,7 @@ class Source(StrEnum):
     ANY = "Any"
     CHECKPOINT = "Checkpoint"
     ON_THE_FLY = "OnTheFly"
+    PRODUCED = "Produced"
 
 
 MADE_ON_THE_FLY = (Method.FP8, Method.MXFP4, Method.MXFP8, Method.BITS_AND_BYTES)
@@ -44,7 +46,7 @@ NOT_WITH_FLOAT32 = (Method.AWQ, Method.GPTQ, Method.AUTO_ROUND)
 """vLLM 0.32: get_supported_act_dtypes of auto_awq.py, auto_gptq.py, inc/inc.py."""
 
 
-def _cel(methods: tuple[Method, ...]) -> str:
+def _cel(methods: tuple[str, ...]) -> str:
     return "[" + ", ".join(f"'{each}'" for each in methods) + "]"
 
 
@@ -68,6 +70,12 @@ class Quantization(Resource):
                 f"only {listed(MADE_ON_THE_FLY)} can be made OnTheFly; set source to Checkpoint",
                 "self.method",
             ),
+            rule(
+                f"!has(self.source) || self.source != 'Produced' || !has(self.method) || "
+                f"self.method in {_cel(('Auto', 'None', *QUANTIZING_METHODS))}",
+                f"only {listed(QUANTIZING_METHODS)} can be Produced; set source to Checkpoint",
+                "self.method",
+            ),
         )
     )
 
@@ -79,8 +87,9 @@ class Quantization(Resource):
     source: Source = Field(
         default=Source.ANY,
         description="Where they may come from. Checkpoint: the model's files hold them. OnTheFly: the engine makes "
-        f"them while it loads an unquantized model ({listed(MADE_ON_THE_FLY)}). Any: the one or the other. "
-        "Default: Any.",
+        f"them while it loads an unquantized model ({listed(MADE_ON_THE_FLY)}). Any: the one or the other. Produced: a "
+        f"Job makes a checkpoint of an unquantized model ({listed(QUANTIZING_METHODS)}) in the claim of model.cache, "
+        "before the pods that serve it; it takes hours for a large model. Default: Any.",
     )
 
 
@@ -88,6 +97,8 @@ _METHOD = "has(self.quantization) && has(self.quantization.method)"
 _IS_CPU = "has(self.accelerator) && has(self.accelerator.type) && self.accelerator.type == 'CPU'"
 _IS_FLOAT32 = "has(self.engine) && has(self.engine.dtype) && self.engine.dtype == 'Float32'"
 _ON_THE_FLY = "has(self.quantization.source) && self.quantization.source == 'OnTheFly'"
+_PRODUCED = "has(self.quantization) && has(self.quantization.source) && self.quantization.source == 'Produced'"
+_ON_A_CLAIM = "has(self.model.cache) && has(self.model.cache.persistentVolumeClaim)"
 
 SPEC_RULES = (
     rule(
@@ -103,5 +114,15 @@ SPEC_RULES = (
         "set engine.dtype to Auto",
         "self.quantization.method",
     ),
+    rule(
+        f"!({_PRODUCED}) || ({_ON_A_CLAIM})",
+        "quantization.source Produced keeps what is made on a claim that the pods share; set model.cache to type "
+        "PersistentVolumeClaim",
+    ),
+    rule(
+        f"!({_PRODUCED}) || (self.model.uri.matches('^(hf|pvc)://') && !has(self.model.files))",
+        "quantization.source Produced is for whole hf:// and pvc:// models; make others with llmfleet quantize, and "
+        "remove model.files",
+    ),
 )
-"""What the spec alone tells about method, accelerator and dtype."""
+"""What the spec alone tells about method, accelerator, dtype and place."""

@@ -218,6 +218,11 @@ class Resolved(Resource):
         description="What was fetched: the hub's commit, the archive's sha256, or a digest over the object store's "
         "listing. Absent for a folder.",
     )
+    checkpoint: Text | None = Field(
+        default=None,
+        description="With quantization.source Produced: where in the cache the checkpoint is, and how it did "
+        "beside its source.",
+    )
 
 
 class Download(Resource):

@@ -19,6 +19,8 @@ REFUSING = frozenset(
         Reason.QUANTIZATION_UNSUPPORTED,
         Reason.HOST_PATH_NOT_ALLOWED,
         Reason.QUANTIZATION_MISMATCH,
+        Reason.QUANTIZATION_FAILED,
+        Reason.QUANTIZE_IMAGE_MISSING,
         Reason.TENSOR_PARALLEL_MISMATCH,
         Reason.DOES_NOT_FIT,
         Reason.MODEL_NOT_FOUND,

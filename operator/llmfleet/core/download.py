@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from llmfleet import names
 from llmfleet.api.conditions import Reason
 from llmfleet.api.status import Download
-from llmfleet.core.pods import Health, PodView
+from llmfleet.core.pods import Health, PodView, pod_view
 from llmfleet.core.trouble import Trouble, shortened
-from llmfleet.core.world import Observed, Report
+from llmfleet.core.world import Observed, Report, labels
 from llmfleet_runtime.contract import REMOTE_SCHEMES, DownloadStatus
 
 RECHECK_SECONDS = 10.0
@@ -25,8 +26,15 @@ def arriving(observed: Observed) -> tuple[PodView, ...]:
 
 
 def speakers(observed: Observed) -> tuple[PodView, ...]:
-    """Pods that have something to say: the ready ones, and those that may be fetching their model."""
-    return *(pod for pod in observed.staying() if pod.is_ready), *arriving(observed)
+    """Pods that have something to say: the ready ones, those that may be fetching their model, and makers."""
+    return *(pod for pod in observed.staying() if pod.is_ready), *arriving(observed), *makers(observed)
+
+
+def makers(observed: Observed) -> tuple[PodView, ...]:
+    """Pods that make a checkpoint."""
+    ours = (each for each in observed.inspectors if labels(each).get(names.APP_NAME_LABEL) == names.QUANTIZING_NAME)
+    running = (pod_view(each) for each in ours if each.get("status", {}).get("phase") == "Running")
+    return tuple(pod for pod in running if pod.address and not pod.is_leaving)
 
 
 def with_arrivals(observed: Observed, reports: Mapping[str, Report]) -> Observed:
@@ -34,7 +42,8 @@ def with_arrivals(observed: Observed, reports: Mapping[str, Report]) -> Observed
     found = {uid: report.status for uid, report in reports.items() if report.status}
     downloads = {uid: status.download for uid, status in found.items() if status.download}
     pods = tuple(_troubled(pod, downloads.get(pod.uid)) for pod in observed.pods)
-    return replace(observed, pods=pods, downloads=downloads, answered=frozenset(found))
+    making = {pod.uid: found[pod.uid].message for pod in makers(observed) if pod.uid in found}
+    return replace(observed, pods=pods, downloads=downloads, answered=frozenset(found), making=making)
 
 
 def _troubled(pod: PodView, download: DownloadStatus | None) -> PodView:

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 
 from llmfleet.api.conditions import Reason
 from llmfleet.api.v1alpha1 import LLMDeployment
-from llmfleet.core import inspection
+from llmfleet.core import inspection, production
 from llmfleet.core.admission import refusals
 from llmfleet.core.inspection import Inspection
 from llmfleet.core.plan import Action, Blocked
-from llmfleet.core.prospect import Prospect, prospect
+from llmfleet.core.prospect import Prospect, contradictions, prospect
 from llmfleet.core.scene import recorded
-from llmfleet.core.template import Defaults, Frozen, freeze, resolving
+from llmfleet.core.template import Defaults, Frozen, freeze, resolving, serving
 from llmfleet.core.world import Observed
 
 PRODUCTS_RECHECK_SECONDS = 60.0
@@ -41,7 +41,31 @@ def enter(observed: Observed, deployment: LLMDeployment, revision: str, defaults
     refused = refusals(deployment.spec, defaults.host_path_caches)
     if refused:
         return Entry(refused)
-    found = inspection.inspect(observed, deployment, revision, defaults, now)
+    if production.is_asked(deployment.spec):
+        return _with_checkpoint(observed, deployment, revision, defaults, now)
+    return _judged(observed, deployment, inspection.inspect(observed, deployment, revision, defaults, now), defaults)
+
+
+def _with_checkpoint(
+    observed: Observed, deployment: LLMDeployment, revision: str, defaults: Defaults, now: str
+) -> Entry:
+    """What is certain of the source refuses; then its checkpoint is made, and that is judged."""
+    if not defaults.quantize_image:
+        return Entry((Blocked(Reason.QUANTIZE_IMAGE_MISSING, "the operator's setting quantizeImage is empty"),))
+    making = production.making(observed, deployment, revision, now)
+    if making is None:
+        found = inspection.inspect(observed, deployment, revision, defaults, now)
+        blocked = found.blocked or (contradictions(found.facts, deployment.spec) if found.facts else ())
+        if blocked:
+            return Entry(blocked, found.actions, found.recheck_after)
+        making = production.begin(deployment, revision, found, defaults)
+    if making.found is None:
+        return Entry(making.blocked, making.actions, making.recheck_after)
+    return _judged(observed, serving(deployment, making.found.checkpoint), making.found, defaults)
+
+
+def _judged(observed: Observed, deployment: LLMDeployment, found: Inspection, defaults: Defaults) -> Entry:
+    """By the facts, if there are any; ``deployment`` is as its engine shall see it."""
     if found.facts is None:
         return Entry(found.blocked, found.actions, found.recheck_after, found=found)
     nodes = [each.labels for each in observed.capacity.nodes] if observed.capacity else []
@@ -62,6 +86,9 @@ def is_due(observed: Observed, revision: str, defaults: Defaults, now: str) -> b
     deployment = observed.deployment
     if deployment is None or deployment.spec.paused or recorded(observed, deployment, revision):
         return False
+    if production.is_asked(deployment.spec):
+        making = production.making(observed, deployment, revision, now)
+        return making is not None and making.found is not None
     return inspection.inspect(observed, deployment, revision, defaults, now).facts is not None
 
 

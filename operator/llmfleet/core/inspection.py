@@ -46,6 +46,10 @@ class Inspection:
 
     facts: ModelFacts | None = None
     commit: str | None = None
+    checkpoint: str = ""
+    """The folder of one that was made for the revision, which the facts are of then."""
+    quality: str = ""
+    """How that did beside its source, in words."""
     blocked: tuple[Blocked, ...] = ()
     actions: tuple[Action, ...] = ()
     recheck_after: float | None = None
@@ -66,10 +70,10 @@ def inspect(observed: Observed, deployment: LLMDeployment, revision: str, defaul
         return Inspection()
     known = _known(observed, source(deployment))
     if known:
-        return Inspection(known.facts, known.commit, actions=tuple(_stale(observed, "")))
+        return Inspection(known.facts, known.commit, actions=tuple(stale_jobs(observed, "")))
     if not defaults.inspection_timeout_seconds:
         return Inspection()
-    stale = tuple(_stale(observed, revision))
+    stale = tuple(stale_jobs(observed, revision))
     job = observed.children.get(Ref("Job", names.facts_name(deployment.name, revision)))
     if observed.inspection_refused:
         return Inspection(actions=stale)
@@ -98,10 +102,15 @@ def _of_job(observed: Observed, job: Raw, stale: tuple[Action, ...], timeout: fl
     return Inspection(blocked=(_waiting(observed),), actions=stale, recheck_after=left)
 
 
+def is_inspection(ref: Ref) -> bool:
+    """Whether it is a Job that reads a model."""
+    return ref.kind == "Job" and ref.name.endswith(names.FACTS)
+
+
 def dismiss(scene: Scene) -> Iterator[Action]:
     """Take the Jobs away once the revision has its record."""
     if Ref("ControllerRevision", names.revision_name(scene.deployment.name, scene.revision)) in scene.observed.children:
-        yield from _stale(scene.observed, "")
+        yield from stale_jobs(scene.observed, "")
 
 
 def record(deployment: LLMDeployment, found: Inspection) -> dict[str, Any]:
@@ -109,7 +118,10 @@ def record(deployment: LLMDeployment, found: Inspection) -> dict[str, Any]:
     if found.facts is None:
         return {}
     facts = found.facts.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return {"source": source(deployment), "facts": facts} | ({"commit": found.commit} if found.commit else {})
+    # Facts of what was made for one revision are no other's.
+    made = {"checkpoint": found.checkpoint, "quality": found.quality}
+    origin = made if found.checkpoint else {"source": source(deployment)}
+    return origin | {"facts": facts} | ({"commit": found.commit} if found.commit else {})
 
 
 def _known(observed: Observed, wanted: str) -> Findings | None:
@@ -185,7 +197,7 @@ def _retry_seconds(observed: Observed, now: str) -> float:
     return min(max(RETRY_LEAST_SECONDS, RETRY_SHARE * refused_for), RETRY_MOST_SECONDS)
 
 
-def _stale(observed: Observed, revision: str) -> Iterator[Action]:
+def stale_jobs(observed: Observed, revision: str) -> Iterator[Action]:
     """Jobs of other revisions, or all of them."""
     for raw in observed.of_kind("Job"):
         if (not revision or labels(raw).get(names.REVISION_LABEL) != revision) and not _is_leaving(raw):

@@ -1,4 +1,4 @@
-"""The values of the Job that reads a model."""
+"""The values of the Jobs that read a model, and that make a checkpoint of one."""
 
 import math
 from typing import Any
@@ -7,8 +7,11 @@ from llmfleet import names
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.source import claim, credentials, model_source
-from llmfleet.core.template import Defaults, placement
+from llmfleet.core.template import VOLUME_GROUP, Defaults, placement
 from llmfleet_runtime import contract
+
+REFUSED, MISSING = 65, 69
+"""Exit codes of the program that makes checkpoints where another try would end the same."""
 
 
 def inspection_values(deployment: LLMDeployment, defaults: Defaults) -> dict[str, Any]:
@@ -16,21 +19,49 @@ def inspection_values(deployment: LLMDeployment, defaults: Defaults) -> dict[str
     model, spec = deployment.spec.model, deployment.spec
     source = model.uri if model.uri.startswith("hf://") else model_source(model.uri)
     command = ["python3", "-m", "llmfleet_runtime.inspection", source, "--report", contract.TERMINATION_MESSAGE_FILE]
-    scratch = contract.SCRATCH_FOLDER
-    env = [{"name": name, "value": scratch} for name in ("HOME", "TMPDIR", "HF_HOME")]
-    hub = [{"name": "HF_ENDPOINT", "value": defaults.hf_endpoint}] if defaults.hf_endpoint else []
-    return {
+    return _common(deployment, defaults, names.INSPECTION_NAME) | {
         "timeout_seconds": math.ceil(defaults.inspection_timeout_seconds),
-        "labels": dict(spec.pod.labels or {}) | names.inspection_labels(deployment.name),
-        "annotations": dict(spec.pod.annotations or {}),
-        "placement": _placement(deployment),
         "container": names.INSPECTION_CONTAINER,
         "image": spec.engine.image or defaults.image(spec.engine.type, spec.accelerator.type),
         "command": command + (["--revision", model.revision] if model.revision else []),
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
+    }
+
+
+def quantizing_values(
+    deployment: LLMDeployment, order: contract.Order, memory_bytes: int, defaults: Defaults
+) -> dict[str, Any]:
+    """What the Job that makes a checkpoint is made of: an image of its own, and the claim of the pods' cache."""
+    cache = deployment.spec.model.cache.persistent_volume_claim
+    hub_cache = {"name": "HF_HOME", "value": f"{contract.CACHE_FOLDER}/huggingface"}
+    common = _common(deployment, defaults, names.QUANTIZING_NAME)
+    return common | {
+        "container": names.QUANTIZING_CONTAINER,
+        "image": defaults.quantize_image,
+        "command": ["python3", "-m", contract.PRODUCING, order.to_json()],
+        "env": [hub_cache if each["name"] == "HF_HOME" else each for each in common["env"]],
+        "resources": {"requests": {"cpu": "1", "memory": str(memory_bytes)}},
+        "refused": [REFUSED, MISSING],
+        "cache_folder": contract.CACHE_FOLDER,
+        "cache_claim": cache.claim_name if cache else None,
+        "volume_group": VOLUME_GROUP,
+    }
+
+
+def _common(deployment: LLMDeployment, defaults: Defaults, app: str) -> dict[str, Any]:
+    model, pod, scratch = deployment.spec.model, deployment.spec.pod, contract.SCRATCH_FOLDER
+    env = [{"name": name, "value": scratch} for name in ("HOME", "TMPDIR", "HF_HOME")]
+    hub = [{"name": "HF_ENDPOINT", "value": defaults.hf_endpoint}] if defaults.hf_endpoint else []
+    return {
+        "labels": dict(pod.labels or {}) | names.job_labels(deployment.name, app),
+        "annotations": dict(pod.annotations or {}),
+        "placement": _placement(deployment),
         "env": [*env, *hub, *credentials(deployment)],
         "scratch_folder": scratch,
         "model_folder": contract.MODEL_FOLDER,
         "claim": claim(model.uri),
+        "cache_claim": None,
+        "refused": [],
     }
 
 

@@ -11,10 +11,10 @@ import orjson
 from llmfleet import names
 from llmfleet.api.access import Access, Peer
 from llmfleet.api.v1alpha1 import LLMDeployment
-from llmfleet.core.inspector import inspection_values
+from llmfleet.core.inspector import inspection_values, quantizing_values
 from llmfleet.core.render import render
 from llmfleet.core.template import Defaults, Frozen, selector
-from llmfleet_runtime.contract import ENGINE_FILE, LIVE_FILE, SERVING_PORT, STATUS_PORT, LiveConfig
+from llmfleet_runtime.contract import ENGINE_FILE, LIVE_FILE, SERVING_PORT, STATUS_PORT, LiveConfig, Order
 
 Manifest = Mapping[str, Any]
 """Shared by all who ask for it; nobody changes it."""
@@ -94,6 +94,14 @@ def inspection_job(deployment: LLMDeployment, revision: str, defaults: Defaults)
     """The Job that reads the model of a revision."""
     metadata = _metadata(deployment, names.facts_name(deployment.name, revision), {names.REVISION_LABEL: revision})
     return _made("job", inspection_values(deployment, defaults) | metadata)
+
+
+def quantizing_job(
+    deployment: LLMDeployment, revision: str, order: Order, memory_bytes: int, defaults: Defaults
+) -> Manifest:
+    """The Job that makes the checkpoint of a revision."""
+    metadata = _metadata(deployment, names.checkpoint_name(deployment.name, revision), {names.REVISION_LABEL: revision})
+    return _made("job", quantizing_values(deployment, order, memory_bytes, defaults) | metadata)
 
 
 def engine_config_map(deployment: LLMDeployment, revision: str, frozen: Frozen) -> Manifest:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from llmfleet.api.conditions import Reason
 from llmfleet.api.foretold import FitStatus
 from llmfleet.api.model import Task
-from llmfleet.api.quantization import MADE_ON_THE_FLY, Method
+from llmfleet.api.quantization import MADE_ON_THE_FLY, Method, Source
 from llmfleet.api.v1alpha1 import Spec
 from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.fit.accelerators import Accelerator
@@ -18,7 +18,14 @@ from llmfleet.core.fit.asked import devices, is_planned, planned, present
 from llmfleet.core.fit.planner import CLOSE, LEAST_CONTEXT, Fit, Verdict
 from llmfleet.core.fit.report import gib
 from llmfleet.core.plan import Blocked
-from llmfleet_runtime.contract import DEFAULT_ENGINE, ModelFacts, contradiction, precision
+from llmfleet_runtime.contract import (
+    DEFAULT_ENGINE,
+    QUANTIZING_METHODS,
+    ModelFacts,
+    Precision,
+    contradiction,
+    precision,
+)
 
 MADE_ON_CPU = (Method.FP8, Method.BITS_AND_BYTES)
 JUDGING = "ForSequenceClassification"
@@ -46,7 +53,7 @@ def prospect(
     """``nodes`` are the labels of those present; ``learned`` the correction of the engine that will run, if any."""
     if spec.engine.type != DEFAULT_ENGINE:
         return Prospect()  # the planner counts as that one does
-    blocked = (*_wrong_task(facts, spec), *_mismatch(facts, spec), *_split(facts, spec))
+    blocked = contradictions(facts, spec)
     if blocked or not is_planned(spec):
         return Prospect(blocked)
     labels = [dict(each) for each in nodes]
@@ -61,6 +68,11 @@ def prospect(
     return Prospect((), length, _status(least, fits, length))
 
 
+def contradictions(facts: ModelFacts, spec: Spec) -> tuple[Blocked, ...]:
+    """What no GPU could mend."""
+    return (*_wrong_task(facts, spec), *_mismatch(facts, spec), *_split(facts, spec))
+
+
 def _wrong_task(facts: ModelFacts, spec: Spec) -> Iterator[Blocked]:
     task, name = spec.model.task, facts.architecture or ""
     if name.endswith(JUDGING) and task not in (None, Task.SCORE):
@@ -68,11 +80,23 @@ def _wrong_task(facts: ModelFacts, spec: Spec) -> Iterator[Blocked]:
 
 
 def _mismatch(facts: ModelFacts, spec: Spec) -> Iterator[Blocked]:
-    made = MADE_ON_CPU if spec.accelerator.type is AcceleratorType.CPU else MADE_ON_THE_FLY
-    wanted = spec.quantization
-    words = contradiction(wanted.method, wanted.source, precision(facts.quantization), made)
+    found = precision(facts.quantization)
+    words = _already(found) if spec.quantization.source is Source.PRODUCED else _otherwise(found, spec)
     if words:
         yield Blocked(Reason.QUANTIZATION_MISMATCH, words)
+
+
+def _already(found: Precision) -> str:
+    would = "set quantization.source to Checkpoint, or take what they were made from"
+    return f"the weights are {found} already; {would}" if found.method else ""
+
+
+def _otherwise(found: Precision, spec: Spec) -> str:
+    wanted = spec.quantization
+    made = MADE_ON_CPU if spec.accelerator.type is AcceleratorType.CPU else MADE_ON_THE_FLY
+    words = contradiction(wanted.method, wanted.source, found, made)
+    can_be_made = not found.method and wanted.method in QUANTIZING_METHODS and wanted.source is not Source.ON_THE_FLY
+    return f"{words}; or have it made, with quantization.source Produced" if words and can_be_made else words
 
 
 def _split(facts: ModelFacts, spec: Spec) -> Iterator[Blocked]:

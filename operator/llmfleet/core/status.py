@@ -195,6 +195,7 @@ def _resolved(observed: Observed, plan: Plan) -> Resolved | None:
         "engine_version": report.engine_version if report else None,
         "quantization": report.quantization if report else None,
         "commit": report.commit if report else None,
+        "checkpoint": (record["data"].get("model") or {}).get("quality") if record else None,
     }
     known = (past or Resolved()).model_copy(update={key: value for key, value in facts.items() if value is not None})
     return None if known == Resolved() else known  # an applied empty object would become null, which is refused

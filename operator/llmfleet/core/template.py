@@ -10,7 +10,7 @@ from typing import Any
 from llmfleet import __version__, names
 from llmfleet.api.cache import Cache, CacheType
 from llmfleet.api.model import Files
-from llmfleet.api.quantization import Method
+from llmfleet.api.quantization import Method, Source
 from llmfleet.api.quantization import Quantization as Required
 from llmfleet.api.tuning import KVCacheDType, PrefixCaching
 from llmfleet.api.v1alpha1 import LLMDeployment
@@ -45,6 +45,8 @@ class Defaults:
     """How long a new revision waits for its model's facts; 0: they are not looked for. Not part of a revision."""
     engine_images: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By engine and accelerator, of the engines that ``images`` are not of."""
+    quantize_image: str = ""
+    """Of Jobs that make checkpoints. Not part of a revision."""
 
     def image(self, engine: EngineType, accelerator: AcceleratorType) -> str:
         """Of pods that do not name their own."""
@@ -76,16 +78,26 @@ def freeze(
     deployment: LLMDeployment, revision: str, defaults: Defaults, model: Mapping[str, Any] | None = None
 ) -> Frozen:
     """Resolve a spec into what its pods will be. ``model`` is what was found out about the model."""
-    spec = deployment.spec
+    spec, known = deployment.spec, model or {}
     image = spec.engine.image or defaults.image(spec.engine.type, spec.accelerator.type)
+    served = serving(deployment, known["checkpoint"]) if "checkpoint" in known else deployment
     return Frozen(
         template=render("pod", _pod_values(deployment, revision, image, defaults)),
-        engine_json=engine_config(deployment, defaults).to_json(),
+        engine_json=engine_config(served, defaults).to_json(),
         image=image,
         generation=deployment.generation,
         made_by=defaults.made_by,
-        model=model or {},
+        model=known,
     )
+
+
+def serving(deployment: LLMDeployment, folder: str) -> LLMDeployment:
+    """The object as its engine shall see it, with a checkpoint that was made for it in this folder of the container."""
+    spec = deployment.spec
+    found = {"uri": f"file://{folder}", "revision": None}
+    required = Required(method=Method(contract.SERVED_AS[spec.quantization.method]), source=Source.CHECKPOINT)
+    made = {"model": spec.model.model_copy(update=found), "quantization": required}
+    return deployment.model_copy(update={"spec": spec.model_copy(update=made)})
 
 
 def allowing(deployment: LLMDeployment, seconds: int) -> LLMDeployment:

@@ -67,12 +67,15 @@ _BLOCKED_STATES = {
     Reason.INVALID_SPEC: State.STALLED,
     Reason.REVISION_MISSING: State.STALLED,
     Reason.INSPECTING: State.RECONCILING,
+    Reason.QUANTIZING: State.RECONCILING,
     **dict.fromkeys(REFUSING, State.STALLED),
 }
 
 
 def _blocked(case: _Case) -> Verdict | None:
     for blocked in case.plan.blocked:
+        if blocked.reason is Reason.QUANTIZING and case.outcomes.refusals:
+            continue  # of its Job: the server's words say more
         if blocked.reason in _BLOCKED_STATES:
             return Verdict(
                 _BLOCKED_STATES[blocked.reason], blocked.reason, _with_meaning(blocked.reason, blocked.message)

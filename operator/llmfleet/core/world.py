@@ -53,7 +53,9 @@ class Observed:
     scalers: tuple[Scaler, ...] = ()
     """Autoscalers of others that may aim at this fleet."""
     inspectors: tuple[Raw, ...] = ()
-    """Pods of our inspection Jobs."""
+    """Pods of our Jobs."""
+    making: Mapping[str, str] = field(default_factory=dict)
+    """Where pods are that make a checkpoint, in their own words, by UID."""
     inspection_refused: bool = False
     """The cluster takes no inspection Job."""
 

@@ -28,6 +28,7 @@ def defaults_of(settings: Settings) -> Defaults:
         settings.status_namespaces,
         settings.inspection_timeout_seconds,
         _engine_images(settings),
+        settings.quantize_image,
     )
 
 

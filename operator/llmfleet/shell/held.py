@@ -17,7 +17,10 @@ _OF_A_POD = {
     "status": frozenset({"phase", "reason", "message", "startTime", "podIP", "conditions", "containerStatuses"}),
 }
 _STATUS_UNREAD = frozenset({"PodDisruptionBudget", "Service"})
-_CONDITIONS_READ = {"Deployment": frozenset({"ReplicaFailure"}), "Job": frozenset({"Failed", "FailureTarget"})}
+_CONDITIONS_READ = {
+    "Deployment": frozenset({"ReplicaFailure"}),
+    "Job": frozenset({"Complete", "Failed", "FailureTarget"}),
+}
 """The others tell what the pods tell."""
 
 

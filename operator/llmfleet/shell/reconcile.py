@@ -10,6 +10,7 @@ from llmfleet.api.conditions import Reason
 from llmfleet.api.status import ConditionStatus
 from llmfleet.core import download, drains, entry, fleet, starts, status
 from llmfleet.core.goal import Goal, goal
+from llmfleet.core.inspection import is_inspection
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
 from llmfleet.core.pods import PodView
 from llmfleet.core.template import Defaults
@@ -68,7 +69,7 @@ class Reconciler:
             plan = fleet.plan(observed, self.defaults, now, aim)
             await self._check_owner(key, raw, plan)
             outcomes = await self._execute(key, plan)
-            if any(each.action.ref.kind == "Job" for each in outcomes.refusals):
+            if any(is_inspection(each.action.ref) for each in outcomes.refusals):
                 observed = replace(observed, inspection_refused=True)
                 plan = fleet.plan(observed, self.defaults, now, aim)
                 outcomes = await self._execute(key, plan)

@@ -6,17 +6,7 @@ import sys
 
 from llmfleet_runtime.made import Made, Order, Refusal, Step
 
-from .engine import NotServed
-from .material import Refused
-from .program import carry_out
-from .source import NoSource
-from .store import Occupied
-
-REFUSED = 65
-"""Exit code: the order cannot be carried out; the last line says why (EX_DATAERR)."""
-MISSING = 69
-"""Exit code: this Python has no llm-compressor (EX_UNAVAILABLE)."""
-CUT = 130
+from .attempt import attempt
 
 
 def main() -> int:
@@ -30,17 +20,7 @@ def main() -> int:
         lines.write(f"{document.to_json()}\n")
         lines.flush()
 
-    try:
-        carry_out(Order.model_validate_json(sys.stdin.read()), tell)
-    except KeyboardInterrupt:
-        return CUT
-    except ModuleNotFoundError as error:
-        tell(Refusal(reason=f"{sys.executable} has no {error.name}"))
-        return MISSING
-    except (Refused, NoSource, Occupied, NotServed, OSError) as error:
-        tell(Refusal(reason=str(error)))
-        return REFUSED
-    return 0
+    return attempt(Order.model_validate_json(sys.stdin.read()), tell)
 
 
 if __name__ == "__main__":

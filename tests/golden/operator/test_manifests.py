@@ -7,9 +7,10 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from llmfleet.core.fleet import plan
-from llmfleet.core.manifests import inspection_job
+from llmfleet.core.manifests import inspection_job, quantizing_job
 from llmfleet.core.plan import Apply
 from llmfleet.core.revision import revision_of
+from llmfleet_runtime.contract import Order
 from tests.builders import DEFAULTS, NOW, deployment, look, parsed, with_autoscaling, with_spec
 
 FULL = (
@@ -105,3 +106,9 @@ def test_the_children_of_a_new_fleet(case: str, golden: SnapshotAssertion) -> No
 def test_the_inspection_of_a_new_model(case: str, golden: SnapshotAssertion) -> None:
     ours = parsed(CASES[case])
     assert inspection_job(ours, revision_of(ours), replace(DEFAULTS, inspection_timeout_seconds=60.0)) == golden
+
+
+def test_the_making_of_a_checkpoint(golden: SnapshotAssertion) -> None:
+    ours = parsed(deployment(SHARED, with_spec(quantization={"method": "AWQ", "source": "Produced"})))
+    order = Order(model="Qwen/Qwen3-8B", methods=("AWQ",), out="/var/cache/llmfleet/quantized/key")
+    assert quantizing_job(ours, revision_of(ours), order, 2**34, replace(DEFAULTS, quantize_image="made:1")) == golden

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from e2e.cluster import Cluster, ClusterError
-from llmfleet.core.manifests import inspection_job
+from llmfleet.core.manifests import inspection_job, quantizing_job
 from llmfleet.core.revision import revision_of
 from llmfleet.core.template import freeze
-from tests.builders import DEFAULTS, Raw, deployment, parsed, with_spec
+from llmfleet_runtime.contract import Order
+from tests.builders import DEFAULTS, SHARED, Raw, deployment, merged, parsed, with_spec
 from tests.golden.operator.test_manifests import CASES
 
 pytestmark = pytest.mark.cluster
@@ -62,6 +64,15 @@ def test_every_pod_that_we_make_is_admitted(namespace: Cluster, case: str) -> No
 def test_the_pod_that_reads_the_model_is_admitted(namespace: Cluster, case: str) -> None:
     ours = parsed(CASES[case])
     judged(namespace, inspection_job(ours, revision_of(ours), DEFAULTS)["spec"]["template"])
+
+
+@pytest.mark.proves("R65")
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_the_pod_that_makes_a_checkpoint_is_admitted(namespace: Cluster, case: str) -> None:
+    ours = parsed(merged(CASES[case], {"spec": {"model": {"cache": SHARED}}}))
+    order = Order(model="a/b", methods=("AWQ",), out="/var/cache/llmfleet/quantized/key")
+    job = quantizing_job(ours, revision_of(ours), order, 2**30, replace(DEFAULTS, quantize_image="made:1"))
+    judged(namespace, job["spec"]["template"])
 
 
 @pytest.mark.proves("R65", "S75")

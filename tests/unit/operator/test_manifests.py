@@ -12,7 +12,7 @@ from llmfleet.core import manifests
 from llmfleet.core.manifests import is_current
 from llmfleet.core.revision import revision_of
 from llmfleet.core.template import Defaults, freeze
-from llmfleet_runtime.contract import EngineConfig, LiveConfig
+from llmfleet_runtime.contract import EngineConfig, LiveConfig, Order
 from tests.builders import DEFAULTS, UID, Modifier, Raw, child, deployment, parsed, revision, with_metadata, with_spec
 
 FOREIGN = with_metadata(
@@ -35,6 +35,7 @@ def everything(*modifiers: Modifier, defaults: Defaults = DEFAULTS) -> dict[str,
         "NetworkPolicy": manifests.network_policy(ours, Access(sources=()), ("llmfleet-system",)),
         "Deployment": manifests.fleet(ours, of, frozen, 2),
         "Job": manifests.inspection_job(ours, of, defaults),
+        "Quantizing": manifests.quantizing_job(ours, of, Order(model="a/b", methods=("AWQ",), out="/c"), 1, defaults),
     }
 
 
@@ -53,7 +54,7 @@ MODELS = {
     "ControllerRevision": client.V1ControllerRevision, "ConfigMap": client.V1ConfigMap, "Live": client.V1ConfigMap,
     "Service": client.V1Service, "PodDisruptionBudget": client.V1PodDisruptionBudget,
     "NetworkPolicy": client.V1NetworkPolicy, "Deployment": client.V1Deployment,
-    "Job": client.V1Job,
+    "Job": client.V1Job, "Quantizing": client.V1Job,
 }  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def test_children_are_named_after_the_object_and_its_revision() -> None:
     assert found == {
         "ControllerRevision": f"qwen-{of}", "ConfigMap": f"qwen-{of}", "Deployment": f"qwen-{of}",
         "Live": "qwen-live", "Service": "qwen", "PodDisruptionBudget": "qwen",
-        "NetworkPolicy": "qwen", "Job": f"qwen-{of}-facts",
+        "NetworkPolicy": "qwen", "Job": f"qwen-{of}-facts", "Quantizing": f"qwen-{of}-quant",
     }  # fmt: skip
 
 

@@ -139,6 +139,9 @@ AWQ = QuantizationFacts(method="awq", scheme="4 bits", weight_bits=4, weight_typ
         ({"method": "None"}, AWQ, "quantization.method AWQ fits this checkpoint"),
         ({"method": "AWQ"}, None, "the weights are not quantized, and the engine does not make AWQ of them"),
         ({"method": "FP8", "source": "Checkpoint"}, None, "made while loading here: FP8, MXFP4, MXFP8, BitsAndBytes"),
+        ({"method": "AWQ"}, None, "BitsAndBytes; or have it made, with quantization.source Produced"),
+        ({"method": "AWQ", "source": "Produced"}, None, None),
+        ({"method": "FP8", "source": "Produced"}, AWQ, "the weights are awq, 4 bits already; set quantization.source"),
     ],
 )
 def test_weights_are_checked_before_a_pod(

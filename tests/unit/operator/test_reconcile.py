@@ -10,7 +10,17 @@ from llmfleet.core.world import Report
 from llmfleet.shell.cluster import NameTaken
 from llmfleet.shell.errors import Conflict, NotLeader, Refused, Unavailable
 from llmfleet.shell.ports import Key
-from tests.builders import DEFAULTS, Modifier, Raw, being_deleted, deployment, revision, with_metadata, with_spec
+from tests.builders import (
+    DEFAULTS,
+    SHARED,
+    Modifier,
+    Raw,
+    being_deleted,
+    deployment,
+    revision,
+    with_metadata,
+    with_spec,
+)
 from tests.fakes import FakeOperator
 from tests.simulator import Simulator
 
@@ -194,6 +204,19 @@ async def test_where_no_job_may_be_made_the_fleet_comes_without() -> None:
     made.cluster.refusals[f"apply Job/qwen-{of}-facts"] = Refused("exceeded quota: count/jobs.batch", 403)
     await made.reconcile()
     assert f"apply Deployment/qwen-{of}" in made.cluster.writes
+
+
+async def test_a_job_that_makes_a_checkpoint_and_is_refused_is_told_in_the_servers_words() -> None:
+    wanted = {"method": "AWQ", "source": "Produced"}
+    made = FakeOperator(Simulator(deployment(with_spec(model={"cache": SHARED}, quantization=wanted))))
+    made.reconciler = replace(made.reconciler, defaults=replace(DEFAULTS, quantize_image="quantize:1"))
+    of = revision(made.world.raw)
+    made.cluster.refusals[f"apply Job/qwen-{of}-quant"] = Refused("exceeded quota: count/jobs.batch", 403)
+    await made.reconcile()
+    (stalled,) = (each for each in made.cluster.statuses[-1][1]["conditions"] if each["type"] == "Stalled")
+    assert (stalled["status"], stalled["reason"]) == ("True", "Refused")
+    assert "exceeded quota: count/jobs.batch" in stalled["message"]
+    assert f"apply Deployment/qwen-{of}" not in made.cluster.writes
 
 
 async def test_a_fleet_whose_pods_are_silent_keeps_no_other_from_its_turn() -> None:
