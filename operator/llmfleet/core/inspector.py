@@ -4,18 +4,21 @@ import math
 from typing import Any
 
 from llmfleet import names
+from llmfleet.api.model import Model
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.api.workload import AcceleratorType
-from llmfleet.core.source import claim, credentials, model_source
+from llmfleet.core.source import claim, credentials, model_files, model_source
 from llmfleet.core.template import Defaults, placement
 from llmfleet_runtime import contract
+
+ALWAYS_READ = ("hf://", "pvc://")
+"""Addresses that the program of every image reads. To an older one any other is a folder that is not there, which would
+refuse the model; but it does not know ``--files`` either, and ends on that before it looks."""
 
 
 def inspection_values(deployment: LLMDeployment, defaults: Defaults) -> dict[str, Any]:
     """What the Job that reads the model is made of: where the pods' image may run, without what needs a GPU."""
     model, spec = deployment.spec.model, deployment.spec
-    source = model.uri if model.uri.startswith("hf://") else model_source(model.uri)
-    command = ["python3", "-m", "llmfleet_runtime.inspection", source, "--report", contract.TERMINATION_MESSAGE_FILE]
     scratch = contract.SCRATCH_FOLDER
     env = [{"name": name, "value": scratch} for name in ("HOME", "TMPDIR", "HF_HOME")]
     hub = [{"name": "HF_ENDPOINT", "value": defaults.hf_endpoint}] if defaults.hf_endpoint else []
@@ -26,12 +29,22 @@ def inspection_values(deployment: LLMDeployment, defaults: Defaults) -> dict[str
         "placement": _placement(deployment),
         "container": names.INSPECTION_CONTAINER,
         "image": spec.engine.image or defaults.image(spec.engine.type, spec.accelerator.type),
-        "command": command + (["--revision", model.revision] if model.revision else []),
+        "command": _command(model),
         "env": [*env, *hub, *credentials(deployment)],
         "scratch_folder": scratch,
         "model_folder": contract.MODEL_FOLDER,
         "claim": claim(model.uri),
     }
+
+
+def _command(model: Model) -> list[str]:
+    source = model_source(model.uri) if model.uri.startswith("pvc://") else model.uri
+    files = model_files(model.files) or (None if model.uri.startswith(ALWAYS_READ) else contract.ModelFiles())
+    return [
+        *("python3", "-m", "llmfleet_runtime.inspection", source, "--report", contract.TERMINATION_MESSAGE_FILE),
+        *(("--revision", model.revision) if model.revision else ()),
+        *(("--files", files.to_json()) if files else ()),
+    ]
 
 
 def _placement(deployment: LLMDeployment) -> dict[str, Any]:

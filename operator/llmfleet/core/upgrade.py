@@ -22,7 +22,8 @@ def difference(frozen: Frozen, deployment: LLMDeployment, defaults: Defaults) ->
     # What was learned since then, of starts and of the model, is no difference that an upgrade made.
     then = EngineConfig.model_validate_json(frozen.engine_json)
     patient = allowing(deployment, int(then.startup_timeout_seconds))
-    fresh = freeze(resolving(patient, then.max_model_len, then.revision), revision_of(deployment), defaults)
+    commit = frozen.model.get("commit") or then.revision
+    fresh = freeze(resolving(patient, then.max_model_len, commit), revision_of(deployment), defaults)
     found = [*_differing(_document(frozen), _document(fresh))]
     more = f" and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
     return "; ".join(found[:MOST_SHOWN]) + more

@@ -76,9 +76,9 @@ def test_a_private_repository_is_read_with_the_token(inspected) -> None:
         ("org/tiny", ("--revision", "v9"), UNREADABLE, "ModelNotFound", "org/tiny has no revision v9"),
         ("not a name", (), UNREADABLE, "ModelNotFound", "the hub knows no not a name"),
         ("team/gated", (), UNREADABLE, "ModelAccessDenied", "the hub refuses access to team/gated"),
-        ("org/pickled", (), BAD_MODEL, "UnsafeWeights", "pickled files alone"),
+        ("org/pickled", (), BAD_MODEL, "UnsafeWeights", "pytorch_model.bin may hold code"),
         ("org/broken", (), BAD_MODEL, "ModelInvalid", "model.safetensors: its header claims"),
-        ("org/empty", (), BAD_MODEL, "ModelInvalid", "neither a config.json nor a GGUF file"),
+        ("org/empty", (), UNREADABLE, "ModelNotFound", "there are no files"),
     ],
 )
 def test_each_obstacle_has_its_reason(inspected, name: str, arguments, code: int, reason: str, words: str) -> None:
