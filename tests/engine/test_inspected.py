@@ -1,4 +1,4 @@
-"""The inspection of models in object stores and registries, by the unmodified clients: facts before any download."""
+"""The inspection of models in stores, in registries and on the web, by the unmodified clients: before any download."""
 
 import json
 import os
@@ -12,13 +12,24 @@ import pytest
 from e2e.engine import clients, registry, servers
 from llmfleet_runtime.contract import Findings, ModelFacts
 from llmfleet_runtime.inspection.__main__ import facts_of
-from tests.engine.sourced import DOWN, KEYS, Cutter, Fetcher, Site, google_server, packed, push, registry_server
-from tests.engine.sourced import s3_server, serving
-from tests.engine.test_registry import ACCOUNT, LOGIN, PACKED, titled
-from tests.unit.runtime.inspection.written import gguf
+from tests.engine.sourced import (
+    DOWN,
+    KEYS,
+    Cutter,
+    Fetcher,
+    Site,
+    google_server,
+    packed,
+    push,
+    registry_server,
+    s3_server,
+    serving,
+)
+from tests.engine.test_registry import ACCOUNT, FILE, LOGIN, PACKED, titled
+from tests.unit.runtime.inspection.written import gguf, safetensors
 from tests.unit.runtime.launched import RUNTIME
 
-LARGE = 64 * 2**20
+LARGE = 24 * 2**20
 
 
 @dataclass
@@ -29,7 +40,7 @@ class Inspector:
     folder: Path
     variables: dict = field(default_factory=dict)
 
-    def __call__(self, uri, **files):
+    def __call__(self, uri, *arguments, **files):
         """Its findings."""
         report = self.folder / "report"
         report.unlink(missing_ok=True)
@@ -41,7 +52,7 @@ class Inspector:
             **self.variables,
             "PYTHONPATH": str(RUNTIME),
         }
-        command = [self.python, "-m", "llmfleet_runtime.inspection", uri, "--report", report]
+        command = [self.python, "-m", "llmfleet_runtime.inspection", uri, "--report", report, *arguments]
         command += ["--files", json.dumps(files)]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
         assert report.exists(), ended.stderr
@@ -58,12 +69,12 @@ def inspect(python, tmp_path):
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory, model):
-    """The tiny model; one with weights that nobody would read for its facts; two GGUF files; pickles; half a file."""
+    """The tiny model; one with weights that nobody would read for its facts; two GGUF files; pickles; no header."""
     folder = tmp_path_factory.mktemp("models")
     for name in ("tiny", "large", "pickled", "broken"):
         shutil.copytree(model, folder / name)
-    with (folder / "large" / "tokenizer.json").open("ab") as file:
-        file.truncate(LARGE)
+    weights = safetensors({"model.embed_tokens.weight": ("BF16", (LARGE // 2048, 1024))})
+    (folder / "large" / "model.safetensors").write_bytes(weights)
     (folder / "pickled" / "model.safetensors").rename(folder / "pickled" / "pytorch_model.bin")
     (folder / "broken" / "model.safetensors").write_bytes(b"x" * 100)
     (folder / "ggufs").mkdir()
@@ -161,7 +172,7 @@ def test_no_weights_pass_on_the_way_to_the_facts(store, inspect, models, request
         inspect.variables[VARIABLE[store]] = between.address
         assert inspect(f"{store}://large/models/tiny").facts == facts_of(models["large"])
         assert inspect(f"{store}://ggufs/models/tiny", include=["q8.gguf"]).facts.format == "GGUF"
-        assert between.passed < 8 * 2**20
+        assert sum(between.answered) < LARGE // 4
 
 
 @pytest.fixture
@@ -196,9 +207,45 @@ def test_a_registrys_no_has_its_reason(inspect, tmp_path, model):
         assert inspect(f"oci://{host}/team/none:v1").reason == "ModelNotFound"
 
 
-def test_an_archive_is_left_to_the_pods(inspect, host, model, tmp_path):
-    packed(model, tmp_path / "tiny.tar", "models/")
-    push(f"http://{host}", "team/image", "v1", [((tmp_path / "tiny.tar").read_bytes(), PACKED, {})])
-    found = inspect(f"oci://{host}/team/image:v1")
-    assert (found.reason, found.facts) == (None, None)
-    assert "the model is in an archive" in found.message
+@pytest.mark.parametrize(("mode", "kind"), [("w", FILE), ("w:gz", PACKED)], ids=["plain", "compressed"])
+def test_of_an_image_a_plain_layer_is_read_and_a_compressed_one_left_to_the_pods(inspect, host, models, mode, kind):
+    archive = models["large"].parent / "layer.tar"
+    packed(models["large"], archive, "models/", mode)
+    push(f"http://{host}", "team/image", "v1", [(archive.read_bytes(), kind, {})])
+    with Cutter(host, LARGE, 0) as between:
+        found = inspect(f"oci://{between.address.removeprefix('http://')}/team/image:v1")
+        assert sum(between.answered) < LARGE // 4
+    assert found.reason is None
+    assert found.facts == (facts_of(models["large"]) if mode == "w" else None)
+
+
+@pytest.fixture
+def site(tmp_path):
+    folder = tmp_path / "site"
+    folder.mkdir()
+    return Site(folder)
+
+
+def test_an_archive_on_the_web_has_the_facts_of_its_folder_and_its_checksum_for_a_commit(inspect, site, models):
+    sha256 = packed(models["large"], site.folder / "large.tar", mode="w")
+    with serving(site) as address, Cutter(address, LARGE, 0) as between:
+        found = inspect(f"{between.address}/files/large.tar", "--sha256", sha256)
+        assert sum(between.answered) < LARGE // 4
+    assert (found.facts, found.commit) == (facts_of(models["large"]), sha256)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_an_archive_of_which_no_part_can_be_read_is_left_to_the_pods(inspect, site, model, mode):
+    sha256, site.is_ranged = packed(model, site.folder / "tiny.tar", mode=mode), mode != "w"
+    with serving(site) as address:
+        found = inspect(f"{address}/files/tiny.tar", "--sha256", sha256)
+    assert (found.facts, found.reason, found.message.startswith("tiny.tar is")) == (None, None, True)
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("nowhere", "ModelNotFound"), ("gated", "ModelAccessDenied"), ("broken", "ModelDownloadFailed")],
+)
+def test_the_webs_no_has_its_reason(inspect, site, place, reason):
+    with serving(site) as address:
+        assert inspect(f"{address}/{place}/tiny.tar", "--sha256", "0" * 64).reason == reason

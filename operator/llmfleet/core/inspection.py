@@ -24,9 +24,8 @@ from llmfleet.core.template import Defaults
 from llmfleet.core.world import Observed, Raw, labels, owner_uid
 from llmfleet_runtime.contract import Findings, InspectionReason, ModelFacts
 
-INSPECTED = ("hf://", "pvc://", "s3://", "gs://", "oci://")
-"""A file:// model is in the image: whoever built that knows it. One on the web is an archive, which is read as a whole
-or not at all."""
+IN_THE_IMAGE = "file://"
+"""Whoever built that knows it."""
 LEAVING_RECHECK_SECONDS = 2.0
 UNPLACED_SHARE = 0.25
 """Of the time to wait, for a pod that finds no node: a claim may be on its way."""
@@ -64,7 +63,7 @@ def source(deployment: LLMDeployment) -> str:
 def inspect(observed: Observed, deployment: LLMDeployment, revision: str, defaults: Defaults, now: str) -> Inspection:
     """What is known of a new revision's model, or what is to be done to know it; ``now`` is RFC 3339."""
     model = deployment.spec.model
-    if not model.uri.startswith(INSPECTED):
+    if model.uri.startswith(IN_THE_IMAGE):
         return Inspection()
     known = _known(observed, source(deployment))
     if known:

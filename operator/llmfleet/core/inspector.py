@@ -43,6 +43,7 @@ def _command(model: Model) -> list[str]:
     return [
         *("python3", "-m", "llmfleet_runtime.inspection", source, "--report", contract.TERMINATION_MESSAGE_FILE),
         *(("--revision", model.revision) if model.revision else ()),
+        *(("--sha256", model.sha256) if model.sha256 else ()),
         *(("--files", files.to_json()) if files else ()),
     ]
 

@@ -1,6 +1,6 @@
 """``python -m llmfleet_runtime.inspection SOURCE``: prints the facts of a model, or of an adapter, as one document.
 
-SOURCE is a folder, a GGUF file, or the address of a model that pods fetch: hf://, s3://, gs:// or oci://.
+SOURCE is a folder, a GGUF file, or the address of a model that pods fetch.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from llmfleet_runtime.facts import AdapterFacts, ModelFacts
 from llmfleet_runtime.findings import Findings, InspectionReason
 from llmfleet_runtime.places import places
 from llmfleet_runtime.source import SourceRefused
+from llmfleet_runtime.sources.exchange import Request
 
 from .adapter import adapter_facts
 from .errors import BadModel, Packed
@@ -35,13 +36,16 @@ def facts_of(folder: Path) -> ModelFacts | AdapterFacts:
     return model_facts(files)
 
 
-def inspect(source: str, revision: str | None, files: ModelFiles) -> tuple[ModelFacts | AdapterFacts, str | None]:
+def inspect(asked: argparse.Namespace) -> tuple[ModelFacts | AdapterFacts, str | None]:
     """Facts, and the commit of what was fetched. Raises ``BadModel``, ``SourceRefused`` and ``OSError``."""
-    if "://" not in source:
-        return facts_of(Path(source)), None
+    if "://" not in asked.source:
+        return facts_of(Path(asked.source)), None
     sys.path.insert(0, str(places().clients_folder))
     with tempfile.TemporaryDirectory() as folder:
-        model, commit = fetch(source, revision, files, Path(folder))
+        wanted = Request(
+            uri=asked.source, revision=asked.revision, files=asked.files, sha256=asked.sha256, cache=folder
+        )
+        model, commit = fetch(wanted)
         return facts_of(model), commit
 
 
@@ -73,10 +77,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--revision", help="commit, tag or branch on the hub")
     parser.add_argument("--files", type=ModelFiles.model_validate_json, default=ModelFiles(), metavar="JSON",
                         help='which files of an address: {"include": [PATTERN, …], "exclude": […]}')  # fmt: skip
+    parser.add_argument("--sha256", help="of an archive on the web")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write facts or the reason to this file, too")
     asked = parser.parse_args(arguments)
     try:
-        found, commit = inspect(asked.source, asked.revision, asked.files)
+        found, commit = inspect(asked)
     except (BadModel, SourceRefused, OSError) as error:
         reason, words = _reason(error), str(error)[:1000]
         sys.stderr.write(f"{words}\n")

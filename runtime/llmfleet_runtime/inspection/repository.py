@@ -3,39 +3,39 @@
 What is listed, picked and read is what a download lists, picks and reads, by the same clients.
 """
 
-import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from llmfleet_runtime.source import DownloadReason, ModelFiles, SourceRefused
-from llmfleet_runtime.sources.fetch import PAUSE_SECONDS, WORKERS
+from llmfleet_runtime.sources.exchange import Request
+from llmfleet_runtime.sources.fetch import WORKERS
 from llmfleet_runtime.sources.pick import entry, is_part_of, pick
-from llmfleet_runtime.sources.store import File, Interrupted, Store
+from llmfleet_runtime.sources.store import File, Store
 from llmfleet_runtime.sources.table import store_of
 
 from .errors import BadModel, HeadCut, Packed
 from .folder import KEPT_HEADER, MOST_FILES, MOST_INDEX_BYTES, TEXTS
 from .gguf import MOST_HEAD_BYTES
 from .gguf import read as read_gguf
+from .ranges import read
 from .safetensors import LENGTH_BYTES, header_bytes
+from .unpacked import Unpacked
 
-ATTEMPTS = 3
-"""Of one read, without a byte between them."""
 USUAL_HEADER_BYTES = 128 * 2**10
 """The headers of most safetensors files are shorter: one request then gets all of one."""
 HEAD_BYTES = (2**20, 16 * 2**20, MOST_HEAD_BYTES)
 """How much of a GGUF file is read before its head is looked at again: most are as long as their vocabulary."""
 
 
-def fetch(uri: str, revision: str | None, wanted: ModelFiles, place: Path) -> tuple[Path, str]:
-    """Put what inspection reads of a model into ``place``.
+def fetch(request: Request) -> tuple[Path, str]:
+    """Put what inspection reads of a model into the request's folder.
 
     What stands for the model there, a folder or a GGUF file, and the commit that a download would tell. Raises
     ``SourceRefused``, ``BadModel`` and ``Packed``.
     """
     try:
-        return _fetch(store_of(uri, revision), wanted, place)
+        return _fetch(Unpacked(store_of(request)), request.files, Path(request.cache))
     except (SourceRefused, BadModel, Packed):
         raise
     except Exception as error:  # a client may let through what its HTTP library raises
@@ -45,8 +45,6 @@ def fetch(uri: str, revision: str | None, wanted: ModelFiles, place: Path) -> tu
 def _fetch(store: Store, wanted: ModelFiles, place: Path) -> tuple[Path, str]:
     listing = store.listing()
     files = pick(listing.files, wanted)
-    if any(file.is_archive for file in files):
-        raise Packed("the model is in an archive, of which no file can be read alone; the pods unpack it")
     model = entry(file.name for file in files)
     # An engine is told a folder, and reads nothing of the folders within, or a file, which may be in parts.
     used = [file for file in files if (is_part_of(file.name, model) if model else "/" not in file.name)]
@@ -63,7 +61,7 @@ def _keep_all(store: Store, files: Iterable[File], place: Path) -> None:
 def _keep(store: Store, file: File, path: Path) -> None:
     """One file: whole, its first bytes, or its name alone."""
     if path.name in TEXTS:
-        path.write_bytes(_read(store, file, 0, MOST_INDEX_BYTES))
+        path.write_bytes(read(store, file, 0, MOST_INDEX_BYTES))
     elif path.suffix == ".safetensors":
         path.with_name(f"{path.name}{KEPT_HEADER}").write_bytes(_header(store, file))
     elif path.suffix == ".gguf":
@@ -74,38 +72,19 @@ def _keep(store: Store, file: File, path: Path) -> None:
 
 def _header(store: Store, file: File) -> bytes:
     """Of a safetensors file."""
-    head = _read(store, file, 0, USUAL_HEADER_BYTES)
+    head = read(store, file, 0, USUAL_HEADER_BYTES)
     length = LENGTH_BYTES + header_bytes(file.name, head, file.size)
-    return head[:length] if length <= len(head) else head + _read(store, file, len(head), length)
+    return head[:length] if length <= len(head) else head + read(store, file, len(head), length)
 
 
 def _head(store: Store, file: File) -> bytes:
     """Of a GGUF file: whoever reads it finds where it ends."""
     head = b""
     for most in HEAD_BYTES:
-        head += _read(store, file, len(head), most)
+        head += read(store, file, len(head), most)
         try:
             read_gguf(file.name, head)
             break
         except HeadCut:
             continue
     return head
-
-
-def _read(store: Store, file: File, start: int, end: int) -> bytes:
-    """The bytes from ``start`` up to ``end``, as far as the file goes. A cut connection goes on where it was."""
-    wanted, data, attempts = min(end, file.size) - start, bytearray(), 0
-    while len(data) < wanted:
-        before, words = len(data), "the source ended early"
-        try:
-            for piece in store.stream(file, start + before, start + wanted):
-                data += piece
-                if len(data) >= wanted:  # a source that knows no ranges sends all there is
-                    break
-        except Interrupted as error:
-            words = str(error)
-        attempts = 0 if len(data) > before else attempts + 1
-        if attempts >= ATTEMPTS:
-            raise SourceRefused(DownloadReason.FAILED, f"{file.name}: {words}")
-        time.sleep(PAUSE_SECONDS * attempts)
-    return bytes(data[:wanted])

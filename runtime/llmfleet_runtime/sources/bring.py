@@ -20,7 +20,7 @@ def bring(request: Request, report: Report) -> Fetched:
             from . import repository  # noqa: PLC0415 because its client takes half a second to import
 
             return repository.bring(request, report)
-        return _bring(request, store_of(request.uri, sha256=request.sha256), report)
+        return _bring(request, store_of(request), report)
     except OSError as error:
         if error.errno in FULL:
             words = "the cache's disk became full during the download"

@@ -39,6 +39,11 @@ NONE = '{"exclude": [], "include": []}'
         ("gs://models/tiny", {}, ["gs://models/tiny", "--files", NONE]),
         ("oci://ghcr.io/team/tiny:v1", {}, ["oci://ghcr.io/team/tiny:v1", "--files", NONE]),
         (
+            "https://host/tiny.tar",
+            {"sha256": "0" * 64},
+            ["https://host/tiny.tar", "--sha256", "0" * 64, "--files", NONE],
+        ),
+        (
             "s3://models/tiny",
             {"files": {"exclude": ["q8/*"]}},
             ["s3://models/tiny", "--files", '{"exclude": ["q8/*"], "include": []}'],
@@ -65,9 +70,9 @@ def test_it_reads_the_secret_as_the_pods_do(uri: str) -> None:
     assert [each for each in container(raw)["env"] if "valueFrom" in each] == secrets
 
 
-@pytest.mark.parametrize("uri", ["s3://models/tiny", "gs://models/tiny", "oci://ghcr.io/team/tiny:v1"])
-def test_a_model_of_any_place_that_can_be_read_is_looked_at_before_anything_is_made(uri: str) -> None:
-    assert applied(planned(look(of(uri)))) == ["Job"]
+@pytest.mark.parametrize("scheme", ["s3", "gs", "oci", "https"])
+def test_a_model_of_any_place_but_the_image_is_looked_at_before_anything_is_made(scheme: str) -> None:
+    assert applied(planned(look(of(f"{scheme}://models/tiny")))) == ["Job"]
 
 
 def test_other_files_are_another_model_and_their_order_is_not() -> None:

@@ -1,14 +1,17 @@
 """What is read of a model where pods fetch it from: the files that they would fetch, and of those the heads alone."""
 
+import io
 import json
+import tarfile
 from collections.abc import Iterator
 
 import pytest
 
 from llmfleet_runtime.contract import Findings, ModelFiles
-from llmfleet_runtime.inspection import repository
+from llmfleet_runtime.inspection import ranges, repository
 from llmfleet_runtime.inspection.__main__ import BAD_MODEL, UNREADABLE, main
-from llmfleet_runtime.inspection.repository import ATTEMPTS, HEAD_BYTES, USUAL_HEADER_BYTES
+from llmfleet_runtime.inspection.ranges import ATTEMPTS
+from llmfleet_runtime.inspection.repository import HEAD_BYTES, USUAL_HEADER_BYTES
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 from llmfleet_runtime.sources.store import File, Interrupted, Listing
 from tests.unit.runtime.inspection import written
@@ -23,17 +26,30 @@ def gguf(name: str = "llama", rows: int = 8, vocabulary: int = 3) -> bytes:
     return written.gguf(metadata, {"token_embd.weight": (1, (4, rows))}) + bytes(2**20)
 
 
+def tar(files: dict[str, bytes], mode: str = "w") -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode=mode) as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return written.getvalue()
+
+
 class Shelf:
     """A store in memory that counts what it gives, and cuts as it is told."""
 
     pinned: str | None = None
 
-    def __init__(self, files: dict[str, bytes], *, cuts: int = 0, piece: int = 2**20) -> None:
-        self.files, self.cuts, self.piece = files, cuts, piece
+    def __init__(self, files: dict[str, bytes], *, cuts: int = 0, piece: int = 2**20, is_ranged: bool = True) -> None:
+        self.files, self.cuts, self.piece, self.is_ranged = files, cuts, piece, is_ranged
         self.given: dict[str, int] = {}
 
     def listing(self) -> Listing:
-        files = (File(name, len(data), is_archive=name.endswith(".tar")) for name, data in self.files.items())
+        files = (
+            File(name, len(data), is_archive=name.endswith(".tar"), is_ranged=self.is_ranged)
+            for name, data in self.files.items()
+        )
         return Listing("c0ffee", tuple(files))
 
     def stream(self, file: File, start: int, end: int) -> Iterator[bytes]:
@@ -51,7 +67,7 @@ def inspected(tmp_path, monkeypatch: pytest.MonkeyPatch):
     """Inspect a store; the exit code and the report."""
 
     def run(store: Shelf, **files: tuple[str, ...]) -> tuple[int, Findings]:
-        monkeypatch.setattr(repository, "store_of", lambda *_: store)
+        monkeypatch.setattr(repository, "store_of", lambda _: store)
         report = tmp_path / "report"
         code = main(["s3://b", "--files", ModelFiles(**files).to_json(), "--report", str(report)])
         return code, Findings.model_validate_json(report.read_bytes())
@@ -91,6 +107,28 @@ def test_a_model_in_parts_is_all_of_them(inspected) -> None:
     assert (code, found.facts.weights[0].elements) == (0, 32 + 64)
 
 
+@pytest.mark.parametrize("top", ["", "./", "tiny-1.0/"])
+def test_a_plain_archive_is_read_where_it_is(inspected, top: str) -> None:
+    many = {f"{top}{number}.json": b"{}" * 2**16 for number in range(8)}
+    files = {f"{top}model.safetensors": WEIGHTS, f"{top}config.json": CONFIG, **many}
+    store = Shelf({"model.tar": tar(files)})
+    code, found = inspected(store)
+    assert (code, found.facts.weights[0].bytes) == (0, 2**20)
+    assert store.given["model.tar"] < len(WEIGHTS)
+
+
+def test_in_archives_the_last_of_a_name_counts_as_in_a_download(inspected) -> None:
+    old = tar({"config.json": b"{", "model.safetensors": WEIGHTS})
+    code, found = inspected(Shelf({"old.tar": old, "new.tar": tar({"config.json": CONFIG}), "config.json": b"{"}))
+    assert (code, found.facts.architecture) == (0, "LlamaForCausalLM")
+
+
+def test_an_archive_of_which_no_parts_are_sent_is_left_to_the_pods(inspected) -> None:
+    store = Shelf({"model.tar": tar({"config.json": CONFIG, "model.safetensors": WEIGHTS})}, is_ranged=False)
+    assert inspected(store)[1] == Findings(message="model.tar is an archive, and its server sends no parts")
+    assert store.given == {}
+
+
 def test_files_of_folders_within_are_no_part_of_a_folder(inspected) -> None:
     store = Shelf({"config.json": CONFIG, "model.safetensors": WEIGHTS, "more/model.safetensors": WEIGHTS})
     assert inspected(store)[1].facts.weights[0].bytes == 2**20
@@ -106,9 +144,22 @@ def test_files_of_folders_within_are_no_part_of_a_folder(inspected) -> None:
         ({"config.json": b"{", "a.safetensors": WEIGHTS}, BAD_MODEL, "ModelInvalid", "config.json"),
         ({"config.json": CONFIG, "a.safetensors": WEIGHTS[:90]}, BAD_MODEL, "ModelInvalid", "a.safetensors is cut"),
         ({"a.gguf": b"GGUF"}, BAD_MODEL, "ModelInvalid", "a.gguf: its head ends early"),
-        ({"layer.tar": b"x"}, UNREADABLE, None, "the model is in an archive"),
+        ({"layer.tar": tar({"config.json": CONFIG}, "w:gz")}, UNREADABLE, None, "layer.tar is no plain tar file"),
+        ({"layer.tar": tar({"config.json": CONFIG})[:1000]}, UNREADABLE, None, "layer.tar is no plain tar file"),
+        ({"layer.tar": tar({"a.bin": b"PK"})}, BAD_MODEL, "UnsafeWeights", "a.bin may hold code"),
     ],
-    ids=["nothing", "no weights", "pickles", "which", "no JSON", "cut", "a short GGUF", "packed"],
+    ids=[
+        "nothing",
+        "no weights",
+        "pickles",
+        "which",
+        "no JSON",
+        "cut",
+        "a short GGUF",
+        "packed",
+        "a cut archive",
+        "packed pickles",
+    ],
 )
 def test_each_obstacle_has_the_reason_that_pods_would_give(inspected, files, code: int, reason, words: str) -> None:
     found, report = inspected(Shelf(files))
@@ -124,7 +175,7 @@ def test_a_read_that_is_cut_goes_on_where_it_was(inspected, cuts: int) -> None:
 
 
 def test_a_source_that_gives_nothing_is_asked_a_few_times(inspected, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repository, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(ranges, "PAUSE_SECONDS", 0)
     asked = []
 
     def stream(*wanted: object) -> Iterator[bytes]:
