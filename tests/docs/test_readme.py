@@ -19,8 +19,8 @@ from llmfleet.reference import root_schema
 from tests.builders import deployment, with_spec
 from tests.engine.hub import hub
 from tests.integration.crd.offline import judge
-from tests.unit.runtime.inspection.written import safetensors
 from tests.unit.operator.test_story import account
+from tests.unit.runtime.inspection.written import safetensors
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
