@@ -37,7 +37,8 @@ def files_of(folder: Path) -> Files:
         raise BadModel(f"the folder has {len(names)} files; more than {MOST_FILES} are not read")
     index = _section(folder, "model.safetensors.index.json", MOST_INDEX_BYTES)
     headers = sorted(name for name in names if name.removesuffix(KEPT_HEADER).endswith(".safetensors"))
-    ggufs = sorted(name for name in names if name.endswith(".gguf"))
+    # Beside a model may be a projector of pictures, which llama.cpp's tools name so.
+    ggufs = sorted(name for name in names if name.endswith(".gguf") and not name.startswith("mmproj"))
     return Files(
         names=names,
         config=_section(folder, "config.json"),

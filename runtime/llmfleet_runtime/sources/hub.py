@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 from huggingface_hub import HfApi, hf_hub_url
+from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
 from llmfleet_runtime.contract import HUB_TOKEN
 from llmfleet_runtime.hub_error import meaning
-from llmfleet_runtime.source import DownloadReason
+from llmfleet_runtime.source import DownloadReason, SourceRefused
 
 from .store import File, Interrupted, Listing, after
 
@@ -37,11 +38,13 @@ class HubStore:
         except Exception as error:  # its HTTP library is none of ours
             raise meaning(self.name, self._revision, error) from error
         commit = str(info.sha)
-        files = (
-            File(each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None, key=commit)
-            for each in info.siblings or ()
-        )
-        return Listing(commit, tuple(files))
+        return Listing(commit, tuple(self._file(each, commit) for each in info.siblings or ()))
+
+    def _file(self, told: RepoSibling, commit: str) -> File:
+        if told.size is None:
+            words = f"{self.name}: the hub does not say how large {told.rfilename} is"
+            raise SourceRefused(DownloadReason.FAILED, words)
+        return File(told.rfilename, told.size, told.lfs.sha256 if told.lfs else None, key=commit)
 
     def stream(self, file: File, start: int, end: int) -> Iterator[bytes]:
         """See ``Store``."""

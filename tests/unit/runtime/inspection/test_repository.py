@@ -92,6 +92,13 @@ def test_a_hub_that_gives_no_answer_is_a_failed_download(inspected) -> None:
     assert (code, report.reason) == (UNREADABLE, "ModelDownloadFailed")
 
 
+def test_a_hub_that_tells_no_sizes_is_said(inspected, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.engine.hub.facts", lambda _: {})
+    code, report = inspected("org/head")
+    assert (code, report.reason) == (UNREADABLE, "ModelDownloadFailed")
+    assert report.message == "org/head: the hub does not say how large a.gguf is"
+
+
 def test_a_folder_that_is_not_there_is_not_found(tmp_path: Path) -> None:
     assert main([str(tmp_path / "absent"), "--report", str(tmp_path / "report")]) == UNREADABLE
     assert Findings.model_validate_json((tmp_path / "report").read_bytes()).reason == "ModelNotFound"
