@@ -36,7 +36,7 @@ def tar(files: dict[str, bytes], mode: str = "w") -> bytes:
     return written.getvalue()
 
 
-class Shelf:
+class Memory:
     """A store in memory that counts what it gives, and cuts as it is told."""
 
     pinned: str | None = None
@@ -66,7 +66,7 @@ class Shelf:
 def inspected(tmp_path, monkeypatch: pytest.MonkeyPatch):
     """Inspect a store; the exit code and the report."""
 
-    def run(store: Shelf, **files: tuple[str, ...]) -> tuple[int, Findings]:
+    def run(store: Memory, **files: tuple[str, ...]) -> tuple[int, Findings]:
         monkeypatch.setattr(repository, "store_of", lambda _: store)
         report = tmp_path / "report"
         code = main(["s3://b", "--files", ModelFiles(**files).to_json(), "--report", str(report)])
@@ -76,7 +76,7 @@ def inspected(tmp_path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_of_weights_the_head_is_read_and_of_other_files_the_name(inspected) -> None:
-    store = Shelf({"config.json": CONFIG, "model.safetensors": WEIGHTS, "tokenizer.json": b"{}" * 2**20})
+    store = Memory({"config.json": CONFIG, "model.safetensors": WEIGHTS, "tokenizer.json": b"{}" * 2**20})
     code, found = inspected(store)
     assert (code, found.commit, found.facts.weights[0].bytes) == (0, "c0ffee", 2**20)
     assert found.facts.has_tokenizer
@@ -87,7 +87,7 @@ def test_of_weights_the_head_is_read_and_of_other_files_the_name(inspected) -> N
     ("vocabulary", "most"), [(3, HEAD_BYTES[0]), (100_000, HEAD_BYTES[1])], ids=["a short head", "a long one"]
 )
 def test_of_gguf_files_no_more_is_read_than_the_head_may_need(inspected, vocabulary: int, most: int) -> None:
-    store = Shelf({"a.gguf": gguf(vocabulary=vocabulary) + bytes(2 * HEAD_BYTES[1])})
+    store = Memory({"a.gguf": gguf(vocabulary=vocabulary) + bytes(2 * HEAD_BYTES[1])})
     assert inspected(store)[1].facts.format == "GGUF"
     assert store.given == {"a.gguf": most}
 
@@ -96,14 +96,14 @@ MANY = {"q4/a.gguf": gguf(rows=8), "q8/a.gguf": gguf(rows=16), "README.md": b""}
 
 
 def test_of_several_models_the_one_that_is_asked_for_is_read(inspected) -> None:
-    code, found = inspected(Shelf(MANY), include=("q8/*",))
+    code, found = inspected(Memory(MANY), include=("q8/*",))
     assert (code, found.facts.weights[0].elements) == (0, 64)
-    assert inspected(Shelf(MANY), exclude=("q8/*",))[1].facts.weights[0].elements == 32
+    assert inspected(Memory(MANY), exclude=("q8/*",))[1].facts.weights[0].elements == 32
 
 
 def test_a_model_in_parts_is_all_of_them(inspected) -> None:
     parts = {f"q4/a-0000{number}-of-00002.gguf": gguf(rows=8 * number) for number in (1, 2)}
-    code, found = inspected(Shelf(parts))
+    code, found = inspected(Memory(parts))
     assert (code, found.facts.weights[0].elements) == (0, 32 + 64)
 
 
@@ -111,7 +111,7 @@ def test_a_model_in_parts_is_all_of_them(inspected) -> None:
 def test_a_plain_archive_is_read_where_it_is(inspected, top: str) -> None:
     many = {f"{top}{number}.json": b"{}" * 2**16 for number in range(8)}
     files = {f"{top}model.safetensors": WEIGHTS, f"{top}config.json": CONFIG, **many}
-    store = Shelf({"model.tar": tar(files)})
+    store = Memory({"model.tar": tar(files)})
     code, found = inspected(store)
     assert (code, found.facts.weights[0].bytes) == (0, 2**20)
     assert store.given["model.tar"] < len(WEIGHTS)
@@ -119,18 +119,18 @@ def test_a_plain_archive_is_read_where_it_is(inspected, top: str) -> None:
 
 def test_in_archives_the_last_of_a_name_counts_as_in_a_download(inspected) -> None:
     old = tar({"config.json": b"{", "model.safetensors": WEIGHTS})
-    code, found = inspected(Shelf({"old.tar": old, "new.tar": tar({"config.json": CONFIG}), "config.json": b"{"}))
+    code, found = inspected(Memory({"old.tar": old, "new.tar": tar({"config.json": CONFIG}), "config.json": b"{"}))
     assert (code, found.facts.architecture) == (0, "LlamaForCausalLM")
 
 
 def test_an_archive_of_which_no_parts_are_sent_is_left_to_the_pods(inspected) -> None:
-    store = Shelf({"model.tar": tar({"config.json": CONFIG, "model.safetensors": WEIGHTS})}, is_ranged=False)
+    store = Memory({"model.tar": tar({"config.json": CONFIG, "model.safetensors": WEIGHTS})}, is_ranged=False)
     assert inspected(store)[1] == Findings(message="model.tar is an archive, and its server sends no parts")
     assert store.given == {}
 
 
 def test_files_of_folders_within_are_no_part_of_a_folder(inspected) -> None:
-    store = Shelf({"config.json": CONFIG, "model.safetensors": WEIGHTS, "more/model.safetensors": WEIGHTS})
+    store = Memory({"config.json": CONFIG, "model.safetensors": WEIGHTS, "more/model.safetensors": WEIGHTS})
     assert inspected(store)[1].facts.weights[0].bytes == 2**20
 
 
@@ -162,14 +162,14 @@ def test_files_of_folders_within_are_no_part_of_a_folder(inspected) -> None:
     ],
 )
 def test_each_obstacle_has_the_reason_that_pods_would_give(inspected, files, code: int, reason, words: str) -> None:
-    found, report = inspected(Shelf(files))
+    found, report = inspected(Memory(files))
     assert (found, report.reason, report.facts) == (code, reason, None)
     assert words in report.message
 
 
 @pytest.mark.parametrize("cuts", [3, 10**6], ids=["some", "every piece"])
 def test_a_read_that_is_cut_goes_on_where_it_was(inspected, cuts: int) -> None:
-    store = Shelf({"config.json": CONFIG, "model.safetensors": WEIGHTS}, cuts=cuts, piece=2**14)
+    store = Memory({"config.json": CONFIG, "model.safetensors": WEIGHTS}, cuts=cuts, piece=2**14)
     assert inspected(store)[0] == 0
     assert store.given["model.safetensors"] == USUAL_HEADER_BYTES
 
@@ -183,7 +183,7 @@ def test_a_source_that_gives_nothing_is_asked_a_few_times(inspected, monkeypatch
         raise Interrupted("503")
         yield b""
 
-    store = Shelf({"a.gguf": gguf()})
+    store = Memory({"a.gguf": gguf()})
     monkeypatch.setattr(store, "stream", stream)
     code, report = inspected(store)
     assert (code, report.reason, report.message) == (UNREADABLE, "ModelDownloadFailed", "a.gguf: 503")
@@ -200,7 +200,7 @@ def test_a_source_that_gives_nothing_is_asked_a_few_times(inspected, monkeypatch
     ids=str,
 )
 def test_whatever_a_client_raises_is_no_fault_of_the_model(inspected, monkeypatch, error, reason: str) -> None:
-    store = Shelf({})
+    store = Memory({})
 
     def listing() -> Listing:
         raise error
