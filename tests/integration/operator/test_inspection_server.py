@@ -53,7 +53,11 @@ def test_facts_come_before_pods_and_what_does_not_fit_leaves_the_fleet_alone(sta
 
 
 @pytest.mark.proves("S41")
-@pytest.mark.parametrize("model", [{"uri": "hf://org/absent"}, {"uri": "s3://absent", "files": {"include": ["q4*"]}}])
+@pytest.mark.parametrize(
+    "model",
+    [{"uri": "hf://org/absent"}, {"uri": "s3://absent", "files": {"include": ["q4*"]}}],
+    ids=["on a hub", "in a store"],
+)
 def test_a_model_that_is_not_there_is_named_and_looked_for_again(start: Start, fleet: Fleet, model: Raw) -> None:
     start(INSPECTION_TIMEOUT_SECONDS="60")
     lay_ready(fleet, Findings(reason=InspectionReason.MODEL_NOT_FOUND, message="absent: 404"))
