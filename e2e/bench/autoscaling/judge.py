@@ -130,10 +130,13 @@ def _calm(mine: Sequence[Played], rivals: Sums, slack: Slack) -> list[Row]:
     panicking = [played for name, played in rivals.items() if name.startswith("Knative")]
     if panicking and (least := min(map(flips, panicking))) > 0:
         rows.append(Row.at_most("flips over Knative's calmest", flips(mine) / least, "", 0.1 * (1 + slack.share)))
-    stepped = [each for each in mine if each.case == "C5"]
-    cost = [hours([each for each in played if each.case == "C5"]) for name, played in able.items() if "Knative" in name]
-    if stepped and cost:
-        rows.append(Row.at_most("GPU-hours of the step over Knative's least", hours(stepped) / min(cost), "", 0.65))
+    stepped, *others = (
+        [each for each in played if each.case == "C5"]
+        for played in (mine, *(played for name, played in able.items() if "Knative" in name))
+    )
+    if stepped and others:
+        least = min(map(hours, others))
+        rows.append(Row.at_most("GPU-hours of the step over Knative's least", hours(stepped) / least, "", 0.65))
     return rows
 
 

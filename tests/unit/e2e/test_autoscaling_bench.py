@@ -260,6 +260,12 @@ def test_ours_alone_is_judged_by_itself() -> None:
     assert not any("rival" in row.what for row in rows)
 
 
+def test_without_the_case_of_a_step_nothing_is_said_of_one() -> None:
+    calm = [each for each in GOOD if each.case != "C5"]
+    rows = judge([*calm, played("Knative 10", "C10a", 0.97, 3.0, flips=9)])
+    assert not any("step" in row.what for row in rows)
+
+
 def test_a_case_that_is_not_there_is_said() -> None:
     found = CliRunner().invoke(command, ["--cases", "C99"])
     assert found.exit_code == 2
