@@ -47,16 +47,17 @@ def tiny_model(target: Path) -> Path:
     return target
 
 
-def tiny_scorer(target: Path) -> Path:
-    """The same with one score in the place of the vocabulary: it judges pairs of texts."""
+def tiny_scorer(target: Path, scores: int = 1) -> Path:
+    """The same with scores in the place of the vocabulary: with one it judges pairs of texts, with more it sorts."""
     tiny_model(target)
     vocabulary, _ = _tokens()
     tensors = _weights(vocabulary)
     shape, rows = tensors.pop("lm_head.weight")
     # Any row but the first columns' bias is as good as another.
-    tensors["score.weight"] = ((1, shape[1]), rows[-2 * shape[1] :])
+    tensors["score.weight"] = ((scores, shape[1]), rows[-2 * scores * shape[1] :])
     _write_safetensors(target / "model.safetensors", tensors)
-    config = _config() | {"architectures": ["LlamaForSequenceClassification"], "id2label": {"0": "score"}}
+    labels = {str(number): f"score {number}" for number in range(scores)}
+    config = _config() | {"architectures": ["LlamaForSequenceClassification"], "id2label": labels}
     _write_json(target / "config.json", config)
     return target
 

@@ -56,6 +56,18 @@ def checkpoint(config: EngineConfig, token: str | None) -> Precision | None:
     return None
 
 
+def architecture(config: EngineConfig) -> str | None:
+    """The name of a folder's architecture; None where it is not said."""
+    folder = Path(config.model)
+    if not folder.is_absolute():
+        return None
+    with contextlib.suppress(BadConfig):  # what is wrong with it, the engine says
+        section = _section(_in(folder)("config.json"))
+        names = section.texts("architectures") if section else ()
+        return names[0] if names else None
+    return None
+
+
 def _of_file(path: Path) -> Precision:
     """By the type of most of its tensors, as its head has them."""
     try:

@@ -46,6 +46,7 @@ from .made import PRODUCING, QUANTIZING, QUANTIZING_METHODS, SERVED_AS, Made, Or
 from .precision import Precision, contradiction, precision
 from .readiness import EngineWarning, StartupPhases, WarningReason
 from .source import REMOTE_SCHEMES, DownloadReason, DownloadStatus, ModelFiles
+from .task import unfit
 
 __all__ = [
     "ADAPTER_NAME_CHARACTERS",
@@ -108,6 +109,7 @@ __all__ = [
     "kv_cache_bytes",
     "measures",
     "precision",
+    "unfit",
 ]
 
 CONFIG_FOLDER = "/etc/llmfleet"

@@ -21,11 +21,11 @@ class InspectionReason(StrEnum):
 
 
 class Findings(Document):
-    """Facts, or a reason with its words."""
+    """Facts, or a reason with its words. With neither, nothing could be read, and the words say why."""
 
     version: Literal[1] = 1
     facts: ModelFacts | None = None
     commit: str | None = None
-    """The hub's, that the facts are of."""
+    """What the facts are of: the hub's commit, the registry's digest, or one over the object store's listing."""
     reason: InspectionReason | None = None
     message: str = ""

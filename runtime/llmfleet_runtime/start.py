@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import machine
 from .argv import BadConfig, Platform, Prepared, argv, environment
-from .checkpoint import checkpoint, located
+from .checkpoint import architecture, checkpoint, located
 from .contract import (
     CHAT_TEMPLATE,
     GOOGLE_CREDENTIALS,
@@ -23,6 +23,7 @@ from .credentials import hub_token
 from .engines.table import engine
 from .guard import TASK_VARIABLE, TOKEN_VARIABLE
 from .quantization import served
+from .task import unfit
 
 _NOT_THE_ENGINES = frozenset({CHAT_TEMPLATE, GOOGLE_CREDENTIALS, REGISTRY_LOGIN, *STORE_KEYS, *STORE_SETTINGS})
 """Variables of the container that the engine does not see."""
@@ -67,6 +68,8 @@ def prepare(config: EngineConfig, platform: Platform, container: Mapping[str, st
     """
     variables = {**environment(config, platform), **hub_token(container)}
     config = located(config)
+    if config.task and (words := unfit(config.task, architecture(config))):
+        raise BadConfig(words)
     found = checkpoint(config, variables.get(HUB_TOKEN))
     made = engine(config.engine).weigh(config, found, platform) if found else None
     prepared = Prepared(made, _chat_template(container.get(CHAT_TEMPLATE)))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.builders import deployment, with_spec
 from tests.engine.hub import hub
 from tests.integration.crd.offline import judge
 from tests.unit.operator.test_story import account
+from tests.unit.runtime.inspection.written import safetensors
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -57,9 +59,11 @@ def test_the_page_on_fitting_shows_what_the_command_says(tmp_path, monkeypatch):
     folder = tmp_path / "Llama-3.1-8B"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(entry["config"]))
+    published = shutil.copytree(folder, tmp_path / "published")
+    (published / "model.safetensors").write_bytes(safetensors({"model.embed_tokens.weight": ("BF16", (8, 4))}))
     monkeypatch.chdir(tmp_path)
     lines, told = re.findall(r"^llmfleet (fit .*?)\s*(?:#.*)?$", README, re.MULTILINE), []
-    with hub({"meta-llama/Llama-3.1-8B": folder}) as address:
+    with hub({"meta-llama/Llama-3.1-8B": published}) as address:
         monkeypatch.setenv("HF_ENDPOINT", address)
         for line in lines:
             found = CliRunner().invoke(main, line.split())

@@ -99,6 +99,8 @@ class Cutter(socketserver.ThreadingTCPServer):
     def __init__(self, target, after, cuts):
         super().__init__(("127.0.0.1", 0), Connection)
         self.target, self.after, self.cuts = int(target.rpartition(":")[2]), after, cuts
+        self.answered: list[int] = []
+        """Bytes of the server's answers, piece by piece."""
         self.address = f"http://127.0.0.1:{self.server_address[1]}"
 
     def __enter__(self):
@@ -125,6 +127,8 @@ class Connection(socketserver.BaseRequestHandler):
         with contextlib.suppress(OSError):
             while piece := source.recv(65536):
                 passed += len(piece)
+                if source is not self.request:
+                    self.server.answered.append(len(piece))
                 if passed > most and self.server.cuts > 0:
                     self.server.cuts -= 1
                     break

@@ -71,7 +71,15 @@ def test_its_work_is_load_like_any_other(start, scorer):
     assert after.idle_seconds < before.idle_seconds
 
 
-def test_a_model_that_cannot_do_it_never_becomes_ready_and_says_so(start, scorer):
-    pod = start(task="Embed", model=str(scorer))
+def test_a_model_that_cannot_do_it_never_becomes_ready_and_says_so(start, tmp_path):
+    pod = start(task="Score", model=str(tiny_scorer(tmp_path / "sorter", scores=2)))
     assert pod.wait(READY_SECONDS) == ExitCode.BAD_CONFIG
-    assert "the model does not do what model.task Embed asks for: 404" in pod.farewell().message
+    assert "the model does not do what model.task Score asks for: 404" in pod.farewell().message
+
+
+@pytest.mark.parametrize("task", ["Generate", "Embed"])
+def test_a_model_that_only_scores_is_not_even_started_for_anything_else(start, scorer, task):
+    """The engine itself would start, and answer."""
+    pod = start(task=task, model=str(scorer))
+    assert pod.wait(10) == ExitCode.BAD_CONFIG
+    assert f"model.task is {task}, and a LlamaForSequenceClassification" in pod.farewell().message

@@ -135,8 +135,9 @@ class Model(Resource):
     uri: Annotated[str, Field(min_length=6, max_length=512)] = Field(
         description="Where the model is: hf://ORG/NAME on a hub, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX in an object "
         "store, oci://HOST/REPOSITORY:TAG or @sha256:… in a registry (an artifact, or an image with the model in "
-        "/models), https://HOST/PATH.tar on the web, pvc://CLAIM/PATH on a volume claim of this namespace, "
-        "file:///PATH inside the image. A change makes a new revision.",
+        "/models; all pods of a revision serve what a tag meant when the model was inspected), https://HOST/PATH.tar "
+        "on the web, pvc://CLAIM/PATH on a volume claim of this namespace, file:///PATH inside the image. "
+        "A change makes a new revision.",
         examples=["hf://Qwen/Qwen3-8B"],
         json_schema_extra=model_uri_rule(),
     )

@@ -215,8 +215,8 @@ class Resolved(Resource):
     )
     commit: Name | None = Field(
         default=None,
-        description="What was fetched: the hub's commit, the archive's sha256, or a digest over the object store's "
-        "listing. Absent for a folder.",
+        description="What was fetched: the hub's commit, the registry's digest, the archive's sha256, or a digest over "
+        "the object store's listing. Absent for a folder.",
     )
     checkpoint: Text | None = Field(
         default=None,

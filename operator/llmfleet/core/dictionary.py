@@ -60,6 +60,7 @@ _UNSUPPORTED_MODEL = {
     r"is not supported for LoRA": "vllm/lora/model_manager.py",
     r"do(es)? not support .--runner": "vllm/config/model.py",
     r"does not do what model\.task \w+ asks for": "llmfleet_runtime/pod.py",
+    r"model\.task is \w+, and a \S+ does nothing but": "llmfleet_runtime/task.py",
     r"unknown model architecture": "llama.cpp: src/llama-model.cpp",
     r"model is corrupted or incomplete": "llama.cpp: src/llama-model-loader.cpp",
     r"invalid magic characters": "llama.cpp: ggml/src/gguf.cpp",

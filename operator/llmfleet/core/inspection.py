@@ -24,9 +24,8 @@ from llmfleet.core.template import Defaults
 from llmfleet.core.world import Observed, Raw, labels, owner_uid
 from llmfleet_runtime.contract import Findings, InspectionReason, ModelFacts
 
-INSPECTED = ("hf://", "pvc://")
-"""A file:// model is in the image: whoever built that knows it. Of other places, and of files that the spec picks, the
-program reads nothing yet."""
+IN_THE_IMAGE = "file://"
+"""Whoever built that knows it."""
 LEAVING_RECHECK_SECONDS = 2.0
 UNPLACED_SHARE = 0.25
 """Of the time to wait, for a pod that finds no node: a claim may be on its way."""
@@ -59,14 +58,16 @@ def source(deployment: LLMDeployment) -> str:
     """What is looked at, in ten hex digits: revisions of the same model share what was found. A restart looks anew."""
     model = deployment.spec.model
     secret = model.credentials.secret_name if model.credentials else ""
-    identity = (model.uri, model.revision or "", secret, deployment.spec.rollout.restart_time or "")
+    identity: list[Any] = [model.uri, model.revision or "", secret, deployment.spec.rollout.restart_time or ""]
+    if model.files:
+        identity += [sorted(model.files.include), sorted(model.files.exclude)]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:10]
 
 
 def inspect(observed: Observed, deployment: LLMDeployment, revision: str, defaults: Defaults, now: str) -> Inspection:
     """What is known of a new revision's model, or what is to be done to know it; ``now`` is RFC 3339."""
     model = deployment.spec.model
-    if not model.uri.startswith(INSPECTED) or model.files is not None:
+    if model.uri.startswith(IN_THE_IMAGE):
         return Inspection()
     known = _known(observed, source(deployment))
     if known:

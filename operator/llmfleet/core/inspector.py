@@ -4,26 +4,29 @@ import math
 from typing import Any
 
 from llmfleet import names
+from llmfleet.api.model import Model
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.api.workload import AcceleratorType
-from llmfleet.core.source import claim, credentials, model_source
+from llmfleet.core.source import claim, credentials, model_files, model_source
 from llmfleet.core.template import VOLUME_GROUP, Defaults, placement
 from llmfleet_runtime import contract
 
 REFUSED, MISSING = 65, 69
 """Exit codes of the program that makes checkpoints where another try would end the same."""
 
+ALWAYS_READ = ("hf://", "pvc://")
+"""Addresses that the program of every image reads. To an older one any other is a folder that is not there, which would
+refuse the model; but it does not know ``--files`` either, and ends on that before it looks."""
+
 
 def inspection_values(deployment: LLMDeployment, defaults: Defaults) -> dict[str, Any]:
     """What the Job that reads the model is made of: where the pods' image may run, without what needs a GPU."""
     model, spec = deployment.spec.model, deployment.spec
-    source = model.uri if model.uri.startswith("hf://") else model_source(model.uri)
-    command = ["python3", "-m", "llmfleet_runtime.inspection", source, "--report", contract.TERMINATION_MESSAGE_FILE]
     return _common(deployment, defaults, names.INSPECTION_NAME) | {
         "timeout_seconds": math.ceil(defaults.inspection_timeout_seconds),
         "container": names.INSPECTION_CONTAINER,
         "image": spec.engine.image or defaults.image(spec.engine.type, spec.accelerator.type),
-        "command": command + (["--revision", model.revision] if model.revision else []),
+        "command": _command(model),
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
     }
 
@@ -63,6 +66,17 @@ def _common(deployment: LLMDeployment, defaults: Defaults, app: str) -> dict[str
         "cache_claim": None,
         "refused": [],
     }
+
+
+def _command(model: Model) -> list[str]:
+    source = model_source(model.uri) if model.uri.startswith("pvc://") else model.uri
+    files = model_files(model.files) or (None if model.uri.startswith(ALWAYS_READ) else contract.ModelFiles())
+    return [
+        *("python3", "-m", "llmfleet_runtime.inspection", source, "--report", contract.TERMINATION_MESSAGE_FILE),
+        *(("--revision", model.revision) if model.revision else ()),
+        *(("--sha256", model.sha256) if model.sha256 else ()),
+        *(("--files", files.to_json()) if files else ()),
+    ]
 
 
 def _placement(deployment: LLMDeployment) -> dict[str, Any]:

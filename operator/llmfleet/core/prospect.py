@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from llmfleet.api.conditions import Reason
 from llmfleet.api.foretold import FitStatus
-from llmfleet.api.model import Task
 from llmfleet.api.quantization import MADE_ON_THE_FLY, Method, Source
 from llmfleet.api.v1alpha1 import Spec
 from llmfleet.api.workload import AcceleratorType
@@ -25,11 +24,10 @@ from llmfleet_runtime.contract import (
     Precision,
     contradiction,
     precision,
+    unfit,
 )
 
 MADE_ON_CPU = (Method.FP8, Method.BITS_AND_BYTES)
-JUDGING = "ForSequenceClassification"
-"""Ends the name of architectures that give a score, no tokens and no vector. (vllm/config/model.py)"""
 MOST_ALTERNATIVES = 3
 CONTEXT_STEP = 256
 """A context chosen by us is a multiple of this, in tokens."""
@@ -74,9 +72,9 @@ def contradictions(facts: ModelFacts, spec: Spec) -> tuple[Blocked, ...]:
 
 
 def _wrong_task(facts: ModelFacts, spec: Spec) -> Iterator[Blocked]:
-    task, name = spec.model.task, facts.architecture or ""
-    if name.endswith(JUDGING) and task not in (None, Task.SCORE):
-        yield Blocked(Reason.UNSUPPORTED_MODEL, f"model.task is {task}, and a {name} does nothing but Score")
+    words = unfit(spec.model.task, facts.architecture)
+    if words:
+        yield Blocked(Reason.UNSUPPORTED_MODEL, words)
 
 
 def _mismatch(facts: ModelFacts, spec: Spec) -> Iterator[Blocked]:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from llmfleet.api.model import Files
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet_runtime import contract
+from llmfleet_runtime.contract import ModelFiles
 
 
 def claim(uri: str) -> str | None:
@@ -17,6 +19,11 @@ def model_source(uri: str) -> str:
     if scheme == "pvc":
         return f"{contract.MODEL_FOLDER}/{rest.split('/', 1)[1]}"
     return rest if scheme in ("hf", "file") else uri
+
+
+def model_files(files: Files | None) -> ModelFiles | None:
+    """Which files of it are fetched."""
+    return ModelFiles(include=files.include, exclude=files.exclude) if files else None
 
 
 def credentials(deployment: LLMDeployment) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from llmfleet import __version__, names
 from llmfleet.api.cache import Cache, CacheType
-from llmfleet.api.model import Files
+from llmfleet.api.model import Model
 from llmfleet.api.quantization import Method, Source
 from llmfleet.api.quantization import Quantization as Required
 from llmfleet.api.tuning import KVCacheDType, PrefixCaching
@@ -17,9 +17,9 @@ from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.api.workload import AcceleratorType, EngineType, ResourceAmounts
 from llmfleet.core import adapters
 from llmfleet.core.render import render
-from llmfleet.core.source import claim, credentials, model_source
+from llmfleet.core.source import claim, credentials, model_files, model_source
 from llmfleet_runtime import contract
-from llmfleet_runtime.contract import EngineConfig, ModelFiles, NamedValue, Quantization
+from llmfleet_runtime.contract import EngineConfig, NamedValue, Quantization
 
 LARGEST_DRAIN_SECONDS = 3600
 GRACE_MARGIN_SECONDS = 60
@@ -110,13 +110,22 @@ def allowing(deployment: LLMDeployment, seconds: int) -> LLMDeployment:
 
 
 def resolving(deployment: LLMDeployment, max_model_len: int | None, commit: str | None) -> LLMDeployment:
-    """The object with the context that it leaves open, and with the commit that a branch was at; None: not known."""
+    """The object with the context that it leaves open, and with what a branch or tag was at; None: not known."""
     engine, model = deployment.spec.engine, deployment.spec.model
     resolved = {
         "engine": engine.model_copy(update={"max_model_len": engine.max_model_len or max_model_len}),
-        "model": model.model_copy(update={"revision": commit or model.revision}),
+        "model": _pinned(model, commit) if commit else model,
     }
     return deployment.model_copy(update={"spec": deployment.spec.model_copy(update=resolved)})
+
+
+def _pinned(model: Model, commit: str) -> Model:
+    """Object stores keep no earlier state that could be asked for."""
+    if model.uri.startswith("hf://"):
+        return model.model_copy(update={"revision": commit})
+    if model.uri.startswith("oci://"):
+        return model.model_copy(update={"uri": f"{model.uri.partition('@')[0]}@{commit}"})
+    return model
 
 
 def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig:
@@ -126,7 +135,7 @@ def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig
         engine=None if spec.engine.type == contract.DEFAULT_ENGINE else spec.engine.type,
         model=model_source(spec.model.uri),
         revision=spec.model.revision,
-        files=_files(spec.model.files),
+        files=model_files(spec.model.files),
         sha256=spec.model.sha256,
         task=spec.model.task,
         served_names=spec.model.served_names or (deployment.name,),
@@ -144,10 +153,6 @@ def engine_config(deployment: LLMDeployment, defaults: Defaults) -> EngineConfig
         drain_timeout_seconds=spec.lifecycle.drain_timeout_seconds,
         startup_timeout_seconds=spec.lifecycle.startup_timeout_seconds,
     )
-
-
-def _files(files: Files | None) -> ModelFiles | None:
-    return ModelFiles(include=files.include, exclude=files.exclude) if files else None
 
 
 def _kv_cache_dtype(dtype: KVCacheDType) -> str | None:

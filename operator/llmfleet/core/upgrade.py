@@ -22,7 +22,7 @@ def difference(frozen: Frozen, deployment: LLMDeployment, defaults: Defaults) ->
     # What was learned since then, of starts and of the model, is no difference that an upgrade made.
     then = EngineConfig.model_validate_json(frozen.engine_json)
     patient = allowing(deployment, int(then.startup_timeout_seconds))
-    known = resolving(patient, then.max_model_len, then.revision)
+    known = resolving(patient, then.max_model_len, frozen.model.get("commit") or then.revision)
     fresh = freeze(known, revision_of(deployment), defaults, frozen.model)
     found = [*_differing(_document(frozen), _document(fresh))]
     more = f" and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""

@@ -1,28 +1,31 @@
 """``python -m llmfleet_runtime.inspection SOURCE``: prints the facts of a model, or of an adapter, as one document.
 
-SOURCE is a folder, a GGUF file, or ``hf://ORG/NAME``, of which a hub is asked.
+SOURCE is a folder, a GGUF file, or the address of a model that pods fetch.
 """
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
 
-from llmfleet_runtime.contract import HUB_TOKEN, TERMINATION_MESSAGE_BYTES
+from llmfleet_runtime.contract import TERMINATION_MESSAGE_BYTES, ModelFiles
 from llmfleet_runtime.facts import AdapterFacts, ModelFacts
 from llmfleet_runtime.findings import Findings, InspectionReason
+from llmfleet_runtime.places import places
+from llmfleet_runtime.source import SourceRefused
+from llmfleet_runtime.sources.exchange import Request
 
 from .adapter import adapter_facts
-from .errors import BadModel, Unreachable
+from .errors import BadModel, Packed
 from .folder import files_of
 from .model import model_facts
+from .repository import fetch
 
 BAD_MODEL = 65
 """Exit code: the files are broken (EX_DATAERR); the reason is on standard error."""
 UNREADABLE = 66
 """Exit code: the files cannot be read (EX_NOINPUT)."""
-HUB = "hf://"
+_BROKEN = (InspectionReason.MODEL_INVALID, InspectionReason.UNSAFE_WEIGHTS)
 
 
 def facts_of(folder: Path) -> ModelFacts | AdapterFacts:
@@ -33,21 +36,25 @@ def facts_of(folder: Path) -> ModelFacts | AdapterFacts:
     return model_facts(files)
 
 
-def inspect(source: str, revision: str | None) -> tuple[ModelFacts | AdapterFacts, str | None]:
-    """Facts, and the commit where a hub has them. Raises ``BadModel`` and ``OSError``."""
-    if not source.startswith(HUB):
-        return facts_of(Path(source)), None
-    from .repository import fetch  # noqa: PLC0415 because the hub's client takes half a second, and folders need none
-
-    token = os.environ.get(HUB_TOKEN, "").strip() or None
+def inspect(asked: argparse.Namespace) -> tuple[ModelFacts | AdapterFacts, str | None]:
+    """Facts, and the commit of what was fetched. Raises ``BadModel``, ``SourceRefused`` and ``OSError``."""
+    if "://" not in asked.source:
+        return facts_of(Path(asked.source)), None
+    sys.path.insert(0, str(places().clients_folder))
     with tempfile.TemporaryDirectory() as folder:
-        commit = fetch(source.removeprefix(HUB), revision, token, Path(folder))
-        return facts_of(Path(folder)), commit
+        wanted = Request(
+            uri=asked.source, revision=asked.revision, files=asked.files, sha256=asked.sha256, cache=folder
+        )
+        model, commit = fetch(wanted)
+        return facts_of(model), commit
 
 
-def _reason(error: BadModel | OSError) -> InspectionReason:
-    if isinstance(error, BadModel | Unreachable):
-        return error.reason
+def _reason(error: BadModel | SourceRefused | OSError) -> InspectionReason | None:
+    """None: nothing is wrong with the model."""
+    if isinstance(error, BadModel | SourceRefused):
+        return InspectionReason(error.reason)
+    if isinstance(error, Packed):
+        return None
     if isinstance(error, PermissionError):
         return InspectionReason.MODEL_ACCESS_DENIED
     return InspectionReason.MODEL_NOT_FOUND
@@ -66,17 +73,20 @@ def _report(findings: Findings, path: Path | None) -> None:
 def main(arguments: list[str]) -> int:
     """Print the document of a source; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m llmfleet_runtime.inspection", description=__doc__)
-    parser.add_argument("source", metavar="SOURCE", help="a folder, a GGUF file or hf://ORG/NAME")
+    parser.add_argument("source", metavar="SOURCE", help="a folder, a GGUF file or an address")
     parser.add_argument("--revision", help="commit, tag or branch on the hub")
+    parser.add_argument("--files", type=ModelFiles.model_validate_json, default=ModelFiles(), metavar="JSON",
+                        help='which files of an address: {"include": [PATTERN, …], "exclude": […]}')  # fmt: skip
+    parser.add_argument("--sha256", help="of an archive on the web")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write facts or the reason to this file, too")
     asked = parser.parse_args(arguments)
     try:
-        found, commit = inspect(asked.source, asked.revision)
-    except (BadModel, OSError) as error:
-        words = str(error)[:1000]
+        found, commit = inspect(asked)
+    except (BadModel, SourceRefused, OSError) as error:
+        reason, words = _reason(error), str(error)[:1000]
         sys.stderr.write(f"{words}\n")
-        _report(Findings(reason=_reason(error), message=words), asked.report)
-        return BAD_MODEL if isinstance(error, BadModel) else UNREADABLE
+        _report(Findings(reason=reason, message=words), asked.report)
+        return BAD_MODEL if reason in _BROKEN else UNREADABLE
     if isinstance(found, ModelFacts):
         _report(Findings(facts=found, commit=commit), asked.report)
     sys.stdout.write(f"{found.to_json()}\n")

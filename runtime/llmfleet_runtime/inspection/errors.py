@@ -15,13 +15,12 @@ class UnsafeWeights(BadModel):
     reason = InspectionReason.UNSAFE_WEIGHTS
 
 
-class Unreachable(OSError):
-    """The model's files cannot be had; the text has the words of the place."""
+class HeadCut(BadModel):
+    """There are fewer bytes than the head of a file needs."""
 
-    def __init__(self, reason: InspectionReason, message: str) -> None:
-        """``message`` is for the status."""
-        super().__init__(message)
-        self.reason = reason
+
+class Packed(OSError):
+    """Nothing can be read of the model before all of it is there."""
 
 
 class NotSaid(LookupError):

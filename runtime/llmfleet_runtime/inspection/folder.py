@@ -1,7 +1,9 @@
 """Reads a model folder: small texts whole, of tensor files the header. Nothing is read beyond its limit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from llmfleet_runtime.sources.pick import is_part_of
 
 from .errors import BadModel
 from .gguf import MOST_HEAD_BYTES
@@ -28,13 +30,15 @@ TEXTS = frozenset(
 def files_of(folder: Path) -> Files:
     """Raises ``BadModel`` for broken files and ``OSError`` for unreadable ones. A GGUF file may stand for a folder."""
     if folder.suffix == ".gguf" and folder.is_file():
-        return Files(frozenset({folder.name}), gguf=_gguf(folder))
+        parts = sorted(each for each in folder.parent.glob("*.gguf") if is_part_of(each.name, folder.name))
+        return Files(frozenset(each.name for each in parts), gguf=_gguf(parts))
     names = frozenset(sorted(each.name for each in folder.iterdir() if each.is_file()))
     if len(names) > MOST_FILES:
         raise BadModel(f"the folder has {len(names)} files; more than {MOST_FILES} are not read")
     index = _section(folder, "model.safetensors.index.json", MOST_INDEX_BYTES)
     headers = sorted(name for name in names if name.removesuffix(KEPT_HEADER).endswith(".safetensors"))
-    ggufs = sorted(name for name in names if name.endswith(".gguf"))
+    # Beside a model may be a projector of pictures, which llama.cpp's tools name so.
+    ggufs = sorted(name for name in names if name.endswith(".gguf") and not name.startswith("mmproj"))
     return Files(
         names=names,
         config=_section(folder, "config.json"),
@@ -42,7 +46,7 @@ def files_of(folder: Path) -> Files:
         tokenizer_config=_section(folder, "tokenizer_config.json"),
         index=index,
         tensors=tuple(each for name in headers for each in tensors_of(folder / name)) if headers else None,
-        gguf=_gguf(folder / ggufs[0]) if len(ggufs) == 1 else None,
+        gguf=_gguf([folder / name for name in ggufs]) if _are_one(ggufs) else None,
         adapter_config=_section(folder, "adapter_config.json"),
         missing=tuple(sorted(_named(index) - {name.removesuffix(KEPT_HEADER) for name in headers})),
     )
@@ -67,8 +71,14 @@ def tensors_of(path: Path) -> Iterator[Tensor]:
     return tensors(path.name, header, size - LENGTH_BYTES - length if is_whole else None)
 
 
-def _gguf(path: Path) -> GgufFile:
-    return GgufFile(*read_gguf(path.name, _first(path, MOST_HEAD_BYTES)))
+def _are_one(ggufs: Sequence[str]) -> bool:
+    return bool(ggufs) and all(is_part_of(name, ggufs[0]) for name in ggufs)
+
+
+def _gguf(parts: Sequence[Path]) -> GgufFile:
+    """One model. The first of its parts has what all of them would say; each describes its own tensors."""
+    heads = [read_gguf(path.name, _first(path, MOST_HEAD_BYTES)) for path in parts]
+    return GgufFile(heads[0][0], tuple(tensor for _, tensors in heads for tensor in tensors))
 
 
 def _first(path: Path, most: int) -> bytes:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from math import prod
 
-from .errors import BadModel
+from .errors import BadModel, HeadCut
 from .safetensors import Tensor
 
 MOST_HEAD_BYTES = 64 * 2**20
@@ -41,7 +41,7 @@ class _Cursor:
 
     def take(self, length: int) -> memoryview:
         if length > len(self.data) - self.at:
-            raise BadModel(f"{self.file}: its head ends early, or is longer than the {MOST_HEAD_BYTES} bytes read")
+            raise HeadCut(f"{self.file}: its head ends early, or is longer than the {MOST_HEAD_BYTES} bytes read")
         self.at += length
         return self.data[self.at - length : self.at]
 

@@ -1,88 +1,90 @@
-"""A hub's repository as a folder: small texts whole, of each file of weights the first bytes, by the hub's own client.
+"""A model where pods would fetch it from, as a folder: small texts whole, of each file of weights the first bytes.
 
-Imported late: the client takes half a second, and folders need nothing of it.
+What is listed, picked and read is what a download lists, picks and reads, by the same clients.
 """
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path, PurePosixPath
 
-from huggingface_hub import HfApi, hf_hub_url
-from huggingface_hub.hf_api import RepoSibling
-from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
+from llmfleet_runtime.source import DownloadReason, ModelFiles, SourceRefused
+from llmfleet_runtime.sources.exchange import Request
+from llmfleet_runtime.sources.fetch import WORKERS
+from llmfleet_runtime.sources.pick import entry, is_part_of, pick
+from llmfleet_runtime.sources.store import File, Store
+from llmfleet_runtime.sources.table import store_of
 
-from llmfleet_runtime.findings import InspectionReason
-from llmfleet_runtime.hub_error import meaning
-
-from .errors import BadModel, Unreachable
+from .errors import BadModel, HeadCut, Packed
 from .folder import KEPT_HEADER, MOST_FILES, MOST_INDEX_BYTES, TEXTS
 from .gguf import MOST_HEAD_BYTES
+from .gguf import read as read_gguf
+from .ranges import read
 from .safetensors import LENGTH_BYTES, header_bytes
+from .unpacked import Unpacked
 
-READ_AT_ONCE = 16
 USUAL_HEADER_BYTES = 128 * 2**10
-"""The headers of most files are shorter: one request then gets all of one."""
-RETRIES = 2
-UNKNOWN_BYTES = 2**63
-"""Of a file whose size the hub does not tell."""
+"""The headers of most safetensors files are shorter: one request then gets all of one."""
+HEAD_BYTES = (2**20, 16 * 2**20, MOST_HEAD_BYTES)
+"""How much of a GGUF file is read before its head is looked at again: most are as long as their vocabulary."""
 
 
-def fetch(repository: str, revision: str | None, token: str | None, place: Path) -> str | None:
-    """Put what inspection reads of a repository into ``place``; the commit. Raises ``Unreachable`` and ``BadModel``."""
+def fetch(request: Request) -> tuple[Path, str]:
+    """Put what inspection reads of a model into the request's folder.
+
+    What stands for the model there, a folder or a GGUF file, and the commit that a download would tell. Raises
+    ``SourceRefused``, ``BadModel`` and ``Packed``.
+    """
     try:
-        found = HfApi(token=token).model_info(repository, revision=revision, files_metadata=True)
-        _keep_all(_Source(repository, found.sha or revision, token), found.siblings or (), place)
-    except BadModel:
+        return _fetch(Unpacked(store_of(request)), request.files, Path(request.cache))
+    except (SourceRefused, BadModel, Packed):
         raise
-    except Exception as error:  # whatever it is, it is told in the hub's own words
-        refusal = meaning(repository, revision, error)
-        raise Unreachable(InspectionReason(refusal.reason), str(refusal)) from error
-    return str(found.sha) if found.sha else None
+    except Exception as error:  # a client may let through what its HTTP library raises
+        raise SourceRefused(DownloadReason.FAILED, f"{type(error).__name__}: {error}") from error
 
 
-class _Source(NamedTuple):
-    """A repository at a commit."""
-
-    repository: str
-    revision: str | None
-    token: str | None
-
-    def first(self, name: str, most: int) -> bytes:
-        """The first bytes of a file."""
-        headers = build_hf_headers(token=self.token) | {"Range": f"bytes=0-{most - 1}"}
-        url = hf_hub_url(self.repository, name, revision=self.revision)
-        data = bytearray()
-        with http_stream_backoff("GET", url, headers=headers, max_retries=RETRIES) as answer:
-            hf_raise_for_status(answer)
-            for part in answer.iter_bytes():  # a place that knows no ranges sends all there is
-                data += part
-                if len(data) >= most:
-                    break
-        return bytes(data[:most])
+def _fetch(store: Store, wanted: ModelFiles, place: Path) -> tuple[Path, str]:
+    listing = store.listing()
+    files = pick(listing.files, wanted)
+    model = entry(file.name for file in files)
+    # An engine is told a folder, and reads nothing of the folders within, or a file, which may be in parts.
+    used = [file for file in files if (is_part_of(file.name, model) if model else "/" not in file.name)]
+    _keep_all(store, used[:MOST_FILES], place)
+    return place / PurePosixPath(model).name, listing.commit
 
 
-def _keep_all(source: _Source, files: Iterable[RepoSibling], place: Path) -> None:
-    """Files of folders within are not served."""
-    wanted = [each for each in files if "/" not in each.rfilename][:MOST_FILES]
-    with ThreadPoolExecutor(READ_AT_ONCE) as pool:
-        for done in [pool.submit(_keep, source, each.rfilename, each.size, place) for each in wanted]:
+def _keep_all(store: Store, files: Iterable[File], place: Path) -> None:
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for done in [pool.submit(_keep, store, file, place / PurePosixPath(file.name).name) for file in files]:
             done.result()
 
 
-def _keep(source: _Source, name: str, size: int | None, place: Path) -> None:
+def _keep(store: Store, file: File, path: Path) -> None:
     """One file: whole, its first bytes, or its name alone."""
-    if name in TEXTS:
-        (place / name).write_bytes(source.first(name, MOST_INDEX_BYTES))
-    elif name.endswith(".safetensors"):
-        (place / f"{name}{KEPT_HEADER}").write_bytes(_header(source, name, UNKNOWN_BYTES if size is None else size))
-    elif name.endswith(".gguf"):
-        (place / name).write_bytes(source.first(name, MOST_HEAD_BYTES))
+    if path.name in TEXTS:
+        path.write_bytes(read(store, file, 0, MOST_INDEX_BYTES))
+    elif path.suffix == ".safetensors":
+        path.with_name(f"{path.name}{KEPT_HEADER}").write_bytes(_header(store, file))
+    elif path.suffix == ".gguf":
+        path.write_bytes(_head(store, file))
     else:
-        (place / name).touch()
+        path.touch()
 
 
-def _header(source: _Source, name: str, size: int) -> bytes:
-    head = source.first(name, USUAL_HEADER_BYTES)
-    length = LENGTH_BYTES + header_bytes(name, head, size)
-    return head[:length] if length <= len(head) else source.first(name, length)
+def _header(store: Store, file: File) -> bytes:
+    """Of a safetensors file."""
+    head = read(store, file, 0, USUAL_HEADER_BYTES)
+    length = LENGTH_BYTES + header_bytes(file.name, head, file.size)
+    return head[:length] if length <= len(head) else head + read(store, file, len(head), length)
+
+
+def _head(store: Store, file: File) -> bytes:
+    """Of a GGUF file: whoever reads it finds where it ends."""
+    head = b""
+    for most in HEAD_BYTES:
+        head += read(store, file, len(head), most)
+        try:
+            read_gguf(file.name, head)
+            break
+        except HeadCut:
+            continue
+    return head

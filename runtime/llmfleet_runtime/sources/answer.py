@@ -6,7 +6,7 @@ import requests
 
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
-from .store import Interrupted
+from .store import Interrupted, after
 
 CHUNK_BYTES = 2**20
 DENIED = (401, 403)
@@ -27,11 +27,8 @@ def good(answer: requests.Response, uri: str) -> requests.Response:
 
 
 def pieces(answer: requests.Response, uri: str, skipped: int) -> Iterator[bytes]:
-    """The answer's bytes but for the first ``skipped``, which come anew from a server without ranges. Interrupted."""
+    """The answer's bytes but for the first ``skipped``. Raises ``Interrupted``."""
     try:
-        for piece in answer.iter_content(CHUNK_BYTES):
-            if skipped < len(piece):
-                yield piece[skipped:]
-            skipped = max(0, skipped - len(piece))
+        yield from after(answer.iter_content(CHUNK_BYTES), skipped)
     except (requests.RequestException, OSError) as error:
         raise Interrupted(f"{uri}: {error}") from error

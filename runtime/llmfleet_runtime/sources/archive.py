@@ -26,19 +26,24 @@ def verify(path: Path, file: File) -> None:
 
 
 def inside(path: Path, root: str) -> tuple[File, ...]:
-    """The files of a tar file below ``root``; without one, a folder that everything is in is left out of their names.
-
-    Raises ``SourceRefused``.
-    """
+    """See ``members``. Raises ``SourceRefused``."""
     try:
         with tarfile.open(path) as archive:
-            members = {each.name.removeprefix("./"): each for each in archive.getmembers() if each.isreg()}
+            return members(archive, root)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise SourceRefused(DownloadReason.FAILED, f"{path.name} cannot be unpacked: {error}") from error
-    top = root or _top(tuple(members))
+
+
+def members(archive: tarfile.TarFile, root: str) -> tuple[File, ...]:
+    """The files of a tar file below ``root``; without one, a folder that everything is in is left out of their names.
+
+    Raises what ``tarfile`` does.
+    """
+    found = {each.name.removeprefix("./"): each for each in archive.getmembers() if each.isreg()}
+    top = root or _top(tuple(found))
     return tuple(
         File(name.removeprefix(top), member.size, key=member.name)
-        for name, member in members.items()
+        for name, member in found.items()
         if name.startswith(top)
     )
 

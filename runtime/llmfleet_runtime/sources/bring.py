@@ -10,42 +10,22 @@ from .exchange import Fetched, Request
 from .fetch import JOURNAL, fetch, missing
 from .pick import entry, pick
 from .store import Listing, Report, Store
+from .table import store_of
 
 
 def bring(request: Request, report: Report) -> Fetched:
     """The model's place in the cache, fetched if need be. Raises ``SourceRefused``."""
     try:
         if request.uri.startswith("hf://"):
-            from . import repository  # noqa: PLC0415 because each client takes half a second to import
+            from . import repository  # noqa: PLC0415 because its client takes half a second to import
 
             return repository.bring(request, report)
-        return _bring(request, _store(request), report)
+        return _bring(request, store_of(request), report)
     except OSError as error:
         if error.errno in FULL:
             words = "the cache's disk became full during the download"
             raise SourceRefused(DownloadReason.DISK_FULL, words) from error
         raise SourceRefused(DownloadReason.FAILED, f"the cache cannot be written: {error}") from error
-
-
-def _store(request: Request) -> Store:
-    scheme = request.uri.partition("://")[0]
-    if scheme == "s3":
-        from .s3 import S3Store  # noqa: PLC0415 because each client takes half a second to import
-
-        return S3Store(request.uri)
-    if scheme == "gs":
-        from .gcs import GoogleStore  # noqa: PLC0415 because of the same
-
-        return GoogleStore(request.uri)
-    if scheme in ("http", "https") and request.sha256:
-        from .web import WebStore  # noqa: PLC0415 because of the same
-
-        return WebStore(request.uri, request.sha256)
-    if scheme == "oci":
-        from .registry import RegistryStore  # noqa: PLC0415 because of the same
-
-        return RegistryStore(request.uri)
-    raise SourceRefused(DownloadReason.NOT_FOUND, f"this runtime cannot open {request.uri}")
 
 
 def _bring(request: Request, store: Store, report: Report) -> Fetched:

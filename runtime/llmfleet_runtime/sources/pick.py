@@ -15,7 +15,7 @@ PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy",
 UNUSED = (".h5", ".msgpack", ".onnx", ".onnx_data", ".ot", ".tflite", ".mlmodel", ".py", ".pyc", ".so", ".zip")
 """Weights of other frameworks, and code."""
 UNUSED_FOLDERS = ("original/*", ".*", "*/.*")
-SPLIT = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)")
+_PART = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)")
 
 
 def pick(files: Iterable[File], wanted: ModelFiles) -> tuple[File, ...]:
@@ -66,10 +66,15 @@ def entry(names: Iterable[str]) -> str:
     Raises ``SourceRefused`` when several could be meant.
     """
     there = sorted(names)
-    models = sorted({SPLIT.sub("", name) for name in there if name.endswith(".gguf")})
+    models = sorted({_PART.sub("", name) for name in there if name.endswith(".gguf")})
     if not models or any(name.endswith(".safetensors") for name in there):
         return ""
     if len(models) > 1:
         words = f"there are {len(models)} GGUF models; name one in model.files.include: {', '.join(models)[:300]}"
         raise SourceRefused(DownloadReason.NOT_FOUND, words)
-    return next(name for name in there if SPLIT.sub("", name) == models[0])
+    return next(name for name in there if is_part_of(name, models[0]))
+
+
+def is_part_of(name: str, model: str) -> bool:
+    """Whether a file is this GGUF model, or one of several that it is split into."""
+    return _PART.sub("", name) == _PART.sub("", model)

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import snapshot_download
 from huggingface_hub.constants import HF_HUB_CACHE
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import disable_progress_bars
@@ -17,6 +17,7 @@ from llmfleet_runtime.source import DownloadReason, SourceRefused
 
 from .cache import FULL, Shelf, locked, need_room
 from .exchange import Fetched, Request
+from .hub import HubStore
 from .pick import entry, pick
 from .store import File, Listing, Report
 
@@ -26,13 +27,14 @@ POLL_SECONDS = 0.5
 def bring(request: Request, report: Report) -> Fetched:
     """Fetch what is not there yet. Raises ``SourceRefused``, and ``OSError`` of the disk."""
     disable_progress_bars()
-    name, token, shelf = request.uri.removeprefix("hf://"), os.environ.get("HF_TOKEN"), Shelf(request)
-    root = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model")
+    hub, shelf = HubStore(request.uri, request.revision), Shelf(request)
+    root = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=hub.name, repo_type="model")
     latest = shelf.latest()
     if latest and latest == request.revision and (root / "snapshots" / latest).is_dir():
         return _fetched(root, latest, request)
     try:
-        listing = _listing(name, request, token)
+        listing = hub.listing()
+        listing = listing.only(pick(listing.files, request.files))
     except SourceRefused as error:
         if error.reason is not DownloadReason.FAILED or latest is None or not (root / "snapshots" / latest).is_dir():
             raise
@@ -40,7 +42,7 @@ def bring(request: Request, report: Report) -> Fetched:
     snapshot = root / "snapshots" / listing.commit
     if not _is_whole(snapshot, listing):
         with locked(root / f"{listing.commit}.lock", lambda: report(0, listing.size, "another pod downloads it")):
-            _download(name, listing, root, report, token)
+            _download(hub, listing, root, report)
     shelf.point(listing.commit)
     return _fetched(root, listing.commit, request)
 
@@ -52,19 +54,7 @@ def _fetched(root: Path, commit: str, request: Request, message: str = "") -> Fe
     return Fetched(path=str(model), commit=commit, message=message)
 
 
-def _listing(name: str, request: Request, token: str | None) -> Listing:
-    try:
-        info = HfApi(token=token).model_info(name, revision=request.revision, files_metadata=True, timeout=20)
-    except Exception as error:  # its HTTP library is none of ours
-        raise meaning(name, request.revision, error) from error
-    files = [
-        File(each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None, key=each.blob_id or "")
-        for each in info.siblings or ()
-    ]
-    return Listing(str(info.sha), pick(files, request.files))
-
-
-def _download(name: str, listing: Listing, root: Path, report: Report, token: str | None) -> None:
+def _download(hub: HubStore, listing: Listing, root: Path, report: Report) -> None:
     snapshot = root / "snapshots" / listing.commit
     missing = [file for file in listing.files if not _is_there(snapshot, file)]
     need_room(root, sum(file.size for file in missing) - _unfinished(root))
@@ -73,11 +63,11 @@ def _download(name: str, listing: Listing, root: Path, report: Report, token: st
     watcher.start()
     try:
         names = [_literal(file.name) for file in listing.files]
-        snapshot_download(name, revision=listing.commit, token=token, allow_patterns=names)
+        snapshot_download(hub.name, revision=listing.commit, token=hub.token, allow_patterns=names)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             raise
-        raise meaning(name, listing.commit, error) from error
+        raise meaning(hub.name, listing.commit, error) from error
     finally:
         over.set()
         watcher.join()

@@ -1,6 +1,6 @@
 """What every place that models come from has in common."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -59,3 +59,11 @@ class Store(Protocol):
 
     def stream(self, file: File, start: int, end: int) -> Iterator[bytes]:
         """The bytes from ``start`` up to ``end`` in pieces of any size. Also raises ``Interrupted``."""
+
+
+def after(pieces: Iterable[bytes], skipped: int) -> Iterator[bytes]:
+    """All but the first ``skipped`` bytes, which come anew from a server without ranges."""
+    for piece in pieces:
+        if skipped < len(piece):
+            yield piece[skipped:]
+        skipped = max(0, skipped - len(piece))

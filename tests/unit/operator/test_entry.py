@@ -85,6 +85,25 @@ def test_all_pods_of_a_revision_get_the_commit_that_was_inspected(
     assert engine(planned(told(deployment(edit), Findings(facts=FACTS, commit=commit)))).revision == expected
 
 
+DIGEST = f"sha256:{'a' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("uri", "commit", "expected"),
+    [
+        ("oci://host/team/tiny:v1", DIGEST, f"oci://host/team/tiny:v1@{DIGEST}"),
+        (f"oci://host/team/tiny@{DIGEST}", DIGEST, f"oci://host/team/tiny@{DIGEST}"),
+        ("oci://host/team/tiny:v1", None, "oci://host/team/tiny:v1"),
+        ("s3://models/tiny", "abc", "s3://models/tiny"),
+    ],
+    ids=["a tag", "a digest", "an image of before", "a bucket, of which nobody can ask for yesterday's objects"],
+)
+def test_pods_fetch_what_a_tag_meant_when_it_was_inspected(uri: str, commit: str | None, expected: str) -> None:
+    raw = deployment(with_spec(model={"uri": uri}))
+    made = engine(planned(told(raw, Findings(facts=FACTS, commit=commit))))
+    assert (made.model, made.revision) == (expected, None)
+
+
 def test_a_further_revision_of_the_same_model_keeps_the_commit_and_a_restart_takes_the_newest() -> None:
     before = deployment()
     made, pods = made_with(before, Findings(facts=FACTS, commit="abc")), [pod(revision(before), ready())]

@@ -56,11 +56,9 @@ def test_a_new_model_is_looked_at_before_anything_is_made() -> None:
     ("raw", "defaults"),
     [
         (deployment(with_spec(model={"uri": "file:///models/tiny"})), INSPECTING),
-        (deployment(with_spec(model={"uri": "s3://models/tiny"})), INSPECTING),
-        (deployment(with_spec(model={"files": {"include": ["a.gguf"]}})), INSPECTING),
         (deployment(), DEFAULTS),
     ],
-    ids=["a model in the image", "a place that is not read", "files that are picked", "turned off"],
+    ids=["a model in the image", "turned off"],
 )
 def test_no_job_where_it_can_add_nothing(raw: Raw, defaults: Any) -> None:
     found = plan(look(raw), defaults, NOW)

@@ -46,13 +46,18 @@ def test_a_live_setting_is_no_upgrade() -> None:
     assert "drainTimeoutSeconds" not in fleet.plan(observed, other, NOW).upgrade
 
 
-def test_what_was_found_out_about_the_model_is_no_upgrade() -> None:
-    made = planned(replace(told(ONE, Findings(facts=FACTS, commit="abc")), capacity=gpus_free(8, **H100)))
+@pytest.mark.parametrize(
+    ("uri", "member", "pinned"),
+    [("hf://org/tiny", "revision", "sha256:1"), ("oci://host/tiny:v1", "model", "oci://host/tiny:v1@sha256:1")],
+)
+def test_what_was_found_out_about_the_model_is_no_upgrade(uri: str, member: str, pinned: str) -> None:
+    raw = deployment(with_spec(model={"uri": uri}))
+    made = planned(replace(told(raw, Findings(facts=FACTS, commit="sha256:1")), capacity=gpus_free(8, **H100)))
     record = next(child(each.manifest) for each in made.actions if each.ref.kind == "ControllerRevision")
     engine = json.loads(record["data"]["engine"])
-    assert (engine["revision"], engine["maxModelLen"]) == ("abc", 131_072)
-    others = [each for each in settled(ONE).children.values() if each["kind"] != "ControllerRevision"]
-    said = fleet.plan(look(ONE, [record, *others], [pod(revision(ONE), ready())]), NEWER, NOW).upgrade
+    assert (engine[member], engine["maxModelLen"]) == (pinned, 131_072)
+    others = [each for each in settled(raw).children.values() if each["kind"] != "ControllerRevision"]
+    said = fleet.plan(look(raw, [record, *others], [pod(revision(raw), ready())]), NEWER, NOW).upgrade
     assert said == 'pod.spec.containers[0].image: "cuda:1" -> "cuda:1.1"'
 
 

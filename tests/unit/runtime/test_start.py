@@ -40,6 +40,22 @@ def test_a_checkpoint_that_is_quantized_needs_no_option(tmp_path):
     assert (option(start, "quantization"), start.weights) == (None, "awq, 4 bits")
 
 
+@pytest.mark.parametrize(("task", "words"), [("Generate", "model.task is Generate"), ("Embed", "model.task is Embed")])
+def test_a_model_that_only_scores_is_not_even_started_for_anything_else(tmp_path, task, words):
+    (tmp_path / "config.json").write_text(json.dumps({"architectures": ["LlamaForSequenceClassification"]}))
+    with pytest.raises(BadConfig, match=f"{words}, and a LlamaForSequenceClassification does nothing but Score"):
+        prepare(config(model=str(tmp_path), task=task), GPU, {})
+
+
+@pytest.mark.parametrize("task", [None, "Score"])
+@pytest.mark.parametrize("text", ['{"architectures": ["LlamaForSequenceClassification"]}', "{}", "no JSON"])
+def test_a_task_that_the_model_may_do_is_left_to_the_engine(tmp_path, task, text):
+    (tmp_path / "config.json").write_text(text)
+    start = prepare(config(model=str(tmp_path), task=task), GPU, {})
+    assert option(start, "runner") == (task and "pooling")
+    assert option(prepare(config(task="Embed"), GPU, {}), "runner") == "pooling"
+
+
 @pytest.mark.parametrize("text", ["{{ messages }}\n", "zeile\r\n\tümläut 🦙 $(A) {% raw %}"])
 def test_a_chat_template_becomes_a_read_only_file_and_leaves_the_environment(tmp_path, monkeypatch, text):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

@@ -44,6 +44,14 @@ def test_a_gguf_file_stands_for_a_folder(tmp_path: Path, capsys: pytest.CaptureF
     assert ModelFacts.model_validate_json(capsys.readouterr().out).format == "GGUF"
 
 
+def test_a_projector_beside_a_gguf_file_is_no_second_model(tmp_path: Path) -> None:
+    for name in ("model.gguf", "mmproj-model.gguf"):
+        (tmp_path / name).write_bytes(gguf({"general.architecture": "llama"}, {}))
+    assert main([str(tmp_path)]) == 0
+    (tmp_path / "other.gguf").write_bytes(gguf({"general.architecture": "llama"}, {}))
+    assert main([str(tmp_path)]) == BAD_MODEL
+
+
 def test_pickled_weights_beside_safe_ones_are_passed_over(tmp_path: Path) -> None:
     model = tiny_model(tmp_path)
     (model / "pytorch_model.bin").write_bytes(b"PK")

@@ -76,9 +76,9 @@ def test_a_private_repository_is_read_with_the_token(inspected) -> None:
         ("org/tiny", ("--revision", "v9"), UNREADABLE, "ModelNotFound", "org/tiny has no revision v9"),
         ("not a name", (), UNREADABLE, "ModelNotFound", "the hub knows no not a name"),
         ("team/gated", (), UNREADABLE, "ModelAccessDenied", "the hub refuses access to team/gated"),
-        ("org/pickled", (), BAD_MODEL, "UnsafeWeights", "pickled files alone"),
+        ("org/pickled", (), BAD_MODEL, "UnsafeWeights", "pytorch_model.bin may hold code"),
         ("org/broken", (), BAD_MODEL, "ModelInvalid", "model.safetensors: its header claims"),
-        ("org/empty", (), BAD_MODEL, "ModelInvalid", "neither a config.json nor a GGUF file"),
+        ("org/empty", (), UNREADABLE, "ModelNotFound", "there are no files"),
     ],
 )
 def test_each_obstacle_has_its_reason(inspected, name: str, arguments, code: int, reason: str, words: str) -> None:
@@ -90,6 +90,13 @@ def test_each_obstacle_has_its_reason(inspected, name: str, arguments, code: int
 def test_a_hub_that_gives_no_answer_is_a_failed_download(inspected) -> None:
     code, report = inspected("org/tiny", address="http://127.0.0.1:9")
     assert (code, report.reason) == (UNREADABLE, "ModelDownloadFailed")
+
+
+def test_a_hub_that_tells_no_sizes_is_said(inspected, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.engine.hub.facts", lambda _: {})
+    code, report = inspected("org/head")
+    assert (code, report.reason) == (UNREADABLE, "ModelDownloadFailed")
+    assert report.message == "org/head: the hub does not say how large a.gguf is"
 
 
 def test_a_folder_that_is_not_there_is_not_found(tmp_path: Path) -> None:
