@@ -6,7 +6,6 @@ import pytest
 
 from e2e.cluster import Cluster
 from llmfleet_runtime.contract import Findings, InspectionReason
-from tests.builders import Raw
 from tests.inspectors import answer, lay_ready, play
 from tests.integration.operator.conftest import Start
 from tests.integration.operator.fleet import Fleet
@@ -53,15 +52,10 @@ def test_facts_come_before_pods_and_what_does_not_fit_leaves_the_fleet_alone(sta
 
 
 @pytest.mark.proves("S41")
-@pytest.mark.parametrize(
-    "model",
-    [{"uri": "hf://org/absent"}, {"uri": "s3://absent", "files": {"include": ["q4*"]}}],
-    ids=["on a hub", "in a store"],
-)
-def test_a_model_that_is_not_there_is_named_and_looked_for_again(start: Start, fleet: Fleet, model: Raw) -> None:
+def test_a_model_that_is_not_there_is_named_and_looked_for_again(start: Start, fleet: Fleet) -> None:
     start(INSPECTION_TIMEOUT_SECONDS="60")
     lay_ready(fleet, Findings(reason=InspectionReason.MODEL_NOT_FOUND, message="absent: 404"))
-    fleet.create(model=model, accelerator=H100, replicas=1)
+    fleet.create(model={"uri": "s3://absent", "files": {"include": ["q4*"]}}, accelerator=H100, replicas=1)
     told = fleet.await_condition("Stalled")
     assert (told["reason"], told["message"].partition(" | ")[0]) == ("ModelNotFound", "absent: 404")
     lay_ready(fleet, SMALL)
