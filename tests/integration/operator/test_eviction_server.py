@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -37,13 +39,26 @@ def staying(fleet: Fleet) -> list[str]:
     return [pod["metadata"]["name"] for pod in fleet.list("pods") if "deletionTimestamp" not in pod["metadata"]]
 
 
+@contextmanager
+def no_new_pods(fleet: Fleet) -> Iterator[None]:
+    """As while all nodes are cordoned, but of this fleet alone."""
+    fleet.kubectl("create", "quota", "none", "--hard=count/pods=0")
+    enforced = ("get", "quota", "none", "-o", "jsonpath={.status.hard}")
+    eventually(lambda: fleet.kubectl(*enforced), lambda hard: "0" in hard)
+    yield
+    fleet.kubectl("delete", "quota", "none")
+
+
 @pytest.mark.proves("F31", "R63")
 def test_drains_of_all_nodes_at_once_take_one_replica_at_a_time(fleet: Fleet) -> None:
     """Harder than one by one: every eviction is asked for again as soon as it was refused."""
     fleet.create(replicas=SIZE)
     fleet.await_condition("Ready")
     fleet.kubectl("get", "poddisruptionbudget", "qwen")
-    left, end = staying(fleet), time.monotonic() + PATIENCE_SECONDS
+    with no_new_pods(fleet):
+        left = [pod for pod in staying(fleet) if not is_evicted(fleet, pod)]
+        assert len(left) == SIZE - 1
+    end = time.monotonic() + PATIENCE_SECONDS
     while left:
         assert time.monotonic() < end, left
         left = [pod for pod in left if not is_evicted(fleet, pod)]

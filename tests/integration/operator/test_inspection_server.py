@@ -54,10 +54,10 @@ def test_facts_come_before_pods_and_what_does_not_fit_leaves_the_fleet_alone(sta
 @pytest.mark.proves("S41")
 def test_a_model_that_is_not_there_is_named_and_looked_for_again(start: Start, fleet: Fleet) -> None:
     start(INSPECTION_TIMEOUT_SECONDS="60")
-    lay_ready(fleet, Findings(reason=InspectionReason.MODEL_NOT_FOUND, message="org/absent: 404"))
-    fleet.create(model={"uri": "hf://org/absent"}, accelerator=H100, replicas=1)
+    lay_ready(fleet, Findings(reason=InspectionReason.MODEL_NOT_FOUND, message="absent: 404"))
+    fleet.create(model={"uri": "s3://absent", "files": {"include": ["q4*"]}}, accelerator=H100, replicas=1)
     told = fleet.await_condition("Stalled")
-    assert (told["reason"], told["message"].partition(" | ")[0]) == ("ModelNotFound", "org/absent: 404")
+    assert (told["reason"], told["message"].partition(" | ")[0]) == ("ModelNotFound", "absent: 404")
     lay_ready(fleet, SMALL)
     fleet.await_condition("Ready")
 
