@@ -125,7 +125,7 @@ def test_only_public_routes_are_open_and_the_server_itself_listens_on_no_port(po
 async def test_twelve_clients_on_four_slots_are_counted_and_their_pages_come(pod):
     tally = Tally()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        streams = [asyncio.create_task(stream(session, url(pod), 200, tally)) for _ in range(12)]
+        streams = [asyncio.create_task(stream(session, url(pod), 600, tally)) for _ in range(12)]
         seen = []
         while not any(each.waiting == 8 for each in seen):
             await asyncio.sleep(0.1)
