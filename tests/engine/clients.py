@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from llmfleet_runtime.contract import ExitCode
+
 
 @dataclass
 class Tally:
@@ -50,3 +52,26 @@ async def client(number, url, tally, until):
 async def swarm(count, url, tally, until):
     """``count`` clients at once: even numbers over fresh connections, odd ones over one kept alive."""
     await asyncio.gather(*(client(number, url, tally, until) for number in range(count)))
+
+
+async def leave_under_load(pod, count, lag):
+    """``count`` clients lose nothing while their pod leaves; its farewell. ``lag`` seconds requests may still come.
+
+    Endpoints keep sending new requests for a while after the signal; here for most of the lag.
+    """
+    tally, ends = Tally(), [float("inf")]
+    url = f"http://127.0.0.1:{pod.serving}/v1/completions"
+    swarming = asyncio.create_task(swarm(count, url, tally, lambda: ends[0]))
+    await asyncio.sleep(0.6 * lag)
+    before = tally.whole
+    pod.terminate()
+    ends[0] = time.monotonic() + 0.7 * lag
+    await swarming
+    assert await asyncio.to_thread(pod.wait, 60) == ExitCode.STOPPED
+    assert tally.failures == []
+    assert before > count
+    assert tally.told_to_close > count
+    farewell = pod.farewell()
+    assert (farewell.reason, farewell.aborted, farewell.in_flight_at_start >= count // 2) == ("Stopped", 0, True)
+    assert abs(farewell.finished - (tally.whole - before)) <= count
+    return farewell

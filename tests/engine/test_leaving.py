@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from llmfleet_runtime.contract import ExitCode, Phase, RuntimeStatus
-from tests.engine.clients import Tally, stream, swarm
+from tests.engine.clients import Tally, leave_under_load, stream
 from tests.engine.conftest import READY_SECONDS
 
 LAG_SECONDS = 8.0
@@ -34,21 +34,7 @@ def remaining(*processes):
 async def test_sixteen_clients_lose_nothing_when_their_pod_leaves(start):
     pod = start(endpointLagSeconds=LAG_SECONDS, drainTimeoutSeconds=120)
     await asyncio.to_thread(pod.until_ready, READY_SECONDS)
-    tally, ends = Tally(), [float("inf")]
-    swarming = asyncio.create_task(swarm(16, f"http://127.0.0.1:{pod.serving}/v1/completions", tally, lambda: ends[0]))
-    await asyncio.sleep(4)
-    before = tally.whole
-    pod.terminate()
-    # Endpoints keep sending new requests for a while after the signal; here for most of the lag.
-    ends[0] = time.monotonic() + LAG_SECONDS - 2
-    await swarming
-    assert await asyncio.to_thread(pod.wait, 60) == ExitCode.STOPPED
-    assert tally.failures == []
-    assert before > 16
-    assert tally.told_to_close > 16
-    farewell = pod.farewell()
-    assert (farewell.reason, farewell.aborted, farewell.in_flight_at_start >= 8) == ("Stopped", 0, True)
-    assert abs(farewell.finished - (tally.whole - before)) <= 16
+    farewell = await leave_under_load(pod, 16, LAG_SECONDS)
     assert LAG_SECONDS <= farewell.seconds < LAG_SECONDS + 10
 
 

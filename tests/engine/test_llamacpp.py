@@ -16,7 +16,7 @@ from llmfleet_runtime.contract import ExitCode, LoadReport, Phase, RuntimeStatus
 from llmfleet_runtime.engines.llamacpp import LLAMACPP, SWITCHES
 from llmfleet_runtime.measures import missing
 from llmfleet_runtime.surface import PROBES, SERVED
-from tests.engine.clients import Tally, stream, swarm
+from tests.engine.clients import Tally, leave_under_load, stream
 from tests.engine.test_serving import post
 from tests.unit.runtime.launched import launch
 
@@ -152,20 +152,7 @@ async def test_a_client_that_leaves_gives_its_slot_back(pod):
 async def test_clients_lose_nothing_when_their_pod_leaves(start):
     pod = start(endpointLagSeconds=LAG_SECONDS)
     await asyncio.to_thread(pod.until_ready, READY_SECONDS)
-    tally, ends = Tally(), [float("inf")]
-    swarming = asyncio.create_task(swarm(8, url(pod), tally, lambda: ends[0]))
-    await asyncio.sleep(2)
-    before = tally.whole
-    pod.terminate()
-    ends[0] = time.monotonic() + LAG_SECONDS - 1
-    await swarming
-    assert await asyncio.to_thread(pod.wait, 60) == ExitCode.STOPPED
-    assert tally.failures == []
-    assert before > 8
-    assert tally.told_to_close > 8
-    farewell = pod.farewell()
-    assert (farewell.reason, farewell.aborted, farewell.in_flight_at_start >= 4) == ("Stopped", 0, True)
-    assert abs(farewell.finished - (tally.whole - before)) <= 8
+    await leave_under_load(pod, 8, LAG_SECONDS)
 
 
 async def test_a_long_answer_ends_at_the_deadline_and_counts_as_aborted(start):
