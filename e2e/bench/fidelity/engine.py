@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import IO, NamedTuple
 
 import aiohttp
 
+from e2e.bench.port import free_port
 from e2e.engine.model import VOCABULARY, tiny_model
 from e2e.load.drive import open_session
 from e2e.load.request import Outcome, Request
@@ -53,7 +53,7 @@ class Felt(NamedTuple):
 def serving(python: Path) -> Iterator[str]:
     """The address of an engine with the tiny model, up to ``/v1``. Raises ``RuntimeError`` with its last words."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as output:
-        model, port = _model(Path(folder)), _free_port()
+        model, port = _model(Path(folder)), free_port()
         config = EngineConfig(model=str(model), served_names=(NAME,))
         ours = environment(config, Platform("0.32.0+cpu", is_cpu_build=True))
         process = subprocess.Popen(
@@ -95,12 +95,6 @@ def _arguments(model: Path, port: int) -> tuple[str, ...]:
         "--disable-uvicorn-access-log",
         "--distributed-executor-backend=uni",
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _until_healthy(process: subprocess.Popen[bytes], port: int, output: IO[str]) -> None:

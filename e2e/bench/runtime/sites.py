@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from e2e.bench.port import free_port
 from e2e.engine import install, servers
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,7 +24,7 @@ WAIT_SECONDS = 60.0
 @contextlib.contextmanager
 def web_site(folder: Path) -> Iterator[str]:
     """A process of its own over a folder; yields the address."""
-    port = _free_port()
+    port = free_port()
     with _process((sys.executable, "-m", "e2e.bench.runtime.sites", str(folder), str(port)), {}, port) as address:
         yield address
 
@@ -31,7 +32,7 @@ def web_site(folder: Path) -> Iterator[str]:
 @contextlib.contextmanager
 def object_store() -> Iterator[str]:
     """Moto's server; yields the address."""
-    port = _free_port()
+    port = free_port()
     command = (str(install() / "bin" / "python"), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port))
     with _process(command, {"PYTHONPATH": str(servers())}, port) as address:
         yield address
@@ -69,12 +70,6 @@ def _process(command: tuple[str, ...], variables: dict[str, str], port: int) -> 
 def _listens(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def main() -> None:

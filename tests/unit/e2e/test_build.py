@@ -11,6 +11,7 @@ from e2e.cluster import build, layout
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.layout import Profile
 from e2e.cluster.progress import Silent
+from e2e.cluster.versions import Source
 
 GO = """#!{python}
 import json, sys, time
@@ -22,7 +23,7 @@ match sys.argv[1:]:
     case ["version"]:
         print("go version go1.99.0 linux/amd64")
     case ["mod", "download", *_]:
-        print(json.dumps({{"GoMod": {module!r}}}))
+        print(json.dumps({{"GoMod": {module!r}, "Dir": str(Path({module!r}).parent)}}))
     case ["build", *_]:
         if {broken}:
             sys.exit("no space left on device")
@@ -62,6 +63,22 @@ def test_what_is_there_is_not_built_again(tmp_path: Path, monkeypatch: pytest.Mo
     (layout.bin_dir() / "kubectl").unlink()
     build.build(Profile.API, Silent())
     assert [package.rsplit("/", 1)[-1] for package in builds(log)[-1][-1:]] == ["kubectl"]
+
+
+def test_another_source_is_built_once_into_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = compiler(tmp_path, monkeypatch)
+    source = Source("other", (("example.org/other", "v1.2.3"),), {"tool": "example.org/other/cmd/tool"})
+    for _ in range(2):
+        build.build_source(source, tmp_path / "own", Silent())
+    assert [each.name for each in (tmp_path / "own").iterdir()] == ["tool"]
+    assert len(builds(log)) == 1
+    assert not layout.bin_dir().exists()
+
+
+def test_a_modules_files_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = compiler(tmp_path, monkeypatch)
+    assert build.module_folder("example.org/other", "v1.2.3", Silent()) == tmp_path
+    assert json.loads(log.read_text().splitlines()[-1])[-1] == "example.org/other@v1.2.3"
 
 
 def test_a_build_that_fails_says_the_compilers_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
