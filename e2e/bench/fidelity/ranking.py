@@ -46,7 +46,7 @@ from .stretched import Stretched
 ALIKE = 0.8
 APART = 1.05
 ENGINES = 4
-SLOW = Kind(sequences=8, slowed_by=12.0)
+SLOW = Kind(sequences=8, slowed_by=20.0)
 SECONDS, START_SECONDS = 24.0, 4.0
 TIMES = 120.0 / START_SECONDS
 RUNS = Calibration(paced=(32, 24), clients=(1, 2, 4, SLOW.sequences), prompts=(16, 48, 96, 160))

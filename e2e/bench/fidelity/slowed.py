@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "LLMFLEET_SLOWED_BY"
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """Else a step's time would be several threads', of which one is seen."""
 Step = Callable[..., Any]
 
