@@ -65,9 +65,14 @@ class Scene:
         self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=json.dumps(whole))
 
     def register(self, port: int) -> None:
-        """Have the API server ask for external metrics at a port of loopback."""
+        """Have the API server ask for external metrics at a port of loopback. ClusterError with why it does not."""
         self.apply(registration(port))
-        self.cluster.kubectl("wait", f"apiservice/{VERSION}.{GROUP}", "--for=condition=Available", "--timeout=60s")
+        kubectl, what = self.cluster.kubectl, f"apiservice/{VERSION}.{GROUP}"
+        try:
+            kubectl("wait", what, "--for=condition=Available", "--timeout=60s")
+        except ClusterError as error:
+            told = kubectl("get", what, "-o", "jsonpath={.status.conditions[*].message}", check=False)
+            raise ClusterError(f"{error}; the API server says: {told}; {self.told()}") from error
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """A process that is ended with the scene."""
@@ -104,6 +109,7 @@ class Scene:
     def _sweep(self) -> None:
         """Nobody is left to take off the finalizers of KEDA's objects, nor to collect what they own."""
         kubectl = self.cluster.kubectl
+        kubectl("delete", "apiservice", f"{VERSION}.{GROUP}", "--ignore-not-found")  # else each call waits for it
         foreign = [each for each in kubectl("get", "crds", "-o", "name").split() if each.endswith(FOREIGN)]
         if any(each.endswith(f"/scaledobjects{FOREIGN}") for each in foreign):
             for name in kubectl("get", "scaledobjects", "--namespace", NAMESPACE, "-o", "name").split():
@@ -114,7 +120,6 @@ class Scene:
         kubectl("delete", "serviceaccount", MARK, "--namespace", NAMESPACE, "--ignore-not-found")
         kubectl("delete", "clusterroles,clusterrolebindings", "-l", f"bench={MARK}")
         kubectl("delete", "clusterrolebinding", MARK, "--ignore-not-found")
-        kubectl("delete", "apiservice", f"{VERSION}.{GROUP}", "--ignore-not-found")
         if foreign:
             kubectl("delete", *foreign)
 
