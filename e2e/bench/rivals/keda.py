@@ -49,7 +49,9 @@ def install(report: Report) -> Path:
 def begin(folder: Path, scene: Scene, names: Iterable[str], port: int) -> None:
     """Start KEDA, have it scale Deployments by what is told there, and start the HPA controller."""
     scene.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(folder / "crds"))
-    scene.cluster.kubectl("wait", "--for=condition=Established", "crd/scaledobjects.keda.sh", "--timeout=60s")
+    # kubectl cannot wait for a condition of a CRD that is so new that it has none.
+    for there in ("jsonpath={.status.acceptedNames.kind}=ScaledObject", "condition=Established"):
+        scene.cluster.kubectl("wait", f"--for={there}", "crd/scaledobjects.keda.sh", "--timeout=60s")
     scene.apply(readable())
     service, metrics = free_port(), free_port()
     scene.start("keda-operator", operator(folder, scene, service), environment())
