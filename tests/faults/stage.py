@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ PATIENCE_SECONDS = 45.0
 QUIET_SECONDS = 2.0
 """Nothing written for so long: at rest."""
 KILLED = -9
+USUAL = {"INSPECTION_TIMEOUT_SECONDS": "60", "QUANTIZE_IMAGE": "registry.example.org/quantize:1"}
 DIRECT = "direct"
 """The kubeconfig past the proxy."""
 Status = dict[str, Any]
@@ -37,6 +38,8 @@ class Stage:
         self._operator: OperatorProcess | None = None
         self._started = 0.0
         self._newborn = 0
+
+        self._claims = ExitStack()
 
     @property
     def operator(self) -> OperatorProcess:
@@ -151,8 +154,13 @@ class Stage:
         """All that the operator has logged."""
         return self.operator.log.read_text(encoding="utf-8")
 
+    def share(self, claim: str) -> None:
+        """A claim of this name, there as long as the stage."""
+        self._claims.enter_context(self.fleet.claimed(claim))
+
     def close(self) -> None:
-        """End the operator."""
+        """End the operator, and what is not the namespace's."""
+        self._claims.close()
         if self._operator is not None and self.operator.process.poll() is None:
             self.operator.kill()
 
@@ -179,7 +187,7 @@ def stage(cluster: Cluster, pki: Path, folder: Path, **settings: str) -> Iterato
     token = cluster.kubectl("--namespace", namespace, "create", "token", "llmfleet").strip()
     direct = kubeconfig_of(cluster, token, folder / DIRECT)
     with Proxy(server_of(cluster), cluster.run_dir / "pki" / "ca.crt", pki) as proxy:
-        settings = {"INSPECTION_TIMEOUT_SECONDS": "60"} | settings
+        settings = USUAL | settings
         made = Stage(
             Fleet(cluster, namespace), proxy, proxy.kubeconfig(direct, folder / "kubeconfig"), folder, settings
         )
