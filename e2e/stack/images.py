@@ -18,6 +18,7 @@ from e2e.engine import clients
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONSTRAINTS = ROOT / "e2e" / "constraints.txt"
 LLAMACPP_FILE = "runtime/llamacpp.Containerfile"
+QUANTIZE_FILE = "runtime/quantize.Containerfile"
 INPUTS = {
     "operator": (
         "pyproject.toml",
@@ -29,6 +30,7 @@ INPUTS = {
     ),
     "runtime": ("runtime/llmfleet_runtime", "runtime/clients.txt", "runtime/Containerfile"),
     "llamacpp": ("runtime/llmfleet_runtime", "runtime/clients.txt", "runtime/launcher.txt", LLAMACPP_FILE),
+    "quantize": ("runtime/llmfleet_runtime", "runtime/quantize.txt", QUANTIZE_FILE),
 }
 """What each image is made from."""
 
@@ -42,6 +44,7 @@ class Built(NamedTuple):
 
 ENGINE = "localhost/llmfleet/engine:host"
 LLAMACPP = "localhost/llmfleet/engine-llamacpp:host"
+COMPRESSOR = "localhost/llmfleet/engine-compressor:host"
 ENGINE_FILE = Path(__file__).with_name("engine.Containerfile")
 
 
@@ -69,6 +72,20 @@ def build_llamacpp(engine: Path) -> Built:
     name = f"localhost/llmfleet/runtime-llamacpp:{tag(context)}"
     arguments = {"BASE": LLAMACPP, "PACKAGES": "", "LAUNCHER": ""}
     return Built(name, images.build(context / LLAMACPP_FILE, context, name, arguments))
+
+
+def build_quantize(compressor: Path) -> Built:
+    """The same for Jobs that make checkpoints, on top of a stand-in for an image with llm-compressor."""
+    _build_engine(COMPRESSOR, compressor)
+    name = quantize_name()
+    arguments = {"BASE": COMPRESSOR, "LIBRARIES": ""}
+    context = stage("quantize")
+    return Built(name, images.build(context / QUANTIZE_FILE, context, name, arguments))
+
+
+def quantize_name() -> str:
+    """What the operator of the stack is told; whoever has a checkpoint made builds and loads it."""
+    return f"localhost/llmfleet/quantize:{tag(stage('quantize'))}"
 
 
 def _build_engine(name: str, engine: Path) -> None:
