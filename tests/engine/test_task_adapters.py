@@ -63,4 +63,8 @@ def test_an_adapter_turns_how_a_model_scores(adapted, tmp_path):
     assert found["sql"] == pytest.approx([0.80, 0.80], abs=0.02)
     assert found["chat"] == pytest.approx([0.26, 0.26], abs=0.02)
     assert max(found["tiny"]) < 0.01
+    # More than one step of the engine takes, so that some are read in parts beside others.
+    long = {"model": "sql", "query": "hello", "documents": ["ba " * 3000] * 4}
+    ranked = [each["relevance_score"] for each in post(here.pod, "/rerank", long)["results"]]
+    assert ranked == pytest.approx([0.80] * 4, abs=0.02)
     assert answering(here.pod, "/rerank", query="hello", documents=["ba", "ki ko"]).startswith("sql@")
