@@ -1,9 +1,15 @@
 """A running cluster as its users see it: where its files are, and its command line tools."""
 
+import json
 import os
+import ssl
 import subprocess
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 from e2e.cluster import containers, control_plane, layout
 from e2e.cluster.errors import ClusterError
@@ -25,6 +31,11 @@ class Cluster:
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self.run_dir / "kubeconfig"
+
+    @property
+    def server(self) -> str:
+        """The API server's base URL."""
+        return str(json.loads(self.kubeconfig.read_text(encoding="utf-8"))["clusters"][0]["cluster"]["server"])
 
     @property
     def audit_log(self) -> Path:
@@ -60,6 +71,27 @@ class Cluster:
     def helm(self, *arguments: str, timeout: float | None = 300) -> str:
         """Run helm and return what it printed; `timeout` in seconds. Raises ClusterError when it fails."""
         return self._run("helm", *arguments, timeout=timeout)
+
+    def request(self, method: str, path: str, body: object = None, **query: str) -> Any:
+        """The API server's JSON answer to the administrator, for a tenth of the CPU that kubectl takes to ask.
+
+        Raises ClusterError with the server's words when it refuses.
+        """
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        url = f"{self.server}{path}?{urlencode(query)}"
+        request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 because it is our own server
+        try:
+            with urllib.request.urlopen(request, timeout=60, context=self._tls()) as answer:  # noqa: S310 because of the same
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise ClusterError(f"{method} {path} failed: {error.read().decode(errors='replace').strip()}") from error
+
+    def _tls(self) -> ssl.SSLContext:
+        pki = self.run_dir / "pki"
+        context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
+        context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+        return context
 
     def load_image(self, archive: Path) -> None:
         """Import a docker or OCI archive into the node. Raises ClusterError, also on a cluster without a real node."""

@@ -48,8 +48,7 @@ def caller(stack: Stack, tmp_path: Path) -> Path:
         kubectl.run("delete", "role,rolebinding", f"caller-{name}", "--ignore-not-found")
         kubectl.run("create", "role", f"caller-{name}", *rights)
         kubectl.run("create", "rolebinding", f"caller-{name}", f"--role=caller-{name}", account)
-    token = inside.run("create", "token", "caller").strip()
-    return kubeconfig_of(stack.cluster, token, tmp_path / "kubeconfig")
+    return kubeconfig_of(stack.cluster, inside.namespace, tmp_path / "kubeconfig", "caller")
 
 
 def llmfleet(kubeconfig: Path, *arguments: str) -> str:

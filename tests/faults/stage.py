@@ -2,7 +2,6 @@
 
 import json
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from e2e.cluster import Cluster
 from tests.faults import oracles
 from tests.faults.proxy import Exchange, Proxy
 from tests.faults.rules import Fault
-from tests.integration.operator.conftest import grant
+from tests.integration.operator.conftest import fresh_namespace, grant
 from tests.integration.operator.fleet import KINDS, Fleet
 from tests.integration.operator.operator_process import OperatorProcess, kubeconfig_of
 
@@ -38,7 +37,6 @@ class Stage:
         self._operator: OperatorProcess | None = None
         self._started = 0.0
         self._newborn = 0
-
         self._claims = ExitStack()
 
     @property
@@ -160,9 +158,9 @@ class Stage:
 
     def close(self) -> None:
         """End the operator, and what is not the namespace's."""
-        self._claims.close()
         if self._operator is not None and self.operator.process.poll() is None:
             self.operator.kill()
+        self._claims.close()
 
 
 def is_ready(stage: Stage) -> bool:
@@ -179,14 +177,12 @@ def is_rolled_back(stage: Stage) -> bool:
 @contextmanager
 def stage(cluster: Cluster, pki: Path, folder: Path, **settings: str) -> Iterator[Stage]:
     """A fresh one; the operator is not started yet. ``settings`` are the operator's, over the usual ones."""
-    namespace = f"faults-{uuid.uuid4().hex[:8]}"
-    folder = folder / namespace
-    folder.mkdir()
-    cluster.kubectl("create", "namespace", namespace)
-    grant(cluster, namespace)
-    token = cluster.kubectl("--namespace", namespace, "create", "token", "llmfleet").strip()
-    direct = kubeconfig_of(cluster, token, folder / DIRECT)
-    with Proxy(server_of(cluster), cluster.run_dir / "pki" / "ca.crt", pki) as proxy:
+    authority = cluster.run_dir / "pki" / "ca.crt"
+    with fresh_namespace(cluster) as namespace, Proxy(cluster.server, authority, pki) as proxy:
+        folder = folder / namespace
+        folder.mkdir()
+        grant(cluster, namespace)
+        direct = kubeconfig_of(cluster, namespace, folder / DIRECT)
         settings = USUAL | settings
         made = Stage(
             Fleet(cluster, namespace), proxy, proxy.kubeconfig(direct, folder / "kubeconfig"), folder, settings
@@ -195,9 +191,3 @@ def stage(cluster: Cluster, pki: Path, folder: Path, **settings: str) -> Iterato
             yield made
         finally:
             made.close()
-            cluster.kubectl("delete", "namespace", namespace, "--wait=false")
-
-
-def server_of(cluster: Cluster) -> str:
-    """Base URL of a cluster's API server."""
-    return cluster.kubectl("config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")

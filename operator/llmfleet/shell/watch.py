@@ -9,6 +9,7 @@ from typing import Any, cast
 import kopf
 from kopf._cogs.clients.errors import APIForbiddenError
 from kopf._cogs.clients.watching import WatchingError
+from kopf._cogs.structs.credentials import Vault
 
 from llmfleet import names
 from llmfleet.shell.errors import Refused, Unavailable
@@ -99,7 +100,7 @@ async def watch(
 
     Refused when the server does not let us watch; Unavailable when it ended the watch.
     """
-    registry = kopf.OperatorRegistry()
+    registry, vault = kopf.OperatorRegistry(), Vault()
     register(registry, seen, listed)
     try:
         await kopf.operator(
@@ -111,8 +112,11 @@ async def watch(
             clusterwide=namespace is None,
             namespaces=() if namespace is None else (namespace,),
             ready_flag=ready,
+            vault=vault,
         )
     except APIForbiddenError as error:
         raise Refused(str(error), HTTPStatus.FORBIDDEN) from error
     except WatchingError as error:
         raise Unavailable(str(error)) from error
+    finally:
+        await vault.close()  # kopf leaves its connections open when it is cancelled before all of it has ended

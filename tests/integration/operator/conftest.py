@@ -3,12 +3,13 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from e2e.cluster import Cluster, Profile
+from e2e.cluster import Cluster, ClusterError, Profile
 from e2e.stack.audit import AuditLog
 from tests.builders import Raw
 from tests.clusters import with_crd
@@ -17,6 +18,7 @@ from tests.integration.operator.operator_process import OperatorProcess, eventua
 
 REPOSITORY = Path(__file__).parents[3]
 CHART = REPOSITORY / "charts" / "llmfleet"
+HOME, SEEN = "namespace-of-the-operator", "namespace-of-the-fleets"
 Start = Callable[..., OperatorProcess]
 Nodes = Callable[..., str]
 
@@ -31,11 +33,12 @@ def cluster() -> Cluster:
 def fresh_namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace for as long as it is needed."""
     name = f"fleet-{uuid.uuid4().hex[:8]}"
-    cluster.kubectl("create", "namespace", name)
+    cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
     try:
         yield name
     finally:
-        cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+        with suppress(ClusterError):  # a test has deleted it
+            cluster.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
 @pytest.fixture
@@ -49,20 +52,20 @@ def fleet(cluster: Cluster, namespace: str) -> Fleet:
     return Fleet(cluster, namespace)
 
 
+@cache
+def rights_in(cluster: Cluster, namespace: str, watched: str) -> str:
+    """What the chart grants an operator of one namespace in another."""
+    chosen = ("-s", "templates/rbac.yaml", "-s", "templates/serviceaccount.yaml")
+    there = ("--namespace", namespace, "--set", f"watchNamespaces={{{watched}}}")
+    return cluster.helm("template", "llmfleet", str(CHART), *there, *chosen)
+
+
 def grant(cluster: Cluster, namespace: str, watched: str = "") -> str:
     """Give the operator the rights that the chart gives it; its user, as the audit log names it.
 
     It looks after its own namespace, or after ``watched``.
     """
-    chosen = (
-        "--set",
-        f"watchNamespaces={{{watched or namespace}}}",
-        "-s",
-        "templates/rbac.yaml",
-        "-s",
-        "templates/serviceaccount.yaml",
-    )
-    rights = cluster.helm("template", "llmfleet", str(CHART), "--namespace", namespace, *chosen)
+    rights = rights_in(cluster, HOME, SEEN).replace(HOME, namespace).replace(SEEN, watched or namespace)
     cluster.kubectl("apply", "-f", "-", input=rights)
     return f"system:serviceaccount:{namespace}:llmfleet"
 
@@ -82,8 +85,7 @@ def start(cluster: Cluster, namespace: str, user: str, tmp_path: Path) -> Iterat
 @contextmanager
 def starter(cluster: Cluster, namespace: str, folder: Path) -> Iterator[Start]:
     """Start replicas of the operator that has its rights in a namespace; all are ended at the end."""
-    token = cluster.kubectl("--namespace", namespace, "create", "token", "llmfleet").strip()
-    kubeconfig = kubeconfig_of(cluster, token, folder / f"kubeconfig-{namespace}")
+    kubeconfig = kubeconfig_of(cluster, namespace, folder / f"kubeconfig-{namespace}")
     started: list[OperatorProcess] = []
 
     def begin(identity: str = "first", *, until_leading: bool = True, **settings: str) -> OperatorProcess:

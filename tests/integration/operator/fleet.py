@@ -1,4 +1,4 @@
-"""One LLMDeployment in a namespace of its own, seen through kubectl."""
+"""One LLMDeployment in a namespace of its own: changed by kubectl, read as often as is needed."""
 
 import json
 from collections.abc import Iterator
@@ -8,11 +8,13 @@ from typing import Any
 
 from e2e.cluster import Cluster
 from llmfleet import names
+from llmfleet.shell.kinds import CHILDREN, OWN, POD, Kind
 from tests.builders import Raw, merged
 from tests.integration.operator.operator_process import PATIENCE_SECONDS, eventually
 
 KINDS = "deployments,controllerrevisions,configmaps,services,poddisruptionbudgets,networkpolicies,jobs"
 MANAGED = "app.kubernetes.io/managed-by=llmfleet"
+SERVED = {each.plural: each for each in (*CHILDREN, POD, Kind("ReplicaSet", "apps", "v1", "replicasets"))}
 
 
 @dataclass
@@ -63,11 +65,16 @@ class Fleet:
             self.kubectl("delete", "pv", volume, "--wait=false")
 
     def get(self) -> Raw:
-        return dict(json.loads(self.kubectl("get", "llm", self.name, "-o", "json")))
+        return dict(self.cluster.request("GET", OWN.path(self.namespace, self.name)))
 
     def list(self, kinds: str) -> list[Raw]:
+        """All of its own of some kinds, as kubectl names them, in the order of kind and name."""
         selector = f"{MANAGED},llmfleet.io/deployment={self.name}"
-        found = json.loads(self.kubectl("get", kinds, "-l", selector, "-o", "json"))["items"]
+        found: list[Raw] = []
+        for kind in map(SERVED.__getitem__, kinds.split(",")):
+            items = self.cluster.request("GET", kind.path(self.namespace), labelSelector=selector)["items"]
+            # The server leaves a list's items without their kind.
+            found += ({"apiVersion": kind.api_version, "kind": kind.kind, **each} for each in items)
         return sorted(found, key=lambda raw: (raw["kind"], raw["metadata"]["name"]))
 
     def condition(self, kind: str) -> Raw:

@@ -33,8 +33,10 @@ def eventually(read: Callable[[], T], holds: Callable[[T], Any], seconds: float 
         time.sleep(0.1)
 
 
-def kubeconfig_of(cluster: Cluster, token: str, path: Path) -> Path:
-    """A kubeconfig like the administrator's, for the bearer of a token."""
+def kubeconfig_of(cluster: Cluster, namespace: str, path: Path, account: str = "llmfleet") -> Path:
+    """A kubeconfig like the administrator's, for an hour of a service account, the operator's if none is named."""
+    url = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+    token = cluster.request("POST", url, {"spec": {"expirationSeconds": 3600}})["status"]["token"]
     document = yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8"))
     document["users"][0]["user"] = {"token": token}
     path.write_text(yaml.safe_dump(document), encoding="utf-8")

@@ -88,8 +88,7 @@ def elsewhere(
     """An operator that lives in a namespace of its own and looks after another, and one that the parameter names."""
     with fresh_namespace(cluster) as home, fresh_namespace(cluster) as watched:
         grant(cluster, home, watched)
-        token = cluster.kubectl("--namespace", home, "create", "token", "llmfleet").strip()
-        kubeconfig = kubeconfig_of(cluster, token, tmp_path / "kubeconfig")
+        kubeconfig = kubeconfig_of(cluster, home, tmp_path / "kubeconfig")
         namespaces = ",".join([*getattr(request, "param", ()), watched])
         operator = OperatorProcess(kubeconfig, home, tmp_path, settings={"WATCH_NAMESPACES": namespaces})
         try:

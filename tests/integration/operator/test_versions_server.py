@@ -41,8 +41,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(cluster: Cluster, namespace: str, user: str, tmp_path: Path) -> Iterator[Run]:
     """Start an operator from a source tree; all are ended after the test."""
-    token = cluster.kubectl("--namespace", namespace, "create", "token", "llmfleet").strip()
-    kubeconfig = kubeconfig_of(cluster, token, tmp_path / "kubeconfig")
+    kubeconfig = kubeconfig_of(cluster, namespace, tmp_path / "kubeconfig")
     # What the chart of the earlier version granted besides.
     looks = ("create", "role", "earlier", "--verb=get", "--resource=deployments.apps,controllerrevisions.apps")
     cluster.kubectl("--namespace", namespace, *looks)

@@ -1,5 +1,8 @@
 """What kopf tells of is handed on; what it lists is said to be a listing, since it never tells of what vanished."""
 
+import asyncio
+
+import kopf
 import pytest
 
 from llmfleet.shell import watch
@@ -33,3 +36,22 @@ def test_a_watch_may_be_silent_for_as_long_as_the_setting_says() -> None:
 def test_kopf_never_gives_up_on_a_server_that_refuses() -> None:
     delays = iter(watch.settings().networking.error_backoffs)
     assert 15 < max(next(delays) for _ in range(1000)) < 40
+
+
+async def test_connections_are_closed_where_kopf_is_cancelled_before_it_has_closed_them(monkeypatch) -> None:
+    class Connection:
+        is_closed = False
+
+        async def close(self) -> None:
+            self.is_closed = True
+
+    async def cancelled(*, vault, **_) -> None:
+        await vault.populate({"us": kopf.ConnectionInfo(server="https://127.0.0.1")})
+        async for _ in vault.extended(lambda _: connection, "context"):
+            raise asyncio.CancelledError
+
+    connection = Connection()
+    monkeypatch.setattr(watch.kopf, "operator", cancelled)
+    with pytest.raises(asyncio.CancelledError):
+        await watch.watch(print, print, "team-a", 12.0, asyncio.Event())
+    assert connection.is_closed
