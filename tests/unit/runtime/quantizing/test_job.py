@@ -5,6 +5,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 
@@ -93,10 +94,9 @@ def test_a_job_waits_for_another_that_makes_the_same_and_ends_with_what_that_mad
 
 
 def test_a_job_that_is_cut_while_it_waits_says_so(libraries, carried, tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "LOCK_POLL_SECONDS", 0.05)
-    cut = threading.Timer(0.3, signal.raise_signal, (signal.SIGTERM,))
+    interrupted = SimpleNamespace(sleep=lambda _: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(cache, "time", interrupted)
     with Store(tmp_path / "out").held():
-        cut.start()
         code, found = carried()
     assert (code, found.message) == (CUT, "it was cut, and goes on where it was")
 
