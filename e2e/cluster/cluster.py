@@ -82,7 +82,7 @@ class Cluster:
         url = f"{self.server}{path}?{urlencode(query)}"
         request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 because it is our own server
         try:
-            with urllib.request.urlopen(request, timeout=60, context=self._tls()) as answer:  # noqa: S310 as above
+            with urllib.request.urlopen(request, timeout=60, context=self._tls()) as answer:  # noqa: S310 because of the same
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise ClusterError(f"{method} {path} failed: {error.read().decode(errors='replace').strip()}") from error
