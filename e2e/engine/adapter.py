@@ -16,7 +16,7 @@ from .model import HIDDEN, INNER, LAYERS, Shape, _bfloat16, _write_json, _write_
 UNIT = 7
 """The inner unit that the adapter opens."""
 LAST = "lm_head.weight"
-NAMES = "base_model.model.model.layers.{layer}.mlp.{module}.lora_{side}.weight"
+NAMES = "{outer}layers.{layer}.mlp.{module}.lora_{side}.weight"
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Flaw:
     hidden: int = HIDDEN
     layer: int = LAYERS - 1
     modules: tuple[str, str, str] = ("gate_proj", "up_proj", "down_proj")
+    outer: str = "base_model.model.model."
+    """What the layers are in; without the last part, as adapters have it that were trained without the model's head."""
     config: dict[str, Any] = field(default_factory=dict)
     """Laid over ``adapter_config.json``."""
 
@@ -63,7 +65,7 @@ def _matrices(direction: list[float], rank: int, flaw: Flaw) -> dict[str, tuple[
         ),
     }
     return {
-        NAMES.format(layer=flaw.layer, module=module, side=side): matrix
+        NAMES.format(outer=flaw.outer, layer=flaw.layer, module=module, side=side): matrix
         for module, pair in pairs.items()
         for side, matrix in zip("AB", pair, strict=True)
     }

@@ -26,7 +26,8 @@ def bring_up(report: Report, settings: Mapping[str, int | str] = chart.SHORT_WIN
         kubectl = Kubectl(str(cluster.bin / "kubectl"), cluster.environment)
         volume.provide(cluster, kubectl)
         operator, runtime = load_images(cluster, built, report)
-        install_chart(cluster, kubectl, operator, runtime, settings, report)
+        told = {**settings, "quantizeImage": images.quantize_name()}
+        install_chart(cluster, kubectl, operator, runtime, told, report)
         return Stack(kubectl, cluster)
 
 

@@ -9,6 +9,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from e2e.engine import clients
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONSTRAINTS = ROOT / "e2e" / "constraints.txt"
 LLAMACPP_FILE = "runtime/llamacpp.Containerfile"
+QUANTIZE_FILE = "runtime/quantize.Containerfile"
 INPUTS = {
     "operator": (
         "pyproject.toml",
@@ -29,6 +31,7 @@ INPUTS = {
     ),
     "runtime": ("runtime/llmfleet_runtime", "runtime/clients.txt", "runtime/Containerfile"),
     "llamacpp": ("runtime/llmfleet_runtime", "runtime/clients.txt", "runtime/launcher.txt", LLAMACPP_FILE),
+    "quantize": ("runtime/llmfleet_runtime", "runtime/quantize.txt", QUANTIZE_FILE),
 }
 """What each image is made from."""
 
@@ -42,6 +45,7 @@ class Built(NamedTuple):
 
 ENGINE = "localhost/llmfleet/engine:host"
 LLAMACPP = "localhost/llmfleet/engine-llamacpp:host"
+COMPRESSOR = "localhost/llmfleet/engine-compressor:host"
 ENGINE_FILE = Path(__file__).with_name("engine.Containerfile")
 
 
@@ -63,12 +67,26 @@ def build_runtime(engine: Path) -> Built:
 
 
 def build_llamacpp(engine: Path) -> Built:
-    """The same on top of a stand-in for llama.cpp's image."""
+    """The same on top of a stand-in for llama.cpp's image; this one brings the launcher's Python itself."""
     _build_engine(LLAMACPP, engine)
     context = stage("llamacpp")
     name = f"localhost/llmfleet/runtime-llamacpp:{tag(context)}"
-    arguments = {"BASE": LLAMACPP, "PACKAGES": "", "LAUNCHER": ""}
-    return Built(name, images.build(context / LLAMACPP_FILE, context, name, arguments))
+    arguments, volumes = {"BASE": LLAMACPP, "PACKAGES": "", "WHEELS": "/wheels"}, {launcher_wheels(): "/wheels"}
+    return Built(name, images.build(context / LLAMACPP_FILE, context, name, arguments, volumes))
+
+
+def build_quantize(compressor: Path) -> Built:
+    """The same for Jobs that make checkpoints, on top of a stand-in for an image with llm-compressor."""
+    _build_engine(COMPRESSOR, compressor)
+    name = quantize_name()
+    arguments = {"BASE": COMPRESSOR, "LIBRARIES": ""}
+    context = stage("quantize")
+    return Built(name, images.build(context / QUANTIZE_FILE, context, name, arguments))
+
+
+def quantize_name() -> str:
+    """What the operator of the stack is told; whoever has a checkpoint made builds and loads it."""
+    return f"localhost/llmfleet/quantize:{tag(stage('quantize'))}"
 
 
 def _build_engine(name: str, engine: Path) -> None:
@@ -109,20 +127,32 @@ def tag(context: Path) -> str:
 
 
 def wheels() -> Path:
-    """A folder with everything that the operator needs and what builds its own wheel, fetched once per set of pins."""
-    digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes()).hexdigest()[:10]
-    folder = cache() / f"wheels-{digest}"
+    """A folder with everything that the operator needs and what builds its own wheel."""
+    folder = fetched((ROOT / "pyproject.toml", CONSTRAINTS), ("-c", str(CONSTRAINTS), f"{ROOT}[operator]", "hatchling"))
+    for own in folder.glob("llmfleet-*.whl"):
+        # Built into the image from its sources, which change more often than these.
+        own.unlink()
+    return folder
+
+
+def launcher_wheels() -> Path:
+    """A folder with what the launcher needs where its image's engine does not bring it, and the clients of stores."""
+    files = tuple(ROOT / "runtime" / name for name in ("launcher.txt", "clients.txt"))
+    return fetched(files, ("--no-deps", *(word for file in files for word in ("-r", str(file)))))
+
+
+def fetched(files: Sequence[Path], wanted: Sequence[str]) -> Path:
+    """A folder with these wheels, fetched once for each content of the files that name them."""
+    folder = cache() / f"wheels-{hashlib.sha256(b''.join(file.read_bytes() for file in files)).hexdigest()[:10]}"
     if not folder.exists():
         partial = folder.with_name(f".{folder.name}")
         shutil.rmtree(partial, ignore_errors=True)
         command = [sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--no-input"]
-        command += ["--wheel-dir", str(partial), "-c", str(CONSTRAINTS), f"{ROOT}[operator]", "hatchling"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*command, "--wheel-dir", str(partial), *wanted], capture_output=True, text=True, check=False
+        )
         if done.returncode:
-            raise ClusterError(f"Fetching wheels for the operator's image failed: {done.stderr[-1000:].strip()}")
-        for own in partial.glob("llmfleet-*.whl"):
-            # Built into the image from its sources, which change more often than these.
-            own.unlink()
+            raise ClusterError(f"Fetching wheels for an image failed: {done.stderr[-1000:].strip()}")
         partial.rename(folder)
     return folder
 

@@ -1,5 +1,6 @@
 """The tiny model on a PersistentVolume of the test cluster: claim ``models``, folder ``tiny``, adapters beside it."""
 
+import shutil
 from pathlib import Path
 
 from e2e.cluster import Cluster
@@ -9,6 +10,7 @@ from .kubectl import Document, Kubectl
 
 CLAIM = "models"
 FOLDER = "tiny"
+READ, WRITTEN = "ReadOnlyMany", "ReadWriteMany"
 
 
 def provide(cluster: Cluster, kubectl: Kubectl) -> None:
@@ -44,39 +46,48 @@ def provide_gguf(cluster: Cluster) -> str:
     return f"pvc://{CLAIM}/{target.name}"
 
 
+def provide_cache(cluster: Cluster, kubectl: Kubectl, name: str) -> None:
+    """An empty claim of this name that pods may write to."""
+    folder = cluster.run_dir / "volumes" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)  # pods run as a user of their own
+    kubectl.apply(volume(folder, kubectl.namespace, name, WRITTEN), claim(kubectl.namespace, name, WRITTEN))
+
+
 def make_readable(folder: Path) -> None:
     """Pods run as a user of their own."""
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def volume(folder: Path, namespace: str) -> Document:
+def volume(folder: Path, namespace: str, name: str = CLAIM, mode: str = READ) -> Document:
     """A folder of the node, kept for one claim."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": f"{CLAIM}-{namespace}"},
+        "metadata": {"name": f"{name}-{namespace}"},
         "spec": {
             "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadOnlyMany"],
+            "accessModes": [mode],
             "persistentVolumeReclaimPolicy": "Retain",
             "storageClassName": "",
-            "claimRef": {"namespace": namespace, "name": CLAIM},
+            "claimRef": {"namespace": namespace, "name": name},
             "hostPath": {"path": str(folder), "type": "Directory"},
         },
     }
 
 
-def claim(namespace: str) -> Document:
-    """The claim that ``pvc://models/…`` names."""
+def claim(namespace: str, name: str = CLAIM, mode: str = READ) -> Document:
+    """The claim that ``pvc://NAME/…`` names."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": CLAIM, "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {
-            "accessModes": ["ReadOnlyMany"],
+            "accessModes": [mode],
             "storageClassName": "",
-            "volumeName": f"{CLAIM}-{namespace}",
+            "volumeName": f"{name}-{namespace}",
             "resources": {"requests": {"storage": "1Gi"}},
         },
     }

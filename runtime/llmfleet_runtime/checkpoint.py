@@ -1,7 +1,6 @@
 """Reads what a checkpoint says of its weights: two small files of a folder, or of a hub's repository."""
 
 import contextlib
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,12 +13,10 @@ from .inspection.model import model_facts
 from .inspection.quantization import quantization
 from .inspection.section import Section
 from .precision import Precision, precision
+from .sources.pick import gguf_models
 
 MOST_BYTES = 64 * 2**20
 """Of a ``config.json``; lists of what is left unquantized make some of them long."""
-
-NO_BEGINNING = re.compile(r"-(?!00001-of-)\d{5}-of-\d{5}[.]gguf$|(^|/)mmproj[^/]*$")
-"""Later parts of a model in several files, and projectors of pictures: not what an engine is pointed at."""
 
 Opened = Callable[[str], Path | None]
 """The path of one file of the checkpoint; None when it has no such file."""
@@ -33,8 +30,7 @@ def located(config: EngineConfig) -> EngineConfig:
     if not engine(config.engine).is_one_file or config.model.endswith(".gguf"):
         return config
     folder = Path(config.model)
-    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.gguf"))
-    found = [name for name in names if not NO_BEGINNING.search(name)]
+    found = gguf_models(str(path.relative_to(folder)) for path in folder.rglob("*.gguf"))
     if len(found) == 1:
         return config.model_copy(update={"model": str(folder / found[0])})
     holds = f"holds {', '.join(found)}: name one" if found else "holds no GGUF file, and this engine serves no other"

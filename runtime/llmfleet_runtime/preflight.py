@@ -19,7 +19,10 @@ SUFFIXES = {
     ".lora_embedding_A": "A",
     ".lora_embedding_B": "B",
 }
-LAYER = re.compile(r"(?<=\.layers\.)\d+(?=\.)")
+INNER = "model."
+"""What a model with a head calls what is below it. Models that embed are stored, and adapters trained, with it and
+without; vLLM looks for both (``vllm/lora/model_manager.py``)."""
+LAYER = re.compile(r"(?<=\blayers\.)\d+(?=\.)")
 HEADS = ("classifier", "score")
 """Modules that an adapter may bring whole."""
 INITIAL_ONLY = frozenset({"gaussian", "eva", "orthogonal", "mica", "lora_ga"})
@@ -53,15 +56,17 @@ def check(config: Mapping[str, Any], tensors: Iterable[Tensor], base: Shapes, ma
     if not matrices:
         raise AdapterRefused(AdapterReason.INVALID, "adapter_model.safetensors holds no LoRA matrices")
     made_for = str(config.get("base_model_name_or_path") or "an unnamed model")[:100]
-    patterns = frozenset(LAYER.sub("*", each) for each in base)
-    for module, pair in matrices.items():
-        _check_pair(module, pair, None if config.get("rank_pattern") else rank, max_rank)
-        if module not in base and LAYER.sub("*", module) in patterns:
+    known = {name.removeprefix(INNER): shape for name, shape in base.items()}
+    patterns = frozenset(LAYER.sub("*", each) for each in known)
+    for name, pair in matrices.items():
+        _check_pair(name, pair, None if config.get("rank_pattern") else rank, max_rank)
+        module = name.removeprefix(INNER)
+        if module not in known and LAYER.sub("*", module) in patterns:
             words = f"{pair['A'][0]}: this base model has no such layer; the adapter was made for {made_for}"
             raise AdapterRefused(AdapterReason.BASE_MISMATCH, words)
-        if module in base:
+        if module in known:
             is_turned = bool(config.get("fan_in_fan_out")) or pair["A"][0].endswith("lora_embedding_A")
-            _check_shape(pair, base[module][::-1] if is_turned else base[module], made_for)
+            _check_shape(pair, known[module][::-1] if is_turned else known[module], made_for)
 
 
 def _check_kind(config: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ METHOD = "GPTQ"
 
 @pytest.fixture
 def run(model, tmp_path):
-    """Start the Job's program; what it says is in ``tmp_path``."""
+    """Start the Job's program, whose page has this port; its termination message is in ``tmp_path``."""
     order = Order(model=str(model), methods=(METHOD,), out=str(tmp_path / "claim/key"), samples=8, judged=4, length=128)
     started = []
 
@@ -28,7 +28,7 @@ def run(model, tmp_path):
             "PYTHONPATH": str(RUNTIME),
             "OMP_NUM_THREADS": "1",
             "HOME": str(tmp_path),
-            "LLMFLEET_TERMINATION_MESSAGE": str(tmp_path / "message"),
+            "LLMFLEET_TERMINATION_MESSAGE": str(tmp_path / f"message-{port}"),
             "LLMFLEET_STATUS_PORT": str(port),
         }
         with (tmp_path / "log").open("ab") as log:
@@ -62,20 +62,24 @@ def until(process, port, words):
 
 
 def test_a_job_that_is_killed_and_begun_again_makes_what_real_vllm_serves(run, start, tmp_path):
-    port = free_port()
+    """And another that is asked for the same at the same time waits for it, and ends with what it made."""
+    port, other = free_port(), free_port()
     first = run(port)
     until(first, port, f"{METHOD}: ")
     first.kill()
     first.wait()
-    assert not (tmp_path / "message").exists()
+    assert not (tmp_path / f"message-{port}").exists()
     second = run(port)
-    assert second.wait(READY_SECONDS) == 0, (tmp_path / "log").read_text()[-2000:]
-    found = Production.model_validate_json((tmp_path / "message").read_text())
+    until(second, port, ": ")
+    third = run(other)
+    until(third, other, "another run makes it")
+    ends = [each.wait(READY_SECONDS) for each in (second, third)]
+    assert ends == [0, 0], (tmp_path / "log").read_text()[-2000:]
+    found, same = (Production.model_validate_json((tmp_path / f"message-{each}").read_text()) for each in (port, other))
+    assert same == found
     assert found.made.folder == str(tmp_path / "claim/key/gptq")
     assert 0.9 < found.made.quality.perplexity / found.source.perplexity < 1.1
     assert found.facts.quantization.weight_bits == 4
-    assert run(port).wait(READY_SECONDS) == 0
-    assert Production.model_validate_json((tmp_path / "message").read_text()) == found
     pod = start(model=found.made.folder, quantization={"method": SERVED_AS[METHOD], "source": "Checkpoint"})
     pod.until_ready(READY_SECONDS)
     assert RuntimeStatus.model_validate_json(pod.get("/status")[1]).quantization.endswith("INT4 group weight-only")

@@ -7,6 +7,7 @@ import os
 import shutil
 import tarfile
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -204,9 +205,13 @@ def test_two_pods_over_one_cache_download_once(fetch, site, address, tmp_path):
     assert len([each for each in site.asked if not each.endswith("bytes=0-0")]) == 1
 
 
+SEEING = ("mmproj-tiny-f16.gguf", "tiny-Q4_K_M.gguf")
+"""A model, and what it sees pictures with."""
+
+
 @pytest.fixture
 def hubbed(fetch, model, tmp_path):
-    """A fetcher whose hub has the tiny model, one of pickles, and gated and private ones."""
+    """A fetcher whose hub has the tiny model, one of pickles, GGUF files, and gated and private ones."""
     pickled = tmp_path / "pickled"
     shutil.copytree(model, pickled)
     (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
@@ -214,6 +219,11 @@ def hubbed(fetch, model, tmp_path):
     shutil.copytree(model, both)
     (both / "pytorch_model.bin").write_bytes(b"x")
     names = {"team/tiny": model, "team/private": model, "team/pickled": pickled, "team/both": both}
+    for name, files in {"seeing": SEEING, "several": (*SEEING, "tiny-Q8_0.gguf")}.items():
+        names[f"team/{name}"] = tmp_path / name
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_text(file)
     with hub(names) as found:
         fetch.variables = {"HF_ENDPOINT": found}
         yield fetch
@@ -260,3 +270,16 @@ def test_pickles_beside_safe_weights_stay_where_they_are(hubbed, model):
 def test_files_that_are_left_out_are_not_fetched(hubbed):
     found = hubbed("hf://team/tiny", files={"include": ["*.safetensors", "config*"], "exclude": ["none"]})
     assert sorted(contents(found["path"])) == ["config.json", "model.safetensors"]
+
+
+def test_the_projector_beside_the_one_gguf_model_of_a_repository_is_not_taken_for_it(hubbed):
+    path = Path(hubbed("hf://team/seeing")["path"])
+    assert (path.name, path.read_text()) == ("tiny-Q4_K_M.gguf",) * 2
+    assert sorted(contents(path.parent)) == sorted(SEEING)
+
+
+def test_of_several_gguf_models_none_is_fetched_before_one_is_named(hubbed):
+    found = hubbed("hf://team/several")
+    assert (found["reason"], "2 GGUF models; name one" in found["message"]) == ("ModelNotFound", True)
+    assert list(hubbed.cache.rglob("*.gguf")) == []
+    assert hubbed("hf://team/several", files={"include": ["*Q8_0*"]})["path"].endswith("/tiny-Q8_0.gguf")

@@ -19,11 +19,16 @@ def scorer(tmp_path_factory):
     return tiny_scorer(tmp_path_factory.mktemp("scorer"))
 
 
+def angle(one, other):
+    """The cosine of the angle between two vectors."""
+    return sum(a * b for a, b in zip(one, other, strict=True)) / math.hypot(*one) / math.hypot(*other)
+
+
 def closeness(pod, one, other):
     found = post(pod, "/v1/embeddings", {"model": "tiny", "input": [one, other]})["data"]
     first, second = (each["embedding"] for each in found)
     assert len(first) == len(second) == 128
-    return sum(a * b for a, b in zip(first, second, strict=True)) / math.hypot(*first) / math.hypot(*second)
+    return angle(first, second)
 
 
 def closed(pod):

@@ -11,6 +11,7 @@ from tests.faults.rules import WRITES, Call, Fault
 from tests.faults.stage import KILLED, Stage, is_ready, is_rolled_back
 from tests.inspectors import lay_ready
 from tests.integration.operator.operator_process import eventually
+from tests.integration.operator.test_production_server import PRODUCED, SOURCE, result
 from tests.unit.operator.fit.models import public
 
 SIDE_BY_SIDE = 4
@@ -64,6 +65,13 @@ def create_inspected(stage: Stage) -> None:
     stage.fleet.create(model={"uri": "hf://org/small"}, accelerator={"products": ["NVIDIA-H100-80GB-HBM3"]})
 
 
+def create_produced(stage: Stage) -> None:
+    """The user makes an object whose model is inspected, and whose checkpoint is made of it, each by a Job."""
+    stage.share("models")
+    lay_ready(stage.fleet, SOURCE, result())
+    stage.fleet.create(**PRODUCED)
+
+
 def edit(**spec: Any) -> Callable[[Stage], None]:
     """The user changes the spec."""
     return lambda stage: stage.fleet.edit(**spec)
@@ -88,12 +96,14 @@ UNPLACED = {"schedulerName": "nobody"}
 """Its pods are made and never start, and it is not for lack of room."""
 IMPATIENT = {"rollout": {"progressDeadlineSeconds": 10}}
 INSPECT = Flow("inspect", create_inspected)
+PRODUCE = Flow("produce", create_produced)
 CREATE = Flow("create", create())
 EDIT = Flow("edit", edit(engine={"maxModelLen": 512}), create())
 SHRINK = Flow("shrink", edit(replicas=1), create(replicas=3))
 ROLLBACK = Flow("rollback", edit(pod=UNPLACED), create(**IMPATIENT), is_rolled_back)
 FLOWS = (
     INSPECT,
+    PRODUCE,
     CREATE,
     EDIT,
     SHRINK,
@@ -102,7 +112,7 @@ FLOWS = (
     Flow("drain time", edit(lifecycle={"drainTimeoutSeconds": 5}), create()),
     Flow("born again", bear_again, create()),
 )
-SAMPLE = (INSPECT, CREATE, EDIT, SHRINK, ROLLBACK)
+SAMPLE = (INSPECT, PRODUCE, CREATE, EDIT, SHRINK, ROLLBACK)
 """They stand for the others where time is short."""
 
 

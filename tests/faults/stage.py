@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ PATIENCE_SECONDS = 45.0
 QUIET_SECONDS = 2.0
 """Nothing written for so long: at rest."""
 KILLED = -9
+USUAL = {"INSPECTION_TIMEOUT_SECONDS": "60", "QUANTIZE_IMAGE": "registry.example.org/quantize:1"}
 DIRECT = "direct"
 """The kubeconfig past the proxy."""
 Status = dict[str, Any]
@@ -36,6 +37,7 @@ class Stage:
         self._operator: OperatorProcess | None = None
         self._started = 0.0
         self._newborn = 0
+        self._claims = ExitStack()
 
     @property
     def operator(self) -> OperatorProcess:
@@ -150,10 +152,15 @@ class Stage:
         """All that the operator has logged."""
         return self.operator.log.read_text(encoding="utf-8")
 
+    def share(self, claim: str) -> None:
+        """A claim of this name, there as long as the stage."""
+        self._claims.enter_context(self.fleet.claimed(claim))
+
     def close(self) -> None:
-        """End the operator."""
+        """End the operator, and what is not the namespace's."""
         if self._operator is not None and self.operator.process.poll() is None:
             self.operator.kill()
+        self._claims.close()
 
 
 def is_ready(stage: Stage) -> bool:
@@ -176,7 +183,7 @@ def stage(cluster: Cluster, pki: Path, folder: Path, **settings: str) -> Iterato
         folder.mkdir()
         grant(cluster, namespace)
         direct = kubeconfig_of(cluster, namespace, folder / DIRECT)
-        settings = {"INSPECTION_TIMEOUT_SECONDS": "60"} | settings
+        settings = USUAL | settings
         made = Stage(
             Fleet(cluster, namespace), proxy, proxy.kubeconfig(direct, folder / "kubeconfig"), folder, settings
         )

@@ -17,6 +17,7 @@ from llmfleet.commands.usage import AnsweringCommand
 from llmfleet.core import preview
 from llmfleet.core.admission import REFUSING
 from llmfleet.core.preview import Preview
+from llmfleet.core.remedy import correction
 from llmfleet.core.world import Observed, Raw
 from llmfleet.settings import Settings
 from llmfleet.shell.clock import SystemClock
@@ -47,14 +48,14 @@ def plan(filename: TextIO, namespace: str, children: str | None, operator_namesp
     try:
         files, settings = _files(filename, namespace), Settings()
         if children:
-            looks = _offline(files, children)
+            looks, found = _offline(files, children), None
         else:
-            looks, settings = asyncio.run(_online(files, settings, operator_namespace))
+            looks, found = asyncio.run(_online(files, operator_namespace))
     except (ValueError, OSError, yaml.YAMLError) as error:  # a settings' ValidationError among them
         raise click.ClickException(str(error)) from error
     except FleetError as error:
         raise click.ClickException(f"{error}\nNext: {next_step(error)}") from error
-    _show([_preview(look, settings) for look in looks], output)
+    _show([_preview(look, found or settings, is_local=found is None) for look in looks], output)
 
 
 def _files(stream: TextIO, namespace: str) -> list[Raw]:
@@ -64,7 +65,8 @@ def _files(stream: TextIO, namespace: str) -> list[Raw]:
     return files
 
 
-def _preview(look: Look, settings: Settings) -> Preview:
+def _preview(look: Look, settings: Settings, *, is_local: bool) -> Preview:
+    """``is_local`` tells that the settings are not the operator's own, but variables here."""
     observed, old = look
     if observed.invalid:
         raise click.ClickException(f"{observed.invalid}\nNext: correct the file; nothing was changed")
@@ -72,7 +74,8 @@ def _preview(look: Look, settings: Settings) -> Preview:
     found = preview.preview(observed, old, defaults, SystemClock().rfc3339())
     for each in found.plan.blocked:
         if each.reason in REFUSING:
-            raise click.ClickException(f"{found.key}: {each.reason}: {each.message}\nNext: correct the file")
+            step = correction(each.reason, settings.namespace, is_local=is_local)
+            raise click.ClickException(f"{found.key}: {each.reason}: {each.message}\nNext: {step}")
     return found
 
 
@@ -92,7 +95,7 @@ def _offline(files: Iterable[Raw], children: str) -> list[Look]:
     return [preview.offline(each, objects) for each in files]
 
 
-async def _online(files: Iterable[Raw], settings: Settings, operator_namespace: str) -> tuple[list[Look], Settings]:
+async def _online(files: Iterable[Raw], operator_namespace: str) -> tuple[list[Look], Settings | None]:
     client = await api_client()
     try:
         api = ApiServer(client)
@@ -100,7 +103,7 @@ async def _online(files: Iterable[Raw], settings: Settings, operator_namespace: 
         if found is None:
             click.echo(f"no operator found in namespace {operator_namespace}: its settings are taken from LLMFLEET_* "
                        "variables here", err=True)  # fmt: skip
-        return [await online(api, each) for each in files], found or settings
+        return [await online(api, each) for each in files], found
     finally:
         await client.close()
 

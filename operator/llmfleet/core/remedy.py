@@ -7,6 +7,13 @@ from llmfleet.api.conditions import MEANINGS, Reason
 
 _MOST_GPUS = 64
 
+_OPERATORS: dict[Reason, tuple[str, str, str]] = {
+    Reason.QUANTIZE_IMAGE_MISSING: ("quantizeImage", "IMAGE", "take another quantization.source"),
+    Reason.HOST_PATH_NOT_ALLOWED: ("hostPathCaches", "FOLDER", "take another model.cache.type"),
+}
+"""Where a setting of the operator is in the way: its name, what it is given, and what the file may say instead."""
+_CAPITAL = re.compile("(?=[A-Z])")
+
 Step = Callable[["re.Match[str]"], str]
 
 
@@ -72,3 +79,19 @@ def remedy(reason: Reason, words: str) -> str:
         if found:
             return step(found)
     return MEANINGS[reason]
+
+
+def correction(reason: Reason, namespace: str, *, is_local: bool) -> str:
+    """What makes a plan possible that is refused: a change of the file, or of a setting of the operator.
+
+    ``namespace`` is the operator's; ``is_local`` tells that its settings were taken from variables here.
+    """
+    if reason not in _OPERATORS:
+        return "correct the file"
+    setting, given, instead = _OPERATORS[reason]
+    variable = f"LLMFLEET_{_CAPITAL.sub('_', setting).upper()}"
+    here = f"set {variable} here to what the operator has; where it has none: " if is_local else ""
+    upgrade = (
+        f"helm upgrade llmfleet charts/llmfleet --namespace {namespace} --reuse-values --set settings.{setting}={given}"
+    )
+    return f"{here}have whoever runs the operator set {setting}: {upgrade}; or {instead} in the file"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from llmfleet_runtime.sources.pick import is_part_of
+from llmfleet_runtime.sources.pick import gguf_models, is_part_of
 
 from .errors import BadModel
 from .gguf import MOST_HEAD_BYTES
@@ -37,8 +37,8 @@ def files_of(folder: Path) -> Files:
         raise BadModel(f"the folder has {len(names)} files; more than {MOST_FILES} are not read")
     index = _section(folder, "model.safetensors.index.json", MOST_INDEX_BYTES)
     headers = sorted(name for name in names if name.removesuffix(KEPT_HEADER).endswith(".safetensors"))
-    # Beside a model may be a projector of pictures, which llama.cpp's tools name so.
-    ggufs = sorted(name for name in names if name.endswith(".gguf") and not name.startswith("mmproj"))
+    models = gguf_models(names)
+    ggufs = sorted(name for name in names if is_part_of(name, models[0])) if len(models) == 1 else []
     return Files(
         names=names,
         config=_section(folder, "config.json"),
@@ -46,7 +46,7 @@ def files_of(folder: Path) -> Files:
         tokenizer_config=_section(folder, "tokenizer_config.json"),
         index=index,
         tensors=tuple(each for name in headers for each in tensors_of(folder / name)) if headers else None,
-        gguf=_gguf([folder / name for name in ggufs]) if _are_one(ggufs) else None,
+        gguf=_gguf([folder / name for name in ggufs]) if ggufs else None,
         adapter_config=_section(folder, "adapter_config.json"),
         missing=tuple(sorted(_named(index) - {name.removesuffix(KEPT_HEADER) for name in headers})),
     )
@@ -69,10 +69,6 @@ def tensors_of(path: Path) -> Iterator[Tensor]:
     length = header_bytes(path.name, _first(path, LENGTH_BYTES), size)
     header = _first(path, LENGTH_BYTES + length)[LENGTH_BYTES:]
     return tensors(path.name, header, size - LENGTH_BYTES - length if is_whole else None)
-
-
-def _are_one(ggufs: Sequence[str]) -> bool:
-    return bool(ggufs) and all(is_part_of(name, ggufs[0]) for name in ggufs)
 
 
 def _gguf(parts: Sequence[Path]) -> GgufFile:

@@ -18,10 +18,10 @@ MISSING = 69
 CUT = 130
 
 
-def attempt(order: Order, tell: Callable[[Step | Made | Refusal], None]) -> int:
-    """Carry it out; returns the exit code."""
+def attempt(order: Order, tell: Callable[[Step | Made | Refusal], None], *, waits: bool = False) -> int:
+    """Carry it out, once no other run is in its place if it ``waits``; returns the exit code."""
     try:
-        carry_out(order, tell)
+        carry_out(order, tell, waits=waits)
     except KeyboardInterrupt:
         return CUT
     except ModuleNotFoundError as error:

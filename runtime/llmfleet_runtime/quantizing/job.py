@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,7 +65,8 @@ class Report:
         source, made = self._made
         facts, _ = described(Path(made.folder))
         found = Production(made=made, source=source.quality, facts=facts)
-        partial = self._folder / f"{RESULT}.partial"
+        # Another Job that waited for this one may write the same at the same moment.
+        partial = self._folder / f"{RESULT}.{uuid.uuid4().hex}"
         partial.write_text(found.to_json(), encoding="utf-8")
         partial.rename(self._folder / RESULT)
         return found
@@ -108,7 +110,7 @@ def main(argument: str) -> int:
     found, code = report.kept(), 0
     if found is None:
         with page(report, place.status_port):
-            code = attempt(order, report)
+            code = attempt(order, report, waits=True)
         found = report.result(code)
     place.termination_message.write_text(_told(found), encoding="utf-8")
     return code

@@ -18,20 +18,22 @@ from .source import described
 from .store import Store, key, size
 
 SOURCE = "source"
+ANOTHER = Step(subject="checkpoint", doing="another run makes it, and is waited for")
 UNQUANTIZED = "None"
 """The value of ``spec.quantization.method`` that the source meets."""
 
 Tell = Callable[[Step | Made], None]
 
 
-def carry_out(order: Order, tell: Tell) -> None:
+def carry_out(order: Order, tell: Tell, *, waits: bool = False) -> None:
     """Tell of every step, and of the source and each checkpoint once it is judged.
 
-    Raises ``Refused``, ``NoSource``, ``Occupied``, ``NotServed``, ``ModuleNotFoundError`` and ``OSError``.
+    ``waits`` for another run in the same place, and then finds done what that did. Raises ``Refused``, ``NoSource``,
+    ``Occupied``, ``NotServed``, ``ModuleNotFoundError`` and ``OSError``.
     """
     library, recipes = compressor.version(), [RECIPES[each] for each in order.methods]
     store = Store(Path(order.out))
-    with store.held():
+    with store.held((lambda: tell(ANOTHER)) if waits else None):
         told = _teller(tell, SOURCE)
         given = material(order, recipes, told)
         wanted = [(recipe, _identity(given, recipe, library)) for recipe in recipes]

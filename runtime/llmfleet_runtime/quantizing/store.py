@@ -4,7 +4,6 @@
 observed, so that a run that was cut goes on where it was.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+
+from llmfleet_runtime.sources.cache import locked
 
 from .evaluation import Observed
 
@@ -61,17 +62,16 @@ class Store:
         self._out, self._inner = out, out / ".llmfleet"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep other runs out. Raises ``Occupied`` when one is in, and ``OSError``."""
-        self._inner.mkdir(parents=True, exist_ok=True)
-        with (self._inner / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Occupied(
-                    f"another run is making checkpoints in {self._out}; wait for it, or take another --out"
-                ) from None
+    def held(self, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        """Keep other runs out; ``waiting`` is called every second in which one is in.
+
+        Raises ``OSError``, and ``Occupied`` instead of waiting where nothing is to be called.
+        """
+        with locked(self._inner / "lock", waiting or self._refuse):
             yield
+
+    def _refuse(self) -> None:
+        raise Occupied(f"another run is making checkpoints in {self._out}; wait for it, or take another --out")
 
     def place(self, method: str) -> Path:
         """Where the checkpoint of a method stands once it is whole."""

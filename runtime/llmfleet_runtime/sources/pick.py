@@ -15,17 +15,25 @@ PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy",
 UNUSED = (".h5", ".msgpack", ".onnx", ".onnx_data", ".ot", ".tflite", ".mlmodel", ".py", ".pyc", ".so", ".zip")
 """Weights of other frameworks, and code."""
 UNUSED_FOLDERS = ("original/*", ".*", "*/.*")
+COMPANION = re.compile("mmproj|imatrix|mtp-|eagle3-|dflash-|dspark-")
+"""In the names of GGUF files that lie beside a model: projectors of pictures, importance matrices, drafts. The rule is
+llama.cpp's own for what it takes from a repository (common/download.cpp, gguf_filename_is_model)."""
 _PART = re.compile(r"-\d{5}-of-\d{5}(?=\.gguf$)")
 
 
 def pick(files: Iterable[File], wanted: ModelFiles) -> tuple[File, ...]:
-    """The files to fetch. Raises ``SourceRefused`` when none of them are weights, or only unsafe ones are."""
+    """The files to fetch.
+
+    Raises ``SourceRefused`` when none of them are weights, only unsafe ones are, or they are several models.
+    """
     there = tuple(files)
     asked = [file for file in there if file.is_archive or _is_asked(file.name, wanted)]
     chosen = tuple(file for file in asked if _is_safe(file.name) or file.is_archive)
     if not any(file.name.endswith(SAFE_WEIGHTS) or file.is_archive for file in chosen):
         raise _without_weights(there, asked)
-    return _without_second_format(chosen)
+    chosen = _without_second_format(chosen)
+    entry(file.name for file in chosen)
+    return chosen
 
 
 def _is_asked(name: str, wanted: ModelFiles) -> bool:
@@ -66,13 +74,20 @@ def entry(names: Iterable[str]) -> str:
     Raises ``SourceRefused`` when several could be meant.
     """
     there = sorted(names)
-    models = sorted({_PART.sub("", name) for name in there if name.endswith(".gguf")})
+    models = gguf_models(there)
     if not models or any(name.endswith(".safetensors") for name in there):
         return ""
     if len(models) > 1:
         words = f"there are {len(models)} GGUF models; name one in model.files.include: {', '.join(models)[:300]}"
         raise SourceRefused(DownloadReason.NOT_FOUND, words)
-    return next(name for name in there if is_part_of(name, models[0]))
+    return models[0]
+
+
+def gguf_models(names: Iterable[str]) -> tuple[str, ...]:
+    """The GGUF models among files, of one in parts the first; a companion counts where there is nothing else."""
+    files = sorted((name for name in names if name.endswith(".gguf")), reverse=True)
+    found = tuple(sorted({_PART.sub("", name): name for name in files}.values()))
+    return tuple(name for name in found if not COMPANION.search(PurePosixPath(name).name)) or found
 
 
 def is_part_of(name: str, model: str) -> bool:

@@ -1,6 +1,8 @@
 """One LLMDeployment in a namespace of its own: changed by kubectl, read as often as is needed."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +45,24 @@ class Fleet:
 
     def edit(self, **spec: Any) -> None:
         self.kubectl("patch", "llm", self.name, "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    @contextmanager
+    def claimed(self, name: str) -> Iterator[None]:
+        """A claim of this name and the volume that it takes, which goes with the block."""
+        volume = f"{self.namespace}-{name}"
+        usual = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
+        size = {"storage": "1Gi"}
+        place = {"capacity": size, "hostPath": {"path": "/nowhere"}}
+        taken = {"volumeName": volume, "resources": {"requests": size}}
+        objects = [
+            {"apiVersion": "v1", "kind": kind, "metadata": {"name": own}, "spec": usual | spec}
+            for kind, own, spec in (("PersistentVolume", volume, place), ("PersistentVolumeClaim", name, taken))
+        ]
+        self.kubectl("create", "-f", "-", document={"apiVersion": "v1", "kind": "List", "items": objects})
+        try:
+            yield
+        finally:
+            self.kubectl("delete", "pv", volume, "--wait=false")
 
     def get(self) -> Raw:
         return dict(self.cluster.request("GET", OWN.path(self.namespace, self.name)))

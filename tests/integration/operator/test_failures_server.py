@@ -1,7 +1,6 @@
 """Failures in the words of a real API server and scheduler: each gives its reason soon and heals by itself."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -76,34 +75,13 @@ def test_a_service_account_may_come_after_the_fleet(fleet: Fleet) -> None:
     healed(fleet)
 
 
-def claim(name: str, namespace: str) -> Iterator[Raw]:
-    """A volume and the claim that takes it."""
-    storage = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
-    yield {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": f"{namespace}-{name}"},
-        "spec": {**storage, "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/nowhere"}},
-    }
-    yield {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {**storage, "volumeName": f"{namespace}-{name}", "resources": {"requests": {"storage": "1Gi"}}},
-    }
-
-
 @pytest.mark.proves("R43", "R52")
 def test_a_claim_may_come_after_the_fleet(fleet: Fleet) -> None:
     fleet.create(replicas=1, model={"uri": "pvc://models/tiny"})
     raw = until(fleet, "VolumeUnavailable")
     assert 'persistentvolumeclaim "models" not found' in raw["status"]["lastFailure"]["message"]
-    volume, made = claim("models", fleet.namespace)
-    try:
-        fleet.kubectl("create", "-f", "-", document={"apiVersion": "v1", "kind": "List", "items": [volume, made]})
+    with fleet.claimed("models"):
         assert healed(fleet)["lastFailure"]["reason"] == "VolumeUnavailable"
-    finally:
-        fleet.kubectl("delete", "pv", volume["metadata"]["name"], "--wait=false")
 
 
 def engine(**members: object) -> Raw:

@@ -12,14 +12,15 @@ from tests.inspectors import answer, lay_ready, play
 from tests.integration.operator.conftest import Start
 from tests.integration.operator.fleet import Fleet
 from tests.integration.operator.operator_process import eventually
-from tests.integration.operator.test_failures_server import claim
 from tests.unit.operator.fit.models import public
 
 pytestmark = pytest.mark.cluster
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-H100 = {"products": ["NVIDIA-H100-80GB-HBM3"]}
-MODEL = {"uri": "hf://org/small", "cache": SHARED}
-AWQ = {"method": "AWQ", "source": "Produced"}
+PRODUCED = {
+    "model": {"uri": "hf://org/small", "cache": SHARED},
+    "accelerator": {"products": ["NVIDIA-H100-80GB-HBM3"]},
+    "quantization": {"method": "AWQ", "source": "Produced"},
+}
 FACTS = public("meta-llama/Llama-3.1-8B")
 SOURCE = Findings(facts=FACTS, commit=COMMIT)
 
@@ -32,10 +33,8 @@ def _played(cluster: Cluster) -> None:
 @pytest.fixture(autouse=True)
 def _shared(fleet: Fleet) -> Iterator[None]:
     """The claim that the pods share."""
-    volume, made = claim("models", fleet.namespace)
-    fleet.kubectl("create", "-f", "-", document={"apiVersion": "v1", "kind": "List", "items": [volume, made]})
-    yield
-    fleet.kubectl("delete", "pv", volume["metadata"]["name"], "--wait=false")
+    with fleet.claimed("models"):
+        yield
 
 
 def result() -> Production:
@@ -54,10 +53,10 @@ def makers(fleet: Fleet) -> list[Raw]:
 def test_a_checkpoint_is_made_before_the_pods_that_serve_it_and_what_runs_stays(start: Start, fleet: Fleet) -> None:
     start(INSPECTION_TIMEOUT_SECONDS="60", QUANTIZE_IMAGE="registry.example.org/quantize:1")
     lay_ready(fleet, SOURCE)
-    fleet.create(model=MODEL, accelerator=H100, replicas=1)
+    fleet.create(**PRODUCED | {"quantization": None}, replicas=1)
     fleet.await_condition("Ready")
     (before,) = fleet.list("deployments")
-    fleet.edit(quantization=AWQ)
+    fleet.edit(quantization=PRODUCED["quantization"])
     told = eventually(lambda: fleet.condition("Reconciling"), lambda found: found.get("reason") == "Quantizing")
     assert "the checkpoint is being made" in told["message"]
     (job,) = eventually(lambda: makers(fleet), bool)
@@ -77,7 +76,7 @@ def test_a_checkpoint_is_made_before_the_pods_that_serve_it_and_what_runs_stays(
 def test_a_namespace_that_takes_no_jobs_says_so_in_the_servers_words(start: Start, fleet: Fleet) -> None:
     fleet.kubectl("create", "quota", "none", "--hard=count/jobs.batch=0")
     start(INSPECTION_TIMEOUT_SECONDS="60", QUANTIZE_IMAGE="registry.example.org/quantize:1")
-    fleet.create(model=MODEL, accelerator=H100, replicas=1, quantization=AWQ)
+    fleet.create(**PRODUCED, replicas=1)
     told = fleet.await_condition("Stalled")
     assert "exceeded quota: none" in told["message"]
     assert fleet.list("deployments") == []
@@ -85,6 +84,6 @@ def test_a_namespace_that_takes_no_jobs_says_so_in_the_servers_words(start: Star
 
 def test_an_operator_without_an_image_for_it_refuses_and_names_its_setting(start: Start, fleet: Fleet) -> None:
     start(INSPECTION_TIMEOUT_SECONDS="60")
-    fleet.create(model=MODEL, accelerator=H100, replicas=1, quantization=AWQ)
+    fleet.create(**PRODUCED, replicas=1)
     told = fleet.await_condition("Stalled")
     assert (told["reason"], "setting quantizeImage" in told["message"]) == ("QuantizeImageMissing", True)

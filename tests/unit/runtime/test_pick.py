@@ -92,13 +92,22 @@ def test_weights_in_two_formats_are_fetched_in_one():
         (("config.json", "model.safetensors"), ""),
         (("tiny-Q4_K_M.gguf", "README.md"), "tiny-Q4_K_M.gguf"),
         (("b/tiny-00002-of-00002.gguf", "b/tiny-00001-of-00002.gguf"), "b/tiny-00001-of-00002.gguf"),
+        (("tiny-Q4_K_M.gguf", "mmproj-tiny-f16.gguf"), "tiny-Q4_K_M.gguf"),
+        (("tiny-Q4_K_M.gguf", "MTP/mtp-tiny.gguf", "tiny-mmproj-f16.gguf", "imatrix.gguf"), "tiny-Q4_K_M.gguf"),
+        (("mmproj/tiny-00001-of-00002.gguf", "mmproj/tiny-00002-of-00002.gguf"), "mmproj/tiny-00001-of-00002.gguf"),
+        (("mmproj-tiny-f16.gguf",), "mmproj-tiny-f16.gguf"),
     ],
 )
 def test_the_engine_gets_the_folder_or_its_one_gguf_model(names, expected):
     assert entry(names) == expected
 
 
-def test_several_gguf_models_ask_for_a_choice():
+def test_what_lies_beside_a_model_is_fetched_with_it():
+    """An engine may look for the projector in the model's folder."""
+    assert picked(["mmproj-tiny-f16.gguf", "tiny.gguf"]) == ["mmproj-tiny-f16.gguf", "tiny.gguf"]
+
+
+def test_several_gguf_models_ask_for_a_choice_before_anything_is_fetched():
     with pytest.raises(SourceRefused, match=r"2 GGUF models; name one in model.files.include: .*Q4_K_M.gguf"):
-        entry(picked(QUANTS))
+        picked((*QUANTS, "mmproj-tiny-f16.gguf"))
     assert entry(picked(QUANTS, include=("*Q8_0*",))) == "tiny-Q8_0-00001-of-00002.gguf"

@@ -38,6 +38,7 @@ def examine(model, tmp_path):
 
 
 GATE = "base_model.model.model.layers.1.mlp.gate_proj.lora_A.weight"
+HEADLESS = "base_model.model."
 MADE_FOR = "the adapter was made for llmfleet/tiny"
 
 
@@ -75,6 +76,16 @@ REFUSED = {
         {"layer": 2},
         "AdapterBaseMismatch",
         f"{GATE.replace('layers.1', 'layers.2')}: this base model has no such layer; {MADE_FOR}",
+    ),
+    "narrower, trained without the model's head": (
+        {"hidden": 64, "outer": HEADLESS},
+        "AdapterBaseMismatch",
+        "base_model.model.layers.1.mlp.gate_proj.lora_A.weight is 8x64, this base model needs 8x128",
+    ),
+    "more layers, trained without the model's head": (
+        {"layer": 2, "outer": HEADLESS},
+        "AdapterBaseMismatch",
+        "this base model has no such layer",
     ),
     "the other matrix": (
         {"modules": ("gate_proj", "down_proj", "up_proj")},
@@ -122,6 +133,7 @@ def test_refused(case, examine):
 SERVED = {
     "as it should be": {},
     "the largest rank": {"rank": 16},
+    "trained without the model's head": {"outer": HEADLESS},
     "rank-stabilized": {"config": {"use_rslora": True}},
     "ranks by pattern": {"config": {"rank_pattern": {"gate_proj": 8}, "alpha_pattern": {"gate_proj": 4}}},
     "an initialization that leaves the base alone": {"config": {"init_lora_weights": "gaussian"}},
@@ -135,6 +147,12 @@ SERVED = {
 @pytest.mark.parametrize("case", sorted(SERVED))
 def test_served_or_left_to_the_engine(case, examine):
     assert examine(**SERVED[case]) is None
+
+
+def test_a_base_model_that_is_stored_without_its_head_is_compared_too(model, examine):
+    inner = {name.removeprefix("model."): shape for name, shape in shapes(model).items()}
+    assert examine(base=inner) is None
+    assert examine(base=inner, hidden=64)[0] == "AdapterBaseMismatch"
 
 
 def test_a_layer_that_keeps_its_matrix_the_other_way_round_is_no_mismatch(examine):

@@ -1,16 +1,21 @@
 """An order in a Job: where it is, how it ended, and that what is there is not made again."""
 
 import signal
+import threading
+import time
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 
 from llmfleet_runtime.contract import SERVED_AS, STATUS_PATH, TERMINATION_MESSAGE_BYTES, Production, RuntimeStatus, Step
-from llmfleet_runtime.quantizing import job, reference
-from llmfleet_runtime.quantizing.attempt import CUT, MISSING, REFUSED
+from llmfleet_runtime.quantizing import compressor, job, reference
+from llmfleet_runtime.quantizing.attempt import CUT, MISSING, REFUSED, attempt
 from llmfleet_runtime.quantizing.job import RESULT, Report
 from llmfleet_runtime.quantizing.recipes import RECIPES
+from llmfleet_runtime.quantizing.store import Store
+from llmfleet_runtime.sources import cache
 
 
 @pytest.fixture
@@ -49,6 +54,51 @@ def test_a_result_whose_checkpoint_is_gone_is_made_again(libraries, carried, tmp
     (tmp_path / "out/fp8").rename(tmp_path / "taken")
     assert carried()[0] == 0
     assert libraries.made == ["FP8", "FP8"]
+
+
+def said(port):
+    """Where a Job says that it is; empty before it listens."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{STATUS_PATH}", timeout=5) as answer:
+            return RuntimeStatus.model_validate_json(answer.read()).message
+    except OSError:
+        return ""
+
+
+@pytest.fixture
+def another(libraries, order, monkeypatch, unused_tcp_port):
+    """A run that makes the same; it goes on once a Job says on its page that it waits for it."""
+    monkeypatch.setattr(cache, "LOCK_POLL_SECONDS", 0.05)
+    compress, begun, told = libraries.compress, threading.Event(), []
+
+    def slow(*arguments):
+        begun.set()
+        end = time.monotonic() + 10
+        while "waited for" not in (words := said(unused_tcp_port)) and time.monotonic() < end:
+            time.sleep(0.02)
+        told.append(words)
+        compress(*arguments)
+
+    monkeypatch.setattr(compressor, "compress", slow)
+    run = threading.Thread(target=attempt, args=(order.model_copy(update={"methods": ("FP8",)}), lambda _: None))
+    run.start()
+    assert begun.wait(10)
+    yield told
+    run.join()
+
+
+def test_a_job_waits_for_another_that_makes_the_same_and_ends_with_what_that_made(another, carried, libraries):
+    code, found = carried()
+    assert (code, found.made.requirement) == (0, "FP8")
+    assert (libraries.made, another) == (["FP8"], ["checkpoint: another run makes it, and is waited for"])
+
+
+def test_a_job_that_is_cut_while_it_waits_says_so(libraries, carried, tmp_path, monkeypatch):
+    interrupted = SimpleNamespace(sleep=lambda _: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(cache, "time", interrupted)
+    with Store(tmp_path / "out").held():
+        code, found = carried()
+    assert (code, found.message) == (CUT, "it was cut, and goes on where it was")
 
 
 def test_what_cannot_be_made_is_said(libraries, carried, tmp_path):
