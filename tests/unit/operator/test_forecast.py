@@ -98,10 +98,10 @@ def test_clumped_traffic_is_told_from_even_traffic() -> None:
 
 def test_what_would_have_waited_too_long_is_counted_by_a_fluid_queue() -> None:
     rates = [10.0] * 20 + [50.0] * 2 + [10.0] * 20
-    assert late(flows(*rates), now(rates), 60.0, 1.0) == 0.0
-    assert late(flows(*rates), now(rates), 30.0, 1.0) == pytest.approx(600 / 2500)
-    assert late(flows(*rates), now(rates), 30.0, 100.0) == 0.0
-    assert late([], 0.0, 1.0, 1.0) == 0.0
+    assert late(flows(*rates), 60.0, 1.0) == 0.0
+    assert late(flows(*rates), 30.0, 1.0) == pytest.approx(600 / 2500)
+    assert late(flows(*rates), 30.0, 100.0) == 0.0
+    assert late([], 1.0, 1.0) == 0.0
 
 
 def requests(count: float, prompt: float, output: float, ended: float | None = None) -> dict[str, object]:
@@ -209,12 +209,32 @@ def test_a_level_that_is_only_foreseen_is_kept_and_teaches_no_longer_hold() -> N
     assert keep.release(1, 1, 4, 371.0)[0].size == 3
 
 
-def test_a_fleet_that_turns_too_often_within_an_hour_keeps_its_size() -> None:
+def turned(level: int) -> Keep:
+    """A fleet that has let this replica go and asked for it again, four times within the hour, and then has eight."""
     keep, time = Keep(), 0.0
     for _ in range(MOST_TURNS):
-        keep = keep.look((1, 1, 1), 2, time, 1.0)
-        _, keep = keep.release(1, 1, 2, time + 1000)
-        keep = keep.look((2, 2, 2), 1, time + 1001, 1.0)
+        keep = keep.look((1, 1, 1), level, time, 1.0)
+        _, keep = keep.release(1, 1, level, time + 300)
+        keep = keep.look((level, level, level), level - 1, time + 301, 1.0)
         time += 400
-    found, _ = keep.release(1, 1, 2, time + 5000)
-    assert (found.size, found.said) == (2, f"turned {MOST_TURNS} times within an hour: 2")
+    return keep.look((8, 8, 8), level, time, 1.0)
+
+
+@pytest.mark.parametrize(("size", "after"), [(8, 7), (3, 2), (2, 2)])
+def test_a_fleet_that_turns_too_often_within_an_hour_keeps_that_size_and_gives_up_more(size, after) -> None:
+    found, _ = turned(2).release(1, 1, size, 2000.0)
+    assert (found.size, found.is_turning) == (after, size == 2)
+    assert not found.is_turning or found.said == f"turned {MOST_TURNS} times within an hour: 2"
+
+
+def test_turns_are_forgotten_after_an_hour() -> None:
+    keep = turned(2).look((1, 1, 1), 2, 6000.0, 1.0)
+    assert (keep.turns, keep.release(1, 1, 2, 6000.0)[0].size) == ((), 1)
+
+
+def test_what_was_asked_for_is_kept_like_any_other_and_teaches_no_longer_hold() -> None:
+    """As for bursts that came lately, which neither what comes nor what is foreseen would need."""
+    keep = held((0.0, 1), size=1).look((1, 1, 3), 1, 1000.0, 60.0).look((1, 1, 1), 3, 1005.0, 60.0)
+    assert keep.release(1, 1, 3, 1119.0)[0].size == 3
+    found, keep = keep.release(1, 1, 3, 1121.0)
+    assert (found.size, [each.hold for each in keep.levels]) == (2, [120.0] * 3)

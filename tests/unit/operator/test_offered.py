@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from llmfleet.core.scaling.decide import Decision, Memory, Policy, Why, decide
-from llmfleet.core.scaling.keep import MOST_TURNS
+from llmfleet.core.scaling.keep import MOST_TURNS, Turn
 from llmfleet.core.scaling.load import tick
 from llmfleet.core.scaling.objective import Objective, Objectives
 from llmfleet.core.simulation import synthetic
@@ -279,7 +279,7 @@ class Turning(Watched):
 
     def size(self, pages: Sequence[Page], size: int, now: float) -> tuple[int, str]:
         if now == 600.0:
-            keep = replace(self.memory.arrivals.keep, turns=(now,) * MOST_TURNS)
+            keep = replace(self.memory.arrivals.keep, turns=(Turn(now, size),) * MOST_TURNS)
             self.memory = replace(self.memory, arrivals=replace(self.memory.arrivals, keep=keep))
         return super().size(pages, size, now)
 

@@ -11,7 +11,6 @@ TREND_WINDOWS = (60.0, 120.0, 300.0)
 """Seconds over which a trend may show."""
 SURE = 4.0
 """Standard errors that a slope must be away from none."""
-REPLAYED_SECONDS = 600.0
 MOST_GROWTH = 2.0
 SURGING = 1.5
 """A surge is so many times the minute's mean."""
@@ -139,13 +138,13 @@ def _still_climbs(bins: Sequence[float]) -> bool:
     return rise > 0 and means[-1] - means[-2] >= rise / 3
 
 
-def late(flows: Sequence[Flow], now: float, carried: float, patience: float) -> float:
-    """Share of the requests of the last ten minutes that would have waited longer than ``patience`` seconds.
+def late(flows: Sequence[Flow], carried: float, patience: float) -> float:
+    """Share of these requests that would have waited longer than ``patience`` seconds.
 
     A fluid queue is played over what came: ``carried`` requests per second leave it.
     """
     behind = came = missed = 0.0
-    for each in recent(flows, now, REPLAYED_SECONDS):
+    for each in flows:
         arrived = each.arrivals * each.seconds
         after = max(0.0, behind + arrived - carried * each.seconds)
         if max(behind, after) > carried * patience:

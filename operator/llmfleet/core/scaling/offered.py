@@ -12,7 +12,7 @@ from statistics import NormalDist
 
 from llmfleet.core.scaling.felt import JUDGED_SECONDS, said, well_kept
 from llmfleet.core.scaling.flow import Flow, recent
-from llmfleet.core.scaling.forecast import REPLAYED_SECONDS, Demand, Surges, demand, late, rate
+from llmfleet.core.scaling.forecast import Demand, Surges, demand, late, rate
 from llmfleet.core.scaling.keep import Keep
 from llmfleet.core.scaling.latency import StepTime
 from llmfleet.core.scaling.objective import Capacity, Limit, Objectives, capacity
@@ -39,6 +39,8 @@ PILED = 1.3
 """Requests in a replica over what it should hold at which it is behind."""
 DRAIN_SECONDS = 90.0
 """A replica that needs so long to work off what has piled up is no help meanwhile."""
+REPLAYED_STARTUPS = 6.0
+"""The bursts of so many start-ups are provided for."""
 MOST_REPLAYED = 4.0
 """Most replicas for what came lately, over those for its mean."""
 LEAST_CORRECTION, DISTRUST, TRUST = 0.6, 0.99, 1.003
@@ -120,7 +122,7 @@ def wanted(
     words = (*said(objectives, memory.flows, now), *words)
     floor = _replayed(objectives, memory, found, needed, now)
     if floor > needed:
-        words = (*words, f"the last ten minutes' bursts would have needed {floor}")
+        words = (*words, f"the bursts of the last {_replayed_seconds(memory) / 60:.0f} min would have needed {floor}")
     present, _ = _needed(objectives, memory, replace(coming, ahead=min(coming.ahead, coming.now)), found, flow)
     memory = replace(memory, keep=memory.keep.look((present, needed, floor), size, now, memory.startup.seconds))
     if floor > size and (stuck := memory.startup.stuck(now)):
@@ -230,13 +232,19 @@ def _behind(memory: History, coming: Demand, found: Capacity, flow: Flow) -> flo
 def _replayed(objectives: Objectives, memory: History, found: Capacity, least: int, now: float) -> int:
     """The fewest replicas with which what came lately would have been served in time."""
     patience = objectives.first_token.seconds / 2 if objectives.first_token else 1.0
-    mean = rate(memory.flows, now, REPLAYED_SECONDS) / found.rate
+    seconds = _replayed_seconds(memory)
+    came, mean = recent(memory.flows, now, seconds), rate(memory.flows, now, seconds) / found.rate
     most = max(least, math.ceil(MOST_REPLAYED * mean))
 
     def serves(replicas: int) -> bool:
-        return late(memory.flows, now, replicas * found.rate, patience) <= 1 - objectives.share
+        return late(came, replicas * found.rate, patience) <= 1 - objectives.share
 
     return least + bisect_left(range(least, most), x=True, key=serves)
+
+
+def _replayed_seconds(memory: History) -> float:
+    """For bursts that come more seldom, keeping replicas costs more than starting them again."""
+    return min(MEMORY_SECONDS, REPLAYED_STARTUPS * memory.startup.seconds)
 
 
 def _corrected(objectives: Objectives, memory: History, now: float) -> History:

@@ -36,8 +36,8 @@ MEANINGS: dict[Why, str] = {
     Why.PANIC: "A burst within a few seconds took over; nothing shrinks for a while after it.",
     Why.RATE_LIMITED: "More was called for than one step may add; the next step goes on from there.",
     Why.HELD_DOWN: "Fewer would do now; the size stays until they have done for the whole hold-down time.",
-    Why.FLAP_BUDGET: "Fewer would do; four times within an hour the fleet grew again after it had shrunk, so nothing "
-    "shrinks until one of them is an hour ago.",
+    Why.FLAP_BUDGET: "Fewer would do; four times within an hour the fleet grew again after it had shrunk to fewer than "
+    "these, so it stays until one of them is an hour ago.",
     Why.NO_DATA: "Too few ready pods report their load. The size is held: no data is never no load.",
     Why.LOW_TRUST: "Too much of the load is silent, old or under unknown names: below 70 % nothing is released, below "
     "50 % the size is held.",
