@@ -11,6 +11,8 @@ Shapes = Mapping[str, tuple[int, int]]
 PLAIN = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "I8"})
 """Number types that are stored one to an element; packed ones have other shapes than their layer."""
 WEIGHT = ".weight"
+INNER = "model."
+"""What a model with a head calls what is below it."""
 
 STANDARD = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 """Kinds of model whose layers all have Llama's seven matrices, whatever they are stored as."""
@@ -20,6 +22,14 @@ def from_headers(tensors: Iterable[Tensor]) -> Shapes:
     """From the tensors of all files of the model."""
     plain = {each.name: each.shape for each in tensors if each.name.endswith(WEIGHT) and each.dtype in PLAIN}
     return {name.removesuffix(WEIGHT): (shape[0], shape[1]) for name, shape in plain.items() if len(shape) == 2}
+
+
+def headless(base: Shapes) -> Shapes:
+    """As a model without its head has them: one that embeds or scores takes adapters for either.
+
+    vLLM looks for both names then, and for those with the head otherwise (``vllm/lora/model_manager.py``).
+    """
+    return {name.removeprefix(INNER): shape for name, shape in base.items()}
 
 
 def from_config(config: Mapping[str, Any]) -> Shapes:

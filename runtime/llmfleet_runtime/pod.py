@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from . import hub, machine
 from .argv import BadConfig, Platform
 from .arrival import arrive
+from .base import Shapes, headless
 from .contract import ENGINE_FILE, HUB_TOKEN, EngineConfig, ExitCode, Farewell, LoadReport, Phase, RuntimeStatus
 from .credentials import hub_token
 from .download import requested
@@ -276,7 +277,13 @@ def _upkeep(config: EngineConfig, place: Places, loopback: Loopback) -> Upkeep:
     token = hub_token(os.environ).get(HUB_TOKEN)
     shelf = Shelf(place.adapter_folder, place.model_folder, lambda name, revision: hub.download(name, revision, token))
     max_rank = config.lora.max_rank if config.lora else 0
-    return Upkeep(loopback, shelf, lambda: hub.shapes(Path(config.model)), max_rank)
+    return Upkeep(loopback, shelf, lambda: _shapes(config), max_rank)
+
+
+def _shapes(config: EngineConfig) -> Shapes:
+    """Of the base model, under the names by which the engine looks for adapters."""
+    found = hub.shapes(Path(config.model))
+    return found if config.task in (None, "Generate") else headless(found)
 
 
 async def _first(*ends: asyncio.Future[Any]) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .base import Shapes
+from .base import INNER, Shapes, headless
 from .inspection.safetensors import Tensor
 from .lora import AdapterReason
 
@@ -19,9 +19,10 @@ SUFFIXES = {
     ".lora_embedding_A": "A",
     ".lora_embedding_B": "B",
 }
-INNER = "model."
-"""What a model with a head calls what is below it. Models that embed are stored, and adapters trained, with it and
-without; vLLM looks for both (``vllm/lora/model_manager.py``)."""
+HEADLESS = (
+    "it was trained without the model's head, and a model that generates would answer as if it were not there; set "
+    "model.task to Embed or Score, or train it with the head"
+)
 LAYER = re.compile(r"(?<=\blayers\.)\d+(?=\.)")
 HEADS = ("classifier", "score")
 """Modules that an adapter may bring whole."""
@@ -56,11 +57,13 @@ def check(config: Mapping[str, Any], tensors: Iterable[Tensor], base: Shapes, ma
     if not matrices:
         raise AdapterRefused(AdapterReason.INVALID, "adapter_model.safetensors holds no LoRA matrices")
     made_for = str(config.get("base_model_name_or_path") or "an unnamed model")[:100]
-    known = {name.removeprefix(INNER): shape for name, shape in base.items()}
+    known = headless(base)
     patterns = frozenset(LAYER.sub("*", each) for each in known)
     for name, pair in matrices.items():
         _check_pair(name, pair, None if config.get("rank_pattern") else rank, max_rank)
         module = name.removeprefix(INNER)
+        if name == module and INNER + name in base:
+            raise AdapterRefused(AdapterReason.BASE_MISMATCH, f"{pair['A'][0]}: {HEADLESS}")
         if module not in known and LAYER.sub("*", module) in patterns:
             words = f"{pair['A'][0]}: this base model has no such layer; the adapter was made for {made_for}"
             raise AdapterRefused(AdapterReason.BASE_MISMATCH, words)

@@ -43,6 +43,7 @@ BROKEN = {
     ),
     "wide": ({"hidden": 256}, None, "AdapterBaseMismatch", "is 8x256, this base model needs 8x128"),
     "layers": ({"layer": 2}, None, "AdapterBaseMismatch", "this base model has no such layer"),
+    "headless": ({"outer": "base_model.model."}, None, "AdapterBaseMismatch", "trained without the model's head"),
     "module": ({"modules": UNKNOWN_MODULE}, None, "AdapterRefused", "no_such_proj"),
     "dora": ({"config": {"use_dora": True}}, None, "AdapterUnsupported", "DoRA"),
     "whole": ({"config": {"modules_to_save": ["lm_head"]}}, None, "AdapterUnsupported", "modules_to_save: lm_head"),

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from e2e.engine import Flaw, tiny_adapter, tiny_model
-from llmfleet_runtime.base import from_config, from_headers
+from llmfleet_runtime.base import from_config, from_headers, headless
 from llmfleet_runtime.hub import shapes
 from llmfleet_runtime.inspection.folder import tensors_of
 from llmfleet_runtime.inspection.safetensors import Tensor
@@ -22,14 +22,15 @@ def model(tmp_path_factory):
 def examine(model, tmp_path):
     """Reason and words of the refusal of an adapter, or None."""
 
-    def run(rank=8, max_rank=16, base=None, change=None, **flaw):
+    def run(rank=8, max_rank=16, base=None, change=None, named=dict, **flaw):
         folder = tiny_adapter(tmp_path / "adapter", model, rank=rank, flaw=Flaw(**flaw))
         config = json.loads((folder / "adapter_config.json").read_text())
         tensors = {each.name: each for each in tensors_of(folder / "adapter_model.safetensors")}
         if change:
             change(tensors)
         try:
-            check(config, tensors.values(), shapes(model) if base is None else base, max_rank)
+            known = shapes(model) if base is None else base
+            check(config, tensors.values(), named(known), max_rank)
         except AdapterRefused as error:
             return error.reason, str(error)
         return None
@@ -78,14 +79,19 @@ REFUSED = {
         f"{GATE.replace('layers.1', 'layers.2')}: this base model has no such layer; {MADE_FOR}",
     ),
     "narrower, trained without the model's head": (
-        {"hidden": 64, "outer": HEADLESS},
+        {"hidden": 64, "outer": HEADLESS, "named": headless},
         "AdapterBaseMismatch",
         "base_model.model.layers.1.mlp.gate_proj.lora_A.weight is 8x64, this base model needs 8x128",
     ),
     "more layers, trained without the model's head": (
-        {"layer": 2, "outer": HEADLESS},
+        {"layer": 2, "outer": HEADLESS, "named": headless},
         "AdapterBaseMismatch",
         "this base model has no such layer",
+    ),
+    "trained without the head of a model that generates": (
+        {"outer": HEADLESS},
+        "AdapterBaseMismatch",
+        "would answer as if it were not there; set model.task to Embed or Score, or train it with the head",
     ),
     "the other matrix": (
         {"modules": ("gate_proj", "down_proj", "up_proj")},
@@ -133,7 +139,8 @@ def test_refused(case, examine):
 SERVED = {
     "as it should be": {},
     "the largest rank": {"rank": 16},
-    "trained without the model's head": {"outer": HEADLESS},
+    "trained without the model's head": {"outer": HEADLESS, "named": headless},
+    "trained with the head of a model that embeds": {"named": headless},
     "rank-stabilized": {"config": {"use_rslora": True}},
     "ranks by pattern": {"config": {"rank_pattern": {"gate_proj": 8}, "alpha_pattern": {"gate_proj": 4}}},
     "an initialization that leaves the base alone": {"config": {"init_lora_weights": "gaussian"}},
@@ -150,7 +157,8 @@ def test_served_or_left_to_the_engine(case, examine):
 
 
 def test_a_base_model_that_is_stored_without_its_head_is_compared_too(model, examine):
-    inner = {name.removeprefix("model."): shape for name, shape in shapes(model).items()}
+    inner = headless(shapes(model))
+    assert inner != shapes(model)
     assert examine(base=inner) is None
     assert examine(base=inner, hidden=64)[0] == "AdapterBaseMismatch"
 
