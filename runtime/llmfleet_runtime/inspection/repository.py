@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 
 from llmfleet_runtime.source import DownloadReason, ModelFiles, SourceRefused
 from llmfleet_runtime.sources.exchange import Request
-from llmfleet_runtime.sources.fetch import WORKERS
 from llmfleet_runtime.sources.pick import entry, is_part_of, pick
 from llmfleet_runtime.sources.store import File, Store
 from llmfleet_runtime.sources.table import store_of
@@ -22,6 +21,8 @@ from .ranges import read
 from .safetensors import LENGTH_BYTES, header_bytes
 from .unpacked import Unpacked
 
+READERS = 8
+"""What they wait for is the source's answer."""
 USUAL_HEADER_BYTES = 128 * 2**10
 """The headers of most safetensors files are shorter: one request then gets all of one."""
 HEAD_BYTES = (2**20, 16 * 2**20, MOST_HEAD_BYTES)
@@ -53,7 +54,7 @@ def _fetch(store: Store, wanted: ModelFiles, place: Path) -> tuple[Path, str]:
 
 
 def _keep_all(store: Store, files: Iterable[File], place: Path) -> None:
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(READERS) as pool:
         for done in [pool.submit(_keep, store, file, place / PurePosixPath(file.name).name) for file in files]:
             done.result()
 

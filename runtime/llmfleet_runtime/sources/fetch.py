@@ -17,7 +17,8 @@ from llmfleet_runtime.source import DownloadReason, SourceRefused
 from .store import File, Interrupted, Listing, Report, Store
 
 SEGMENT_BYTES = 64 * 2**20
-WORKERS = 8
+WORKERS = 4
+"""More take each other's time where a pod has few cores."""
 ATTEMPTS = 5
 """Of one segment, without a byte between them."""
 PAUSE_SECONDS = 0.5
