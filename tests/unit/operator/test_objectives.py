@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -104,6 +105,13 @@ def test_a_full_cache_limits_when_answers_hold_much_of_it() -> None:
     assert found.limit is Limit.CACHE
     assert found.in_flight == pytest.approx(5.0)
     assert capacity(promised, known(), Work(1000, 200, cache=0.0001), 1.0).limit is not Limit.CACHE
+
+
+def test_a_full_batch_limits_when_the_engine_takes_few_at_once() -> None:
+    found = capacity(replace(only(output=0.1), at_once=5), known(), CHAT, 1.0)
+    assert (found.limit, found.said) == (Limit.BUSY, "batch of 5 90% full")
+    assert found.in_flight == pytest.approx(4.5)
+    assert capacity(replace(only(output=0.1), at_once=1000), known(), CHAT, 1.0).limit is Limit.OUTPUT_TOKEN
 
 
 def test_the_cache_alone_is_an_objective() -> None:

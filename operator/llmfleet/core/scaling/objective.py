@@ -6,6 +6,7 @@ takes ``step / (1 - u)`` on average: fixed work, shared out over what is left of
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,7 +17,8 @@ BUSIEST = 0.92
 """Share of its time that a replica may be busy with requests, whatever is promised."""
 LEAST_BUSY = 0.25
 """A replica is given at least this much, even when the engine alone is slower than what is promised."""
-FULLEST_CACHE = 0.9
+FULLEST = 0.9
+"""Of a replica's cache, and of its batch: what comes at once varies."""
 STEPS_BESIDE = 1.2
 """Time of a prompt's steps over that of its tokens: the step itself and the sequences in it."""
 ROUNDS = 4
@@ -53,6 +55,8 @@ class Objectives:
     output_token: Objective | None = None
     kv_cache_usage: float | None = None
     """0 to 1, of each replica's cache."""
+    at_once: int | None = None
+    """Requests that the engine takes into its batch; None when it chooses. The others wait, and feel it."""
 
     @property
     def share(self) -> float:
@@ -90,13 +94,19 @@ def capacity(objectives: Objectives, time: StepTime, work: Work, tail: float) ->
     if busy < LEAST_BUSY:
         said += " cannot be kept by more replicas: "
         said += f"alone a token takes {time.step * 1000:.0f} ms, a prompt {_prompt(time, work) * 1000:.0f} ms"
-    if work.cache:
-        fullest = objectives.kv_cache_usage or FULLEST_CACHE
-        most = fullest / work.cache
-        cached = most / (work.output * time.step + most * seconds)
-        rate, limit, said = min((rate, limit, said), (cached, Limit.CACHE, f"KV cache {fullest:.0%} full"))
+    for most, full, words in _room(objectives, work):
+        rate, limit, said = min((rate, limit, said), (most / (work.output * time.step + most * seconds), full, words))
     in_flight = rate * work.output * time.step / max(1e-3, 1 - rate * seconds)
     return Capacity(rate, max(1.0, in_flight), limit, said)
+
+
+def _room(objectives: Objectives, work: Work) -> Iterator[tuple[float, Limit, str]]:
+    """How many requests a replica has room for."""
+    if work.cache:
+        fullest = objectives.kv_cache_usage or FULLEST
+        yield fullest / work.cache, Limit.CACHE, f"KV cache {fullest:.0%} full"
+    if objectives.at_once:
+        yield FULLEST * objectives.at_once, Limit.BUSY, f"batch of {objectives.at_once} {FULLEST:.0%} full"
 
 
 def _prompt(time: StepTime, work: Work) -> float:

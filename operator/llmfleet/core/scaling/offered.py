@@ -107,13 +107,13 @@ def wanted(
     if flow is None or flow.is_blind:
         return _unseen(objectives, memory, size, now), memory
     if memory.work is None or memory.time is None:
-        return _unknown(memory, size, now)
+        return _unknown(objectives, memory, size, now)
     is_known = memory.time.is_known and memory.requests >= ENOUGH_REQUESTS
     reckoned = capacity(objectives, memory.time, memory.work, TAIL if is_known else UNKNOWN_TAIL)
     found = replace(reckoned, rate=reckoned.rate * memory.correction / (1.0 if is_known else RESERVE))
     piled = _piled(found, flow)
     if not is_known and not piled:
-        return _unknown(memory, size, now)
+        return _unknown(objectives, memory, size, now)
     memory = _corrected(objectives, replace(memory, unsettled=now) if piled or size > flow.ready else memory, now)
     coming = demand(memory.flows, now, memory.startup.horizon)
     memory = replace(memory, surges=memory.surges.look(coming, now))
@@ -148,13 +148,17 @@ def _unseen(objectives: Objectives, memory: History, size: int, now: float) -> W
     return Wanted(needed, (*hold.said, *words), found.limit) if needed > size else hold
 
 
-def _unknown(memory: History, size: int, now: float) -> tuple[Wanted, History]:
-    """Too little was seen to tell what a replica carries, and nothing piles up: one each for all that came at once."""
+def _unknown(objectives: Objectives, memory: History, size: int, now: float) -> tuple[Wanted, History]:
+    """Too little was seen to tell what a replica carries: batches for all that is there, at most one each."""
     most = max(1, math.ceil(max(each.in_flight for each in memory.flows)))
+    full = math.ceil(memory.flows[-1].in_flight / objectives.at_once) if objectives.at_once else 0
     words = (f"too little seen yet to tell what a replica carries; at most {most} requests at once",)
-    if most >= size:
+    if full <= size <= most:
         return Wanted(size, words), memory
-    memory = replace(memory, keep=memory.keep.look((most, most, most), size, now, memory.startup.seconds))
+    wanted = max(full, min(most, size))
+    memory = replace(memory, keep=memory.keep.look((wanted, wanted, wanted), size, now, memory.startup.seconds))
+    if full > size:
+        return Wanted(full, (*words, f"now as many as fill {full} batches of {objectives.at_once}"), Limit.BUSY), memory
     return _released(memory, (most, most, size), (words, Limit.BUSY), now)
 
 

@@ -1,6 +1,7 @@
 """``spec.autoscaling`` -> what the decider is asked for."""
 
 import math
+from dataclasses import replace
 
 from llmfleet.api.autoscaling import Autoscaling, Latency, Targets
 from llmfleet.core.scaling.bounds import Bounds
@@ -21,13 +22,13 @@ def policy_of(autoscaling: Autoscaling, max_concurrency: int | None, within: Bou
         max_by=within.most_by,
         queue_depth=autoscaling.targets.queue_depth,
         max_concurrency=max_concurrency,
-        objectives=_objectives(autoscaling.targets),
+        objectives=_objectives(autoscaling.targets, max_concurrency),
         idle_seconds=math.inf if within.least else autoscaling.scale_to_zero_after_seconds,
         awake_seconds=autoscaling.scale_to_zero_after_seconds,
     )
 
 
-def _objectives(targets: Targets) -> Objectives | None:
+def _objectives(targets: Targets, at_once: int | None) -> Objectives | None:
     """None when only the queue is a target."""
     percent = targets.kv_cache_utilization_percent
     found = Objectives(
@@ -35,7 +36,7 @@ def _objectives(targets: Targets) -> Objectives | None:
         output_token=_objective(targets.time_per_output_token),
         kv_cache_usage=percent / 100 if percent else None,
     )
-    return None if found == Objectives() else found
+    return None if found == Objectives() else replace(found, at_once=at_once)
 
 
 def _objective(latency: Latency | None) -> Objective | None:
