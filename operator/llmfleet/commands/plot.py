@@ -57,4 +57,4 @@ def _quality(axes: Any, names: Sequence[str], compared: Sequence[Compared]) -> N
     axes.bar([place + 0.2 for place in places], differs, 0.4, color=COLOURS[1], label="other first choices")
     axes.set_xticks(places, names)
     axes.set(title="lost quality", ylabel="%")
-    axes.legend()
+    axes.legend(loc="upper left")

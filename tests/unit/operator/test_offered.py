@@ -11,11 +11,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from llmfleet.core.scaling.decide import Decision, Memory, Policy, Why, decide
-from llmfleet.core.scaling.flow import Flow, Spread
 from llmfleet.core.scaling.keep import MOST_TURNS, Turn
 from llmfleet.core.scaling.load import tick
 from llmfleet.core.scaling.objective import Objective, Objectives
-from llmfleet.core.scaling.offered import History, wanted
 from llmfleet.core.simulation import synthetic
 from llmfleet.core.simulation.decider import Decider, read
 from llmfleet.core.simulation.fleet import World
@@ -273,36 +271,6 @@ def test_before_enough_was_seen_only_what_piles_up_adds_replicas() -> None:
     assert "too little seen yet" in calm.decisions[3][2].message
     run(lambda _: 30.0, 60, overrun, initial=1)
     assert overrun.grown(0, 40)
-
-
-BATCH = 8
-
-
-def in_batches(rate: float, sizes: synthetic.Sizes, at_once: int | None) -> tuple[Watched, Outcome]:
-    """A fleet of engines that take few requests at once, and whether the decider knows it."""
-    engine = replace(PROFILES["8b-a100"], max_sequences=BATCH)
-    watched = Watched(replace(POLICY, objectives=replace(OBJECTIVES, at_once=at_once)))
-    arrivals = list(synthetic.arrivals(lambda _: rate, 900, sizes, random.Random(1), 1.1))
-    scene = Scene(replace(WORLD, profile=engine), Promise(2.0, 0.1), 900, 1)
-    return watched, simulate(arrivals, scene, watched, random.Random(1))
-
-
-def test_a_replica_that_takes_few_requests_at_once_is_given_no_more() -> None:
-    knowing, outcome = in_batches(3.0, synthetic.CHAT, BATCH)
-    assert outcome.attained > 0.9
-    assert outcome.attained > in_batches(3.0, synthetic.CHAT, None)[1].attained
-    assert f"batch of {BATCH} 90% full" in knowing.decisions[-1][2].message
-
-
-@pytest.mark.parametrize(("at_once", "size", "replicas"), [(BATCH, 1, 4), (BATCH, 4, 4), (BATCH, 6, 6), (None, 1, 1)])
-def test_before_sizes_are_known_there_are_batches_for_all_that_is_there(at_once, size, replicas) -> None:
-    flow = Flow(5.0, 5.0, size, size, 0, 0.1, 0.0, 0.0, 900.0, 30.0, None, Spread(), Spread())
-    found, memory = wanted(replace(OBJECTIVES, at_once=at_once), History(), (size, size), flow, 5.0)
-    assert "too little seen" in found.said[0]
-    assert found.replicas == replicas
-    if found.replicas > size:
-        assert found.said[1] == "now as many as fill 4 batches of 8"
-        assert len(memory.keep.levels) == replicas
 
 
 @dataclass
