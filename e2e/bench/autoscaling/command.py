@@ -12,7 +12,8 @@ from . import sweep
 from .families import FAMILIES
 from .judge import KEPT_APART, NONE, judge
 from .kept_apart import kept_apart
-from .suite import Played, Rivals, chosen, frozen, play_all, policies
+from .resumed import Kept, Rest, default_path
+from .suite import Played, Rivals, chosen, frozen, jobs, play_all, policies
 
 
 @click.command("autoscaling")
@@ -20,7 +21,10 @@ from .suite import Played, Rivals, chosen, frozen, play_all, policies
 @click.option("--seeds", type=click.IntRange(1, 10), default=3, show_default=True, help="How many runs of each.")
 @click.option("--alone", is_flag=True, help="Ours without its rivals, of each of which three settings are run.")
 @click.option(
-    "--sweep", "is_sweep", is_flag=True, help="Every setting of every rival; keeps the result. Takes an hour."
+    "--sweep",
+    "is_sweep",
+    is_flag=True,
+    help="Every setting of every rival; keeps the result. Takes hours; goes on where it was broken off.",
 )
 @click.option("--kept-apart", "is_apart", is_flag=True, help="The cases that no constant was ever chosen by.")
 @click.option(
@@ -38,7 +42,8 @@ def command(names: str, seeds: int, workers: int, json_file: Path | None, **whic
     if is_sweep and alone:
         raise click.UsageError("--sweep is about the rivals; leave out --alone")
     rivals = Rivals.NONE if alone else Rivals.ALL if is_sweep else Rivals.BEST
-    played = _played(wanted, policies(rivals), range(1, seeds + 1), workers)
+    these = policies(rivals), range(1, seeds + 1), workers
+    played = _swept(*these) if is_sweep else _played(wanted, *these)
     if is_sweep:
         found = sweep.numbers(played)
         sweep.save(found, range(1, seeds + 1))
@@ -70,6 +75,28 @@ def _played(names: Sequence[str], of: Sequence[str], seeds: Sequence[int], worke
     played: list[Played] = []
     for each in play_all(names, of, seeds, workers):
         played.append(each)
-        click.echo(f"{each.policy} {each.case}: {each.outcome.attained:.1%} at {each.outcome.gpu_hours:.2f} GPU-h "
-                   f"({each.speed:.0f} times as fast as the clock)", err=True)  # fmt: skip
+        click.echo(_told(each), err=True)
     return played
+
+
+def _swept(of: Sequence[str], seeds: Sequence[int], workers: int) -> list[Played]:
+    """All cases; what an earlier sweep kept of them is not played again."""
+    kept = Kept(default_path())
+    known = dict(kept.runs)
+    rest = Rest(job for job in jobs([], of, seeds) if job not in known)
+    click.echo(f"{len(rest.jobs)} runs, kept in {kept.path} as they end: the same command goes on from there", err=True)
+    played: list[Played] = []
+    for each in play_all([], of, seeds, workers, known):
+        played.append(each)
+        kept.add(each)
+        if each.job in rest.jobs:
+            rest.ended(each)
+            left = f"{len(rest.jobs)} runs left, about {rest.core_seconds / workers / 60:.0f} minutes"
+            click.echo(f"{_told(each)}; {left}", err=True)
+    return played
+
+
+def _told(played: Played) -> str:
+    outcome = played.outcome
+    return (f"{played.policy} {played.case}: {outcome.attained:.1%} at {outcome.gpu_hours:.2f} GPU-h "
+            f"({played.speed:.0f} times as fast as the clock)")  # fmt: skip

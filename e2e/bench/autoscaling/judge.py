@@ -8,10 +8,9 @@ from statistics import fmean
 from e2e.bench.row import Row
 
 from .cases import FAULTY
-from .suite import OURS, Played
+from .suite import OURS, WITHOUT, Played
 
 STARTUP_SECONDS = 120.0
-WITHOUT = " without its fault"
 Sums = Mapping[str, Sequence[Played]]
 
 

@@ -2,13 +2,14 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from llmfleet.core.scaling.decide import Policy
 from llmfleet.core.scaling.objective import Objective, Objectives
@@ -26,6 +27,16 @@ OURS = "llmfleet"
 SHARE = 0.95
 """The percentile that our policy is given in all cases."""
 TICK_SECONDS = 5.0
+WITHOUT = " without its fault"
+
+
+class Job(NamedTuple):
+    """What is to be played."""
+
+    policy: str
+    case: str
+    seed: int
+    with_fault: bool = True
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,11 @@ class Played:
     """Simulated seconds per second of one core."""
     decision_seconds: float
     """Mean time of one decision, pages parsed."""
+
+    @property
+    def job(self) -> Job:
+        """What it was the playing of."""
+        return Job(self.policy, self.case.removesuffix(WITHOUT), self.seed, not self.case.endswith(WITHOUT))
 
 
 @dataclass
@@ -123,26 +139,37 @@ def play(policy: str, name: str, seed: int, with_fault: bool) -> Played:  # noqa
     outcome = simulate(arrivals, scene, timed, Random(seed + 1))  # noqa: S311 because nothing is secret
     took = max(1e-9, time.process_time() - began)
     recovery = outcome.recovery(case.disturbed) if case.disturbed is not None else None
-    label = name if with_fault else f"{name} without its fault"
+    label = name if with_fault else name + WITHOUT
     return Played(policy, label, seed, outcome, recovery, scene.seconds / took, timed.spent / max(1, timed.count))
 
 
-def play_all(names: Sequence[str], of: Sequence[str], seeds: Sequence[int], workers: int) -> Iterator[Played]:
-    """All of them, as they end; a mended form is played where its rule differs from the one that it mends."""
+def jobs(names: Sequence[str], of: Sequence[str], seeds: Sequence[int]) -> list[Job]:
+    """All runs; a mended form is played where its rule differs from the one that it mends."""
     found = chosen(names)
-    jobs = [
-        (policy, case.name, seed, True)
+    rows = [
+        Job(policy, case.name, seed)
         for case in found for seed in seeds for policy in of if case.scene.fault or _mended(policy) not in of
     ]  # fmt: skip
-    jobs += [(OURS, case.name, seed, False) for case in found if case.scene.fault for seed in seeds]
+    return rows + [Job(OURS, case.name, seed, with_fault=False) for case in found if case.scene.fault for seed in seeds]
+
+
+def play_all(
+    names: Sequence[str], of: Sequence[str], seeds: Sequence[int], workers: int, known: Mapping[Job, Played] = {}
+) -> Iterator[Played]:
+    """All of them in order, as they end; what is ``known`` is not played again."""
     alike = {_mended(policy): policy for policy in of if _mended(policy) in of}
-    faulty = {case.name for case in found if case.scene.fault}
-    with ProcessPoolExecutor(workers) as pool:
-        for future in [pool.submit(play, *job) for job in jobs]:
-            played = future.result()
+    faulty = {case.name for case in chosen(names) if case.scene.fault}
+    pool = ProcessPoolExecutor(workers)
+    try:
+        wanted = jobs(names, of, seeds)
+        futures = {job: pool.submit(play, *job) for job in wanted if job not in known}
+        for job in wanted:
+            played = known[job] if job in known else futures.pop(job).result()
             yield played
             if played.policy in alike and played.case not in faulty:
                 yield replace(played, policy=alike[played.policy])
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _mended(policy: str) -> str:

@@ -39,7 +39,7 @@ def test_a_policy_is_made_by_its_name() -> None:
 
 def test_a_mended_form_plays_as_the_one_it_mends_where_every_pod_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple] = []
-    monkeypatch.setattr(suite, "ProcessPoolExecutor", lambda _: _Here())
+    monkeypatch.setattr(suite, "ProcessPoolExecutor", lambda _: Here())
     monkeypatch.setattr(suite, "play", lambda *job: made.append(job) or played(job[0], job[1], 0.9, 1.0))
     policies = ("KEDA 2", "KEDA mended 2", "AIBrix mended 10")
     found = [(each.policy, each.case) for each in suite.play_all(["C5", "C10a"], policies, [1], 1)]
@@ -50,7 +50,7 @@ def test_a_mended_form_plays_as_the_one_it_mends_where_every_pod_is_heard(monkey
     }  # fmt: skip
 
 
-class _Here(ThreadPoolExecutor):
+class Here(ThreadPoolExecutor):
     def __init__(self) -> None:
         super().__init__(1)
 

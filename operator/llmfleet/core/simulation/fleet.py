@@ -47,7 +47,7 @@ class Fleet:
         self.pending = 0
         """Pods without a GPU."""
         self.starting: list[Pod] = []
-        self.ready = [Replica(world.profile, number, 0.0) for number in range(size)]
+        self.ready = [self.replica(number, 0.0) for number in range(size)]
         self.leaving: list[Replica] = []
         self._born: dict[int, float] = dict.fromkeys(range(size), 0.0)
         self.preemptions = 0
@@ -56,6 +56,10 @@ class Fleet:
     def size(self) -> int:
         """Replicas that are wanted."""
         return self.pending + len(self.starting) + len(self.ready)
+
+    def replica(self, number: int, now: float) -> Replica:
+        """One that begins to serve."""
+        return Replica(self._world.profile, number, now)
 
     def submit(self, request: Request, now: float) -> Replica | None:
         """Send a request to the replica with the fewest; the replica when its ``due`` has changed. None ready: None."""
@@ -86,7 +90,7 @@ class Fleet:
         if pod not in self.starting:
             return False
         self.starting.remove(pod)
-        self.ready.append(Replica(self._world.profile, pod.number, now))
+        self.ready.append(self.replica(pod.number, now))
         return True
 
     def left(self, replica: Replica, now: float) -> None:
