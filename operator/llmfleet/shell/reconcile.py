@@ -143,7 +143,7 @@ class Reconciler:
         if derived != recorded and "deletionTimestamp" not in observed.raw["metadata"]:
             version, members = observed.raw["metadata"]["resourceVersion"], as_members(derived)
             self.cache.put(await self.cluster.apply_status(key, version, members, names.STATUS_MANAGER))
-            await self.events.changed(observed.raw, recorded, derived)
+            await self.events.changed(observed.raw, recorded, derived, plan.rollout)
             for start in starts.added(recorded.startup, derived.startup):
                 self.metrics.time(start)
 
