@@ -1,7 +1,7 @@
 """What must hold however a run was disturbed: pure judgements on what was seen.
 
 O1 the end is that of an undisturbed run      O5 every field has an effect (held by the property tests)
-O2 with the same creates and deletes          O6 an illegal value changes nothing (held by the CRD's case files)
+O2 with the same creates and deletes          O6 an illegal value changes nothing (held by case files and chains)
 O3 whatever way led there                     O7 the operator never ends by itself and never shows a defect
 O4 a bad spec taken back leaves nothing       O8 at rest nothing is written
                                               O9 a deleted object leaves nothing

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from e2e.cluster import Cluster
+from llmfleet import names
+from llmfleet.shell.kinds import SCALER, WATCHED, Kind
 from tests.faults import oracles
 from tests.faults.proxy import Exchange, Proxy
 from tests.faults.rules import Fault
 from tests.integration.operator.conftest import fresh_namespace, grant
-from tests.integration.operator.fleet import KINDS, Fleet
+from tests.integration.operator.fleet import KINDS, MANAGED, Fleet
 from tests.integration.operator.operator_process import OperatorProcess, kubeconfig_of
 
 PATIENCE_SECONDS = 45.0
@@ -133,6 +135,16 @@ class Stage:
     def objects_of(self, fleet: Fleet) -> list[oracles.Raw]:
         """The same of a further fleet."""
         return [fleet.get(), *fleet.list(KINDS)]
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the operator would list now, by resource."""
+        namespace, request = self.fleet.namespace, self.fleet.cluster.request
+
+        def listed(kind: Kind) -> Any:
+            selector = {} if kind.kind == names.KIND else {"labelSelector": MANAGED}
+            return request("GET", kind.path(namespace), **selector)
+
+        return {kind.plural: listed(kind) for kind in (*WATCHED, SCALER)}
 
     def pods(self) -> dict[str, str]:
         """UID of each pod that is not on its way out, by name."""

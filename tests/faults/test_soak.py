@@ -3,12 +3,60 @@
 import random
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from e2e.cluster import Cluster
-from tests.faults.chains import Chain, Play, draw, failure, shortest
+from tests.faults.chains import (
+    IMPOSSIBLE,
+    Calm,
+    Chain,
+    Disturb,
+    Edit,
+    Kill,
+    Misedit,
+    Relive,
+    Remove,
+    Step,
+    Wait,
+    draw,
+    failure,
+    shortest,
+)
+from tests.faults.play import Play
+from tests.faults.rules import WRITES, Error, Fault, Refuse, on
 from tests.faults.stage import stage
+
+OF_EVERY_KIND: Chain = (
+    Edit({"replicas": 1}),
+    Wait(3.0),
+    Edit({"service": {"port": 8080}}),
+    Misedit({"replicas": -1}),
+    Relive("list"),
+    Kill(0, forwarded=False),
+    Edit({"engine": {"maxModelLen": 512}}),
+    Wait(3.0),
+    Remove("configmap"),
+    Disturb(Fault(on("watch"), Error(410), times=8)),
+    Edit(IMPOSSIBLE),
+    Wait(1.0),
+    Calm(),
+    Disturb(Fault(WRITES, Refuse(500), times=2)),
+    Edit({"quantization": None, "accelerator": None}),
+    Wait(3.0),
+)
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(300)
+@pytest.mark.proves("F50")
+def test_a_chain_of_every_kind_of_step_ends_where_its_last_spec_says(
+    cluster: Cluster, pki: Path, tmp_path: Path
+) -> None:
+    assert {type(step) for step in OF_EVERY_KIND} == set(get_args(Step))
+    with stage(cluster, pki, tmp_path, RELIST_SECONDS="10") as made:
+        Play(made).run(OF_EVERY_KIND)
 
 
 @pytest.mark.cluster

@@ -6,26 +6,14 @@ from typing import Any
 
 import pytest
 
-from llmfleet.shell.kinds import SCALER, WATCHED
+from llmfleet.shell.kinds import WATCHED
 from tests.faults import oracles
 from tests.faults.rules import WRITES, WRITING, Call, Error, Fault, Hold, Replay, on
 from tests.faults.stage import KILLED, Stage
-from tests.integration.operator.fleet import MANAGED
 from tests.integration.operator.operator_process import eventually
 
 pytestmark = pytest.mark.cluster
 OK = 200
-
-
-def snapshot(stage: Stage) -> dict[str, Any]:
-    """What the operator would list now, by resource."""
-    namespace = stage.fleet.namespace
-
-    def listed(kind: Any) -> Any:
-        selector = "" if kind.kind == "LLMDeployment" else f"?labelSelector={MANAGED.replace('=', '%3D')}"
-        return json.loads(stage.fleet.kubectl("get", "--raw", f"{kind.path(namespace)}{selector}"))
-
-    return {kind.plural: listed(kind) for kind in (*WATCHED, SCALER)}
 
 
 def versions(stage: Stage) -> dict[str, str]:
@@ -47,7 +35,7 @@ def overtaken(serving: Stage, request: pytest.FixtureRequest) -> tuple[Stage, di
     serving.arm(Fault(missing, Call(serving.kill, forwarded=False), times=1))
     serving.fleet.edit(replicas=1, lifecycle={"drainTimeoutSeconds": 5})
     eventually(serving.operator.process.poll, lambda code: code == KILLED, 10)
-    old = snapshot(serving)
+    old = serving.snapshot()
     serving.fleet.kubectl("delete", "llm", serving.fleet.name)
     eventually(lambda: serving.left_over(old["llmdeployments"]["items"][0]["metadata"]["uid"]), lambda left: not left)
     serving.arm()

@@ -2,8 +2,13 @@
 
 import json
 import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -14,7 +19,11 @@ from tests.integration.operator.operator_process import OperatorProcess, eventua
 
 pytestmark = pytest.mark.cluster
 LARGE_OBJECTS = 3
-MOST_GROWTH_BYTES = 100 * 2**20
+EVERY_SECONDS = 0.02
+SLOWEST_PAGE_SECONDS = 1.5
+"""The loop may be blocked for less than a second; the machine is busy besides. Seen under load: 0.3."""
+MOST_GROWTH_BYTES = 90 * 2**20
+"""Seen: 75 MiB with three objects of 1.3 MiB."""
 
 
 def high_water(operator: OperatorProcess) -> int:
@@ -25,12 +34,41 @@ def high_water(operator: OperatorProcess) -> int:
     return int(found[1]) * 1024
 
 
+@contextmanager
+def polled(operator: OperatorProcess) -> Iterator[list[tuple[int, float]]]:
+    """Asks the event loop's own page all the time; status and seconds of each answer."""
+    answers: list[tuple[int, float]] = []
+    over = Event()
+
+    def ask() -> None:
+        while not over.wait(EVERY_SECONDS):
+            asked = time.monotonic()
+            status, _ = operator.page("/livez")
+            answers.append((status, time.monotonic() - asked))
+
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask)
+        try:
+            yield answers
+        finally:
+            over.set()
+    asking.result()
+
+
 @pytest.mark.proves("R78", "R11")
 def test_huge_objects_keep_memory_flat_and_delay_nobody(start: Start, fleet: Fleet) -> None:
     operator = start()
     fleet.create(replicas=1)
     fleet.await_condition("Ready")
     before = high_water(operator)
+    with polled(operator) as answers:
+        _load(fleet)
+    assert {status for status, _ in answers} == {200}
+    assert max(seconds for _, seconds in answers) < SLOWEST_PAGE_SECONDS
+    assert high_water(operator) - before < MOST_GROWTH_BYTES
+
+
+def _load(fleet: Fleet) -> None:
     others = [replace(fleet, name=f"large{number}") for number in range(LARGE_OBJECTS)]
     for other in others:
         document = json.loads(largest())
@@ -41,5 +79,3 @@ def test_huge_objects_keep_memory_flat_and_delay_nobody(start: Start, fleet: Fle
     for other in others:
         told = eventually(lambda other=other: other.condition("Ready"), lambda found: found.get("message"))
         assert len(told["message"]) <= 1024
-    assert operator.page("/livez")[0] == 200
-    assert high_water(operator) - before < MOST_GROWTH_BYTES
