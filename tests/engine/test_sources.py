@@ -8,6 +8,7 @@ import shutil
 import tarfile
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -207,6 +208,67 @@ def test_two_pods_over_one_cache_download_once(fetch, site, address, tmp_path):
 
 SEEING = ("mmproj-tiny-f16.gguf", "tiny-Q4_K_M.gguf")
 """A model, and what it sees pictures with."""
+
+
+@pytest.fixture
+def large(fetch, tmp_path):
+    """A hub with one repository that takes a while; what it spoils, and what weights it was asked for."""
+    spoiled, asked = set(), []
+    with hub({"team/large": big(tmp_path / "large")}, spoiled=spoiled, asked=asked) as address:
+        fetch.variables = {"HF_ENDPOINT": address}
+        yield SimpleNamespace(fetch=fetch, folder=tmp_path / "large", address=address, spoiled=spoiled, asked=asked)
+
+
+def ranges(large):
+    """From which byte on each request for the weights was."""
+    return [int(each.partition("bytes=")[2].partition("-")[0] or 0) for each in large.asked]
+
+
+def test_a_hub_that_cuts_is_asked_for_the_rest(large):
+    with Cutter(large.address, 15 * 2**20, 2) as cutter:
+        large.fetch.variables["HF_ENDPOINT"] = cutter.address
+        found = large.fetch("hf://team/large")
+    assert (contents(found["path"]), cutter.cuts) == (contents(large.folder), 0)
+    assert ranges(large) == [0, 10 * 2**20, 20 * 2**20]  # the client writes pieces of ten mebibytes
+
+
+def test_of_a_killed_download_of_a_repository_nothing_unfinished_stays(large):
+    with Cutter(large.address, 15 * 2**20, 1000) as cutter:
+        large.fetch.variables["HF_ENDPOINT"] = cutter.address
+        process = large.fetch.begin("hf://team/large")
+        wait_for(lambda: any(each.stat().st_size for each in large.fetch.cache.rglob("*.incomplete")))
+        process.kill()
+        process.communicate()
+    large.fetch.variables["HF_ENDPOINT"] = large.address
+    assert contents(large.fetch("hf://team/large")["path"]) == contents(large.folder)
+    assert list(large.fetch.cache.rglob("*.incomplete")) == []
+
+
+def test_two_pods_over_one_cache_fetch_a_repository_once(large):
+    both = [large.fetch.begin("hf://team/large") for _ in range(2)]
+    said = [each.communicate()[0].splitlines()[-1] for each in both]
+    assert said[0] == said[1]
+    assert contents(json.loads(said[0])["path"]) == contents(large.folder)
+    assert ranges(large) == [0]
+
+
+def test_other_bytes_than_the_hub_promised_never_become_a_model_and_heal(large):
+    large.spoiled.add("model.safetensors")
+    for _ in range(2):
+        found = large.fetch("hf://team/large")
+        assert found["reason"] == "ModelDownloadFailed"
+        assert "model.safetensors is not what the hub says its sha256 is" in found["message"]
+    large.spoiled.clear()
+    assert contents(large.fetch("hf://team/large")["path"]) == contents(large.folder)
+
+
+def test_what_was_killed_before_it_was_verified_is_verified_after_all(large):
+    path = Path(large.fetch("hf://team/large")["path"])
+    (path.parents[1] / f"{COMMIT}.unverified").touch()
+    with (path / "model.safetensors").resolve().open("r+b") as weights:
+        weights.write(b"another beginning")
+    assert large.fetch("hf://team/large")["reason"] == "ModelDownloadFailed"
+    assert contents(large.fetch("hf://team/large")["path"]) == contents(large.folder)
 
 
 @pytest.fixture
