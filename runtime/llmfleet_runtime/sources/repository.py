@@ -4,7 +4,6 @@ The client goes on where a connection was cut. Of a download that was killed the
 each attempt at a file another name, and never goes on with what it finds. It verifies sizes; the hashes are ours.
 """
 
-import hashlib
 import os
 import re
 import threading
@@ -22,6 +21,7 @@ from llmfleet_runtime.hub_error import meaning
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
 from .cache import FULL, Shelf, locked, need_room
+from .digest import mismatch
 from .exchange import Fetched, Request
 from .hub import HubStore
 from .pick import entry, pick
@@ -103,13 +103,9 @@ def _verify(snapshot: Path, file: File) -> None:
     if found != file.size:
         path.resolve().unlink()
         raise SourceRefused(DownloadReason.FAILED, f"{file.name} has {found} bytes and should have {file.size}")
-    if file.sha256 is None:
-        return
-    with path.open("rb") as opened:
-        if hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256:
-            return
-    path.resolve().unlink()
-    raise SourceRefused(DownloadReason.FAILED, f"{file.name} is not what the hub says its sha256 is")
+    if words := mismatch(path, file, file.digest):
+        path.resolve().unlink()
+        raise SourceRefused(DownloadReason.FAILED, words)
 
 
 def _watch(root: Path, listing: Listing, report: Report, over: threading.Event) -> None:
