@@ -52,7 +52,7 @@ def test_a_cut_connection_goes_on_where_it_was(fetch, store):
 
 
 def test_a_byte_that_changes_on_the_way_is_noticed_and_heals(fetch, store):
-    with Cutter(store.address, 6 * 2**20, 1, spoils=True) as spoiler:
+    with Cutter(store.address, 2 * 2**20, 1, spoils=True) as spoiler:
         fetch.variables["STORAGE_EMULATOR_HOST"] = spoiler.address
         found = fetch("gs://large/models/tiny")
         assert (found["reason"], spoiler.cuts) == ("ModelDownloadFailed", 0)
