@@ -46,7 +46,7 @@ from .stretched import Stretched
 ALIKE = 0.8
 APART = 1.1
 ENGINES = 4
-SLOW = Kind(sequences=8, slowed_by=20.0)
+SLOW = Kind(sequences=8, slowed_by=60.0)
 SECONDS, START_SECONDS = 24.0, 4.0
 TIMES = 120.0 / START_SECONDS
 RUNS = Calibration(paced=(32, 24), clients=(1, 2, 4, SLOW.sequences), prompts=(16, 48, 96, 160))
@@ -135,10 +135,11 @@ def score(outcome: Outcome) -> float:
 def correlation(found: Sequence[Ranked]) -> tuple[float, int]:
     """Kendall's, over the pairs of one trace that the simulator tells apart, and how many those are."""
     signs = []
-    for one, other in combinations(found, 2):
-        said, seen = score(one.foretold) / score(other.foretold), score(one.real) / score(other.real)
-        if one.trace == other.trace and not 1 / APART < said < APART:
-            signs.append((seen > 1) - (seen < 1) if said > 1 else (seen < 1) - (seen > 1))
+    for pair in combinations(found, 2):
+        worse, better = sorted(pair, key=lambda each: score(each.foretold))
+        if worse.trace == better.trace and score(better.foretold) > APART * score(worse.foretold):
+            seen = score(better.real) - score(worse.real)
+            signs.append((seen > 0) - (seen < 0))
     return sum(signs) / max(1, len(signs)), len(signs)
 
 
