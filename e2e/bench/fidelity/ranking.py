@@ -38,7 +38,7 @@ from llmfleet.core.simulation.run import Scaler, Scene, simulate
 from llmfleet.core.simulation.synthetic import Rate, Sizes
 
 from .calibration import Calibration, calibrated
-from .engine import Kind, serving
+from .engine import Kind, one_by_one, serving
 from .fitted import Fitted, carried
 from .played import played
 from .stretched import Stretched
@@ -46,7 +46,7 @@ from .stretched import Stretched
 ALIKE = 0.8
 APART = 1.1
 ENGINES = 4
-SLOW = Kind(sequences=8, slowed_by=60.0)
+SLOW = Kind(sequences=8, slowed_by=25.0)
 SECONDS, START_SECONDS = 24.0, 4.0
 TIMES = 120.0 / START_SECONDS
 RUNS = Calibration(paced=(32, 24), clients=(1, 2, 4, SLOW.sequences), prompts=(16, 48, 96, 160))
@@ -89,6 +89,8 @@ def engines(python: Path, report: Report) -> Iterator[list[str]]:
 
 async def ranked(urls: Sequence[str], report: Report) -> tuple[Row, ...]:
     """Fit, play every policy over every trace on both, and compare."""
+    for url in urls[1:]:  # what an engine makes once, a slowed one makes slowly
+        await one_by_one(url, [RUNS.paced] * SLOW.sequences, SLOW.sequences)
     model, found = await calibrated(urls[0], RUNS, report), list[Ranked]()
     for (trace, share), (policy, make) in product(TRACES.items(), POLICIES.items()):
         arrivals = requests(model, share)
