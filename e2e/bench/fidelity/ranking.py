@@ -38,7 +38,7 @@ from llmfleet.core.simulation.run import Scaler, Scene, simulate
 from llmfleet.core.simulation.synthetic import Rate, Sizes
 
 from .calibration import Calibration, calibrated
-from .engine import Kind, serving
+from .engine import Kind, one_by_one, serving
 from .fitted import Fitted, carried
 from .played import played
 from .stretched import Stretched
@@ -46,7 +46,7 @@ from .stretched import Stretched
 ALIKE = 0.8
 APART = 1.1
 ENGINES = 4
-SLOW = Kind(sequences=8, slowed_by=20.0)
+SLOW = Kind(sequences=8, slowed_by=25.0)
 SECONDS, START_SECONDS = 24.0, 4.0
 TIMES = 120.0 / START_SECONDS
 RUNS = Calibration(paced=(32, 24), clients=(1, 2, 4, SLOW.sequences), prompts=(16, 48, 96, 160))
@@ -89,6 +89,8 @@ def engines(python: Path, report: Report) -> Iterator[list[str]]:
 
 async def ranked(urls: Sequence[str], report: Report) -> tuple[Row, ...]:
     """Fit, play every policy over every trace on both, and compare."""
+    for url in urls[1:]:  # what an engine makes once, a slowed one makes slowly
+        await one_by_one(url, [RUNS.paced] * SLOW.sequences, SLOW.sequences)
     model, found = await calibrated(urls[0], RUNS, report), list[Ranked]()
     for (trace, share), (policy, make) in product(TRACES.items(), POLICIES.items()):
         arrivals = requests(model, share)
@@ -135,10 +137,11 @@ def score(outcome: Outcome) -> float:
 def correlation(found: Sequence[Ranked]) -> tuple[float, int]:
     """Kendall's, over the pairs of one trace that the simulator tells apart, and how many those are."""
     signs = []
-    for one, other in combinations(found, 2):
-        said, seen = score(one.foretold) / score(other.foretold), score(one.real) / score(other.real)
-        if one.trace == other.trace and not 1 / APART < said < APART:
-            signs.append((seen > 1) - (seen < 1) if said > 1 else (seen < 1) - (seen > 1))
+    for pair in combinations(found, 2):
+        worse, better = sorted(pair, key=lambda each: score(each.foretold))
+        if worse.trace == better.trace and score(better.foretold) > APART * score(worse.foretold):
+            seen = score(better.real) - score(worse.real)
+            signs.append((seen > 0) - (seen < 0))
     return sum(signs) / max(1, len(signs)), len(signs)
 
 
