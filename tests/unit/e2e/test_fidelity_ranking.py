@@ -18,17 +18,18 @@ from e2e.bench.fidelity.fitted import Fitted, carried
 from e2e.bench.fidelity.played import Engines, played
 from e2e.bench.fidelity.ranking import (
     ENGINES,
+    ORDERS,
     POLICIES,
     SECONDS,
     TRACES,
     Ranked,
+    all_foretold,
     correlation,
     foretold,
     judged,
     requests,
     scene,
-    score,
-)  # fmt: skip
+)
 from e2e.bench.fidelity.stretched import Stretched, longer
 from llmfleet.core.simulation.fleet import World
 from llmfleet.core.simulation.outcome import Outcome, Promise
@@ -39,6 +40,8 @@ from llmfleet.core.simulation.synthetic import Sizes
 from llmfleet_runtime.contract import LoadReport, Totals
 
 MODEL = Fitted(Profile(0.02, 0.0015, 0.0, 1500, 100_000, 8, 512), 0.01)
+SLOWED = Fitted(Profile(0.16, 0.004, 0.0, 3000, 100_000, 8, 512), 0.08)
+"""As a slowed engine is fitted."""
 
 
 def test_a_step_is_followed_by_a_wait_of_so_many_times_its_own_time() -> None:
@@ -183,58 +186,63 @@ class Dice:
         return 0.5
 
 
-def outcome(attained: float, gpu_hours: float) -> Outcome:
+def outcome(attained: float, gpu_hours: float = 1.0) -> Outcome:
     return Outcome(100, 0, attained, 1.0, 1.0, 0.1, attained, gpu_hours, (), 3, 0, ())
 
 
-def pairs(*scores: tuple[float, float], trace: str = "step") -> list[Ranked]:
-    """Policies by what was foretold of them and what they did."""
+def ranking(*runs: tuple[Sequence[float], float], trace: str = "step") -> list[Ranked]:
+    """Policies by what was foretold of them on several traces, and what they did."""
     return [
-        Ranked(trace, str(number), outcome(said, 1.0), outcome(real, 1.0)) for number, (said, real) in enumerate(scores)
+        Ranked(trace, str(number), tuple(map(outcome, said)), outcome(real)) for number, (said, real) in enumerate(runs)
     ]
+
+
+LOW, MIDDLE, HIGH = [0.1] * 20, [0.2] * 20, [0.3] * 20
+UNSURE = [0.1] * 18 + [0.3] * 2
+"""More than MIDDLE in two of twenty."""
+ATTAINED, GPU_TIME = ORDERS["what was attained"], ORDERS["GPU time"]
 
 
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (pairs((0.1, 0.3), (0.2, 0.4), (0.3, 0.9)), (1.0, 3)),
-        (pairs((0.1, 0.9), (0.2, 0.4), (0.3, 0.3)), (-1.0, 3)),
-        (pairs((0.1, 0.3), (0.2, 0.9), (0.3, 0.4)), (1 / 3, 3)),
-        (pairs((0.3, 0.9), (0.2, 0.4), (0.205, 0.3)), (1.0, 2)),
-        (pairs((0.1, 0.3), (0.2, 0.3)), (0.0, 1)),
-        (pairs((0.0, 0.0), (0.2, 0.3), (0.3, 0.0)), (0.0, 3)),
-        (pairs((0.1, 0.3), (0.2, 0.4)) + pairs((0.9, 0.1), trace="ramp"), (1.0, 1)),
+        (ranking((LOW, 0.3), (MIDDLE, 0.4), (HIGH, 0.9)), (1.0, 3)),
+        (ranking((LOW, 0.9), (MIDDLE, 0.4), (HIGH, 0.3)), (-1.0, 3)),
+        (ranking((LOW, 0.3), (MIDDLE, 0.9), (HIGH, 0.4)), (1 / 3, 3)),
+        (ranking((UNSURE, 0.9), (MIDDLE, 0.3)), (0.0, 0)),
+        (ranking(([*LOW[:19], 0.9], 0.3), (MIDDLE, 0.4)), (1.0, 1)),
+        (ranking((LOW, 0.3), (MIDDLE, 0.3)), (0.0, 1)),
+        (ranking((LOW, 0.3), (MIDDLE, 0.4)) + ranking((HIGH, 0.1), trace="ramp"), (1.0, 1)),
     ],
 )
-def test_the_rank_correlation_is_over_pairs_that_the_simulator_tells_apart(
+def test_the_rank_correlation_is_over_pairs_whose_order_the_simulator_foretells(
     found: list[Ranked], expected: tuple[float, int]
 ) -> None:
-    assert correlation(found) == pytest.approx(expected)
+    assert correlation(found, ATTAINED) == pytest.approx(expected)
 
 
-def test_a_score_is_what_was_attained_for_the_gpu_time() -> None:
-    assert score(outcome(0.9, 2.0)) == pytest.approx(0.45)
+def test_each_order_is_judged_by_itself() -> None:
+    cheap, dear = (outcome(0.9, 1.0),) * 20, (outcome(0.5, 2.0),) * 20
+    found = [Ranked("step", "cheap", cheap, outcome(0.9, 3.0)), Ranked("step", "dear", dear, outcome(0.5, 2.0))]
+    assert [row.met for row in judged(found)[2:]] == [True, False]
+    assert correlation(found, GPU_TIME) == (-1.0, 1)
 
 
-def test_the_order_is_judged() -> None:
-    assert judged(pairs((0.1, 0.3), (0.2, 0.4)))[-1].met is True
-    assert judged(pairs((0.1, 0.4), (0.2, 0.3)))[-1].met is False
+def test_the_traces_of_a_kind_differ_and_each_is_the_same_for_every_policy() -> None:
+    step = TRACES["step"]
+    assert requests(MODEL, step) == requests(MODEL, step, 0) != requests(MODEL, step, 1)
 
 
 @pytest.mark.parametrize("name", TRACES)
-def test_on_each_trace_the_simulator_tells_most_policies_apart(name: str) -> None:
-    arrivals = requests(MODEL, TRACES[name])
-    assert arrivals == requests(MODEL, TRACES[name])
-    assert 100 < len(arrivals) < 600
+def test_on_each_trace_the_simulator_foretells_the_order_of_most_policies(name: str) -> None:
+    arrivals = requests(SLOWED, TRACES[name])
+    assert 40 < len(arrivals) < 600
     assert all(each.time < SECONDS for each in arrivals)
-    found = [
-        Ranked(name, policy, said, said)
-        for policy, make in POLICIES.items()
-        if (said := foretold(MODEL, arrivals, make))
-    ]
-    assert correlation(found)[0] == 1.0
-    assert correlation(found)[1] >= 3
-    assert all(1 <= each.foretold.largest <= ENGINES for each in found)
+    foretold = {policy: all_foretold(SLOWED, TRACES[name], make) for policy, make in POLICIES.items()}
+    found = [Ranked(name, policy, said, said[0]) for policy, said in foretold.items()]
+    assert correlation(found, ATTAINED)[1] >= 3
+    assert correlation(found, GPU_TIME)[1] >= 5
+    assert all(1 <= run.largest <= ENGINES for each in found for run in each.foretold)
 
 
 def test_what_the_server_adds_is_taken_from_the_promise_of_the_simulation() -> None:
