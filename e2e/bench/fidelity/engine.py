@@ -48,8 +48,8 @@ class Kind:
     """Most in a batch."""
     shape: Mapping[str, int] = field(default_factory=dict)
     """Members of the tiny model's configuration that are others."""
-    slowed_by: float = 0.0
-    """How many times its own time each step waits: see ``slowed``."""
+    is_slowed: bool = False
+    """Whether a step takes as long as on an accelerator: see ``slowed``."""
 
 
 LARGE = Kind(16, SHAPE)
@@ -95,10 +95,10 @@ def _model(folder: Path, shape: Mapping[str, int]) -> Path:
 
 
 def _variables(kind: Kind, folder: Path) -> dict[str, str]:
-    if not kind.slowed_by:
+    if not kind.is_slowed:
         return {"PYTHONPATH": str(RUNTIME)}
     path = os.pathsep.join(map(str, (RUNTIME, RUNTIME.parent, slowed.plugin(folder / "plugin"))))
-    return {"PYTHONPATH": path, slowed.VARIABLE: str(kind.slowed_by), **slowed.ONE_THREAD}
+    return {"PYTHONPATH": path, **slowed.ONE_THREAD}
 
 
 def _arguments(model: Path, port: int, sequences: int) -> tuple[str, ...]:

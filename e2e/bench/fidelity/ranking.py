@@ -5,8 +5,8 @@ parses them; then it sizes the simulated fleet over the same requests. Fleet, ro
 code; the engines, the network and the clock are not.
 
 Two cores, four engines. An engine that computes would take a core, and a second one would slow the first, which a GPU
-each does not do. So the engines' clock is slower (``slowed``): a busy one uses a small part of a core. They run all the
-time, and a replica is let in when its start-up would be over: four seconds stand for two minutes, and all that the
+each does not do. So the engines' steps are longer (``slowed``): a busy one uses a small part of a core. They run all
+the time, and a replica is let in when its start-up would be over: four seconds stand for two minutes, and all that the
 rules say in seconds is shorter by as much (``stretched``). The replica's model is fitted to one slowed engine in three
 runs, as for the errors, and nothing is fitted to what is ranked.
 
@@ -48,7 +48,7 @@ ALIKE = 0.8
 SEEDS, SURE = 20, 0.95
 """Traces of a kind that the simulator plays, and the share of them that must show an order."""
 ENGINES = 4
-SLOW = Kind(sequences=8, slowed_by=25.0)
+SLOW = Kind(sequences=8, is_slowed=True)
 SECONDS, START_SECONDS = 24.0, 4.0
 TIMES = 120.0 / START_SECONDS
 RUNS = Calibration(paced=(32, 24), clients=(1, 2, 4, SLOW.sequences), prompts=(16, 48, 96, 160))

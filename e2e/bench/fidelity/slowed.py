@@ -1,21 +1,30 @@
-"""vLLM with a slower clock, so that several engines fit onto two cores without taking each other's time.
+"""vLLM whose steps take as long as on an accelerator, so that several engines fit onto two cores.
 
-After each step the engine waits a fixed number of times the processor time that the step took. What it computes, when
-and for whom is vLLM's own doing and takes as long in proportion; but a busy engine uses a fraction of a core, as one
-does whose computing is done on a GPU. This module is loaded by vLLM, in its own environment, as a plugin.
+A step takes a fixed time and some for each of its tokens, however busy the machine is: what is computed for it takes a
+small part of that, and the engine waits for the rest. What is scheduled, when and for whom is vLLM's own doing. This
+module is loaded by vLLM, in its own environment, as a plugin.
 """
 
 import functools
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-VARIABLE = "LLMFLEET_SLOWED_BY"
+STEP_SECONDS, TOKEN_SECONDS = 0.15, 0.001
+"""Long beside what these steps take to compute, on a machine where others compute, too."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-"""Else a step's time would be several threads', of which one is seen."""
-Step = Callable[..., Any]
+"""Else the steps of several engines take each other's cores."""
+
+
+class Scheduled(Protocol):
+    """vLLM's ``SchedulerOutput``."""
+
+    total_num_scheduled_tokens: int
+    """Of prompts, and one for each sequence that decodes."""
+
+
+Step = Callable[[Any, Scheduled], Any]
 
 
 def plugin(folder: Path) -> Path:
@@ -32,19 +41,18 @@ def register() -> None:
     from vllm.v1.worker.gpu_worker import Worker  # noqa: PLC0415 because only vLLM's environment has it
 
     if not hasattr(Worker.execute_model, "is_slowed"):
-        Worker.execute_model = slowed(Worker.execute_model, float(os.environ[VARIABLE]))
+        Worker.execute_model = slowed(Worker.execute_model)
 
 
-def slowed(
-    step: Step, times: float, clock: Callable[[], float] = time.thread_time, wait: Callable[[float], None] = time.sleep
-) -> Step:
-    """The same step, and a wait of so many times its seconds by ``clock``."""
+def slowed(step: Step, clock: Callable[[], float] = time.monotonic, wait: Callable[[float], None] = time.sleep) -> Step:
+    """The same step, and what is left of its time; one without tokens takes none."""
 
     @functools.wraps(step)
-    def slower(*arguments: object, **named: object) -> object:
-        began = clock()
-        found = step(*arguments, **named)
-        wait(times * (clock() - began))
+    def slower(worker: Any, scheduled: Scheduled) -> Any:
+        began, tokens = clock(), scheduled.total_num_scheduled_tokens
+        found = step(worker, scheduled)
+        if tokens:
+            wait(max(0.0, began + STEP_SECONDS + TOKEN_SECONDS * tokens - clock()))
         return found
 
     slower.is_slowed = True  # type: ignore[attr-defined] # because it is seen by the next call

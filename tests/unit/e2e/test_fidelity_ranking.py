@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import distributions
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
@@ -44,11 +45,18 @@ SLOWED = Fitted(Profile(0.16, 0.004, 0.0, 3000, 100_000, 8, 512), 0.08)
 """As a slowed engine is fitted."""
 
 
-def test_a_step_is_followed_by_a_wait_of_so_many_times_its_own_time() -> None:
-    clock, waits = itertools.count(0.0, 0.5), list[float]()
-    step = slowed.slowed(lambda number, *, more: number + more, 12.0, lambda: next(clock), waits.append)
-    assert step(1, more=2) == 3
-    assert waits == [6.0]
+@pytest.mark.parametrize(
+    ("tokens", "took", "waits"),
+    [(1, 0.01, 0.141), (100, 0.01, 0.24), (8, 0.2, 0.0), (0, 0.01, None)],
+)
+def test_a_step_takes_its_time_and_some_for_each_token_however_fast_it_is(
+    tokens: int, took: float, waits: float | None
+) -> None:
+    clock, waited = itertools.count(5.0, took), list[float]()
+    step = slowed.slowed(lambda worker, scheduled: (worker, scheduled), lambda: next(clock), waited.append)
+    scheduled = SimpleNamespace(total_num_scheduled_tokens=tokens)
+    assert step("worker", scheduled) == ("worker", scheduled)
+    assert waited == ([] if waits is None else [pytest.approx(waits)])
 
 
 def test_vllm_finds_what_slows_it_on_pythons_path(tmp_path: Path) -> None:
