@@ -45,6 +45,7 @@ class Simulator:
     """The live document each ready pod has read."""
     broken: set[str] = field(default_factory=set)
     """Adapters that pods refuse."""
+    loads: dict[str, int | None] = field(default_factory=dict)
     clock: int = 0
     counter: int = 10
 
@@ -78,9 +79,8 @@ class Simulator:
     @property
     def now(self) -> str:
         """The wall clock: ten seconds a step."""
-        return (datetime.fromisoformat(builders.NOW) + timedelta(seconds=10 * self.clock)).strftime(
-            "%Y-%m-%dT%H:%M:%SZ"
-        )
+        at = datetime.fromisoformat(builders.NOW) + timedelta(seconds=10 * self.clock)
+        return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def act(self, actions: Iterable[Action]) -> None:
         """Carry actions out in order. Conflict when one was decided on something that has changed."""
@@ -251,7 +251,7 @@ class Simulator:
     def _report(self, name: str) -> Report:
         return builders.report(
             live_number=self.live_numbers.get(name, 0),
-            in_flight=len(name) % 3,
+            in_flight=self.loads.get(name, len(name) % 3),
             idle_seconds=self.idle_seconds,
             adapters=self._adapters(name),
         )

@@ -7,6 +7,7 @@ from .llamacpp import llamacpp
 from .model import tiny_model, tiny_scorer
 from .plugins import clients, plugins, servers
 from .registries import registry
+from .vision import tiny_vision_model
 
 __all__ = [
     "Flaw",
@@ -21,4 +22,5 @@ __all__ = [
     "tiny_gguf",
     "tiny_model",
     "tiny_scorer",
+    "tiny_vision_model",
 ]

@@ -5,11 +5,11 @@ Standard library only, like the guard that uses it. An answer's own ``model`` me
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
+from .body import Message, Receive, replaying
+
 Send = Callable[[Message], Awaitable[None]]
 
 LENGTH = b"content-length"
@@ -31,24 +31,13 @@ class Names:
         found = b"|".join(re.escape(name.encode()) for name in names)
         self._mention = re.compile(rb'"model"\s*:\s*"(?:' + found + rb')"') if names else None
 
-    async def requested(self, scope: Message, receive: Receive) -> tuple[Message, Receive]:
-        """The request with the version in the place of the name; its body is read first where there are names."""
-        if self._mention is None:
-            return scope, receive
-        messages = [await receive()]
-        while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False):
-            messages.append(await receive())
-        body = b"".join(message.get("body", b"") for message in messages)
+    def requested(self, scope: Message, body: bytes, receive: Receive) -> tuple[Message, Receive]:
+        """The request with the version in the place of the name; ``receive`` gives its ``body`` again."""
         named = self._with_version(body)
-        if named is not None:
-            messages = [{"type": "http.request", "body": named, "more_body": False}]
-            scope = {**scope, "headers": _with_length(scope["headers"], len(named))}
-        messages.reverse()
-
-        async def replayed() -> Message:
-            return messages.pop() if messages else await receive()
-
-        return scope, replayed
+        if named is None:
+            return scope, receive
+        message = {"type": "http.request", "body": named, "more_body": False}
+        return {**scope, "headers": _with_length(scope["headers"], len(named))}, replaying([message], receive)
 
     def _with_version(self, body: bytes) -> bytes | None:
         if self._mention is None or not self._mention.search(body):

@@ -13,7 +13,8 @@ from pathlib import Path
 import aiohttp
 from yarl import URL
 
-from .guard import Guard, Message, Receive, Send
+from .body import Message, Receive
+from .guard import Guard, Send
 from .surface import SERVED
 
 KEEP_ALIVE_SECONDS = 5

@@ -13,14 +13,13 @@ import ipaddress
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .alias import Names
+from .body import FOR_PROGRAMS, Message, Receive, is_for_programs, read
 from .surface import MODELS_PATH, PROBES, served
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
@@ -106,9 +105,16 @@ class Guard:
                 answering = self.names.listed(request.send) if self.names.is_used else request.send
                 await self.app(scope, request.receive, answering)
             else:
-                await self.app(*await self.names.requested(scope, request.receive), request.send)
+                await self._ask(scope, *await read(request.receive), request.send)
         finally:
             request.end(is_whole=False)
+
+    async def _ask(self, scope: Message, body: bytes, receive: Receive, send: Send) -> None:
+        if is_for_programs(body):
+            told = f"{FOR_PROGRAMS} is not for requests; give a picture as image_url, with a data: address"
+            await _answer(send, 400, _error("BadRequestError", told))
+        else:
+            await self.app(*self.names.requested(scope, body, receive), send)
 
     def _closing(self, send: Send) -> Send:
         """Tell the client to close, when the answer begins while this replica is leaving."""

@@ -17,6 +17,7 @@ from llmfleet_runtime.engines.llamacpp import LLAMACPP, SWITCHES
 from llmfleet_runtime.measures import missing
 from llmfleet_runtime.surface import PROBES, SERVED
 from tests.engine.clients import Tally, leave_under_load, stream
+from tests.engine.pictures import DOT, ask, host, looking
 from tests.engine.test_serving import post
 from tests.unit.runtime.launched import launch
 
@@ -209,6 +210,21 @@ def test_a_model_in_another_format_never_starts(start, model):
     pod = start(model=str(model))
     assert pod.wait(30) == ExitCode.BAD_CONFIG
     assert "holds no GGUF file, and this engine serves no other" in pod.farewell().message
+
+
+@pytest.mark.proves("R74")
+def test_a_projector_beside_the_model_is_left_alone_and_no_picture_is_fetched(start, weights, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("tiny.gguf", "mmproj-tiny.gguf"):
+        (folder / name).symlink_to(weights)
+    pod = start(model=str(folder))
+    pod.until_ready(READY_SECONDS)
+    with host() as other:
+        addresses = (f"http://127.0.0.1:{other.port}/dot.png", "file:///etc/passwd", DOT)
+        told = [ask(pod, "/v1/chat/completions", looking(address)) for address in addresses]
+    assert [text for status, text in told if status < 400 or "image input is not supported" not in text] == []
+    assert other.asked == []
 
 
 def test_a_chat_template_of_ones_own_is_used(start, monkeypatch):

@@ -29,6 +29,18 @@ def _cel_list(values: tuple[str, ...]) -> str:
 
 ALLOWED_ARGUMENTS = tuple(sorted({name for engine in ENGINES.values() for name in engine.arguments}))
 """Of any engine."""
+HOST_ARGUMENTS = tuple(name for engine in ENGINES.values() for name in engine.hosts)
+_HOST = "([a-z0-9]([-a-z0-9]*[a-z0-9])?[.])+[a-z]([-a-z0-9]*[a-z0-9])?"
+"""A full name as engines compare it: no address in any spelling, no short name."""
+NEVER_ASKED = (
+    ".localhost",
+    ".localdomain",
+    "instance-data.ec2.internal",
+    "metadata.azure.internal",
+    "metadata.goog",
+    "metadata.google.internal",
+)
+"""Ends of full names that stand for the machine itself or for its cloud's metadata."""
 
 
 class EngineType(StrEnum):
@@ -49,6 +61,18 @@ class DType(StrEnum):
 
 class Argument(Resource):
     """One extra option of the engine."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                f"!(self.name in {_cel_list(HOST_ARGUMENTS)}) || !has(self.value) || "
+                f"(self.value.matches('^{_HOST}$') && !{_cel_list(NEVER_ASKED)}.exists(d, self.value.endsWith(d)))",
+                f"the value of {', '.join(HOST_ARGUMENTS)} is one host by its full name in lower case, such as "
+                "images.example.org; no address, and no name of the machine itself or of a cloud's metadata",
+                "self.value",
+            )
+        )
+    )
 
     name: Annotated[str, Field(min_length=1, max_length=64)] = Field(
         description="Option name without leading dashes, one of the allowed options.",

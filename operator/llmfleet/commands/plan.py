@@ -71,7 +71,8 @@ def _preview(look: Look, settings: Settings, *, is_local: bool) -> Preview:
     if observed.invalid:
         raise click.ClickException(f"{observed.invalid}\nNext: correct the file; nothing was changed")
     defaults = replace(defaults_of(settings), inspection_timeout_seconds=0.0)  # as if the model were as it should be
-    found = preview.preview(observed, old, defaults, SystemClock().rfc3339())
+    sources = [each.name for each in settings.metrics_sources]
+    found = preview.preview(observed, old, defaults, SystemClock().rfc3339(), sources)
     for each in found.plan.blocked:
         if each.reason in REFUSING:
             step = correction(each.reason, settings.namespace, is_local=is_local)

@@ -1,14 +1,16 @@
 """What applying an object would do, without doing it: the plan, told to people and to programs."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llmfleet import names
+from llmfleet.api.conditions import Reason
 from llmfleet.core import fleet
 from llmfleet.core.differences import differences
 from llmfleet.core.merge import with_file
-from llmfleet.core.plan import Action, Plan
+from llmfleet.core.plan import Action, Blocked, Plan
+from llmfleet.core.scaling.why import unknown_source
 from llmfleet.core.template import Defaults
 from llmfleet.core.world import Observed, Raw, labels, observe, owner_uid
 
@@ -50,10 +52,25 @@ class Preview:
         return min(path.bounds.unavailable, serving) if path else 0
 
 
-def preview(observed: Observed, old: Raw | None, defaults: Defaults, now: str) -> Preview:
-    """``observed`` holds the object as applying would make it, and its children and pods as they are."""
+def preview(
+    observed: Observed, old: Raw | None, defaults: Defaults, now: str, sources: Collection[str] = ()
+) -> Preview:
+    """``observed`` holds the object as applying would make it, and its children and pods as they are.
+
+    ``sources`` are the names of the operator's metrics sources.
+    """
     plan = fleet.plan(observed, defaults, now)
+    plan = replace(plan, blocked=(*plan.blocked, *_held(observed, sources)))
     return Preview(observed, plan, old, differences(observed, plan, old))
+
+
+def _held(observed: Observed, sources: Collection[str]) -> Iterator[Blocked]:
+    """Why the size would be held from the first look on."""
+    scaling = observed.deployment.spec.autoscaling if observed.deployment else None
+    name = scaling.metrics_source_name if scaling else None
+    if name and name not in sources:
+        step = "name one of them, or leave the field out to read the pods. The size is held."
+        yield Blocked(Reason.METRICS_SOURCE_UNKNOWN, f"{unknown_source(name, sources)}; {step}")
 
 
 def offline(file: Raw, objects: Sequence[Raw]) -> tuple[Observed, Raw | None]:

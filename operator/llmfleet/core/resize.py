@@ -8,7 +8,10 @@ from llmfleet.core.plan import Action, Annotate, Ref
 from llmfleet.core.rollout import Bounds, Side, next_sizes
 from llmfleet.core.scene import Scene, as_it_stands, recorded
 from llmfleet.core.template import Frozen
-from llmfleet.core.world import Observed, labels
+from llmfleet.core.world import Observed, Report, labels
+
+UNKNOWN_COST = 2**31 - 1
+"""The deletion cost of a pod that may be the busiest. Source: kubernetes, pkg/apis/core/validation, 32 bits."""
 
 
 def resize(scene: Scene) -> Iterator[Action]:
@@ -22,7 +25,7 @@ def resize(scene: Scene) -> Iterator[Action]:
     for revision, size in sorted(_sizes(scene).items(), key=lambda step: step[1] >= fleets.get(step[0], 0)):
         if revision not in fleets and not size and scene.desired:
             continue  # it waits: nothing of it is there yet
-        if size < fleets.get(revision, 0):
+        if 0 < size < fleets.get(revision, 0):  # where all go there is nothing to choose
             yield from _mark_victims(scene, revision)
         manifest = manifests.fleet(scene.deployment, revision, _frozen(scene, revision), size)
         yield from scene.kept(manifest, f"revision {revision}: {fleets.get(revision, 0)} -> {size} replicas")
@@ -83,11 +86,21 @@ def _by_age(observed: Observed) -> list[str]:
 
 
 def _mark_victims(scene: Scene, revision: str) -> Iterator[Action]:
-    """Say which pods to take first: those with the fewest requests in flight."""
-    for pod in scene.observed.staying(revision):
-        report = scene.observed.reports.get(pod.uid)
-        if not pod.is_ready or report is None or report.in_flight is None:
-            continue
-        wanted = {names.DELETION_COST_ANNOTATION: str(report.in_flight)}
+    """Say which pods to take first: those with the fewest requests in flight, last those that do not say theirs.
+
+    Pods none of which says it are equal without a mark. One that is not ready goes before all of them anyway.
+    """
+    ready = [pod for pod in scene.observed.staying(revision) if pod.is_ready]
+    loads = [scene.observed.reports.get(pod.uid, Report()).in_flight for pod in ready]
+    if all(load is None for load in loads):
+        return
+    for pod, load in zip(ready, loads, strict=True):
+        wanted = {names.DELETION_COST_ANNOTATION: str(_cost(load))}
         if not wanted.items() <= (pod.annotations or {}).items():
-            yield Annotate(Ref("Pod", pod.name), wanted, f"{report.in_flight} requests in flight")
+            told = "it does not say how many" if load is None else str(load)
+            yield Annotate(Ref("Pod", pod.name), wanted, f"requests in flight: {told}")
+
+
+def _cost(load: int | None) -> int:
+    """What it costs to take a pod with so many requests in flight; the API server refuses more than 32 bits."""
+    return UNKNOWN_COST if load is None else min(max(load, 0), UNKNOWN_COST - 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from llmfleet.core.pods import PodView
 from llmfleet.core.scaling.sample import Sample
-from llmfleet.core.scaling.why import Why
+from llmfleet.core.scaling.why import Why, unknown_source
 from llmfleet.shell.ports import Key, Pods, Source, SourceUnavailable
 
 
@@ -34,12 +34,8 @@ class Signals:
         silent = tuple(Sample(pod=pod.uid) for pod in ready)
         source = self.sources.get(name)
         if source is None:
-            return Heard(silent, trouble=Why.SOURCE_UNKNOWN, said=self._unknown(name))
+            return Heard(silent, trouble=Why.SOURCE_UNKNOWN, said=unknown_source(name, self.sources))
         try:
             return Heard(await source.samples(key, ready), source.scrape.interval)
         except SourceUnavailable as error:
             return Heard(silent, source.scrape.interval, Why.SOURCE_UNAVAILABLE, str(error))
-
-    def _unknown(self, name: str) -> str:
-        known = ", ".join(sorted(self.sources)) or "none"
-        return f"metricsSourceName {name} is not among the operator's metricsSources ({known})"

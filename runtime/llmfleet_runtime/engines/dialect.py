@@ -99,6 +99,8 @@ class Dialect:
     """The same, with a value."""
     context_length: tuple[str, ...]
     """Where an entry of the list of models tells it."""
+    hosts: tuple[str, ...] = ()
+    """Of ``values`` those that name a host, which requests may then make the engine ask."""
     usage_error: int | None = None
     """Exit code of an engine that does not take its arguments; None where other ends have it, too."""
     joins_values: bool = False

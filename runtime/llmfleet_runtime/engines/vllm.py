@@ -16,8 +16,9 @@ FORKED = "llmfleet_runtime.forked"
 
 GUARD = "llmfleet_runtime.guard.Guard"
 KEEP_ALIVE_SECONDS = 5
-NO_MEDIA_DOMAIN = "media.invalid"
-"""A domain that never resolves: by default the engine fetches nothing from an address in a request."""
+MEDIA_DOMAINS = "allowed-media-domains"
+NO_MEDIA_DOMAIN = f"none: engine.args {MEDIA_DOMAINS} is not set"
+"""No address has such a host, so by default the engine asks nobody, and its refusal says so."""
 
 KV_CACHE_DTYPES = {"FP8": "fp8", "FP8E5M2": "fp8_e5m2", "INT8PerTokenHead": "int8_per_token_head", "NVFP4": "nvfp4"}
 """vLLM's ``--kv-cache-dtype`` by the resource's word (vllm/config/cache.py)."""
@@ -33,7 +34,7 @@ def argv(
     """An argument is one list element, ``--name=value``."""
     sizes = (*_sizes(config, platform, memory_bytes), *_lora(config))
     own = (*_identity(config), *_serving(platform), *sizes, *_cache(config, platform), *_prepared(prepared))
-    defaults = () if _is_set(config, "allowed-media-domains") else (f"--allowed-media-domains={NO_MEDIA_DOMAIN}",)
+    defaults = () if _is_set(config, MEDIA_DOMAINS) else (f"--{MEDIA_DOMAINS}={NO_MEDIA_DOMAIN}",)
     if platform.is_cpu_build and not _is_set(config, "enforce-eager"):
         defaults = (*defaults, "--enforce-eager")
     modules = (FORKED, MODULE) if _is_forked(config, platform) else (MODULE,)
@@ -186,6 +187,7 @@ VLLM = Dialect(
     verified=("0.32",),
     switches=FLAG_ARGUMENTS,
     values=VALUE_ARGUMENTS,
+    hosts=(MEDIA_DOMAINS,),
     context_length=("max_model_len",),
     usage_error=2,
     joins_values=True,

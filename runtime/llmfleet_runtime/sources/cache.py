@@ -11,7 +11,7 @@
 import errno
 import fcntl
 import hashlib
-import os
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -65,11 +65,12 @@ class Shelf:
         self.staging(commit).rename(self.place(commit))
 
     def point(self, commit: str) -> None:
-        """Remember which version the source showed. A cache that may only be read stays as it is."""
+        """Remember which version the source showed, while other pods do the same. A read-only cache stays as it is."""
         if self.latest() == commit:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        new = self.folder / f"{LATEST}.{os.getpid()}"
+        # Not the process's number: pods count their processes each from one, and may do the same at the same time.
+        new = self.folder / f"{LATEST}.{secrets.token_hex(4)}"
         with suppress(PermissionError):
             new.write_text(commit, encoding="utf-8")
             new.replace(self.folder / LATEST)

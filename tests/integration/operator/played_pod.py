@@ -1,27 +1,35 @@
 """What a pod that kwok plays lacks: somebody who answers at its address."""
 
-import json
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from llmfleet_runtime.contract import LOAD_PATH, STATUS_PORT
+from llmfleet_runtime.contract import LOAD_PATH, STATUS_PATH, STATUS_PORT, Document, LoadReport, Phase, RuntimeStatus
 
-IDLE_SINCE = time.time()
+STARTED = time.time()
+Pages = Mapping[str, Callable[[], Document]]
+"""What is at each path."""
 
 
-class IdlePage(BaseHTTPRequestHandler):
-    """``/load`` of an engine that nobody asks anything."""
+class PlayedPod(ThreadingHTTPServer):
+    """Pages at a pod's address."""
+
+    def __init__(self, address: str, pages: Pages) -> None:
+        super().__init__((address, STATUS_PORT), _Answer)
+        self.pages = pages
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: PlayedPod
 
     def do_GET(self) -> None:
-        if self.path != LOAD_PATH:
+        if self.path not in self.server.pages:
             return self.send_error(404)
-        load = {"version": 1, "started": IDLE_SINCE, "inFlight": 0, "running": 0, "waiting": 0}
-        page = json.dumps({**load, "idleSeconds": time.time() - IDLE_SINCE}).encode()
+        page = self.server.pages[self.path]().to_json().encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(page)))
         self.end_headers()
@@ -33,16 +41,32 @@ class IdlePage(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def idle_at(address: str) -> Iterator[None]:
-    """Answer as an idle pod at an address, which this machine has meanwhile."""
+def answers_at(address: str, pages: Pages) -> Iterator[None]:
+    """Answer at an address, which this machine has meanwhile."""
     subprocess.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], check=True)
     try:
-        server = ThreadingHTTPServer((address, STATUS_PORT), IdlePage)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            server.server_close()
+        with PlayedPod(address, pages) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            try:
+                yield
+            finally:
+                server.shutdown()
     finally:
         subprocess.run(["ip", "address", "delete", f"{address}/32", "dev", "lo"], check=True)
+
+
+def load(in_flight: int = 0) -> LoadReport:
+    """``/load`` of an engine that has so many requests, or that nobody has asked anything."""
+    idle = 0.0 if in_flight else time.time() - STARTED
+    return LoadReport(started=STARTED, in_flight=in_flight, idle_seconds=idle, running=in_flight, waiting=0)
+
+
+def idle_pod() -> Pages:
+    """It says its load and nothing else."""
+    return {LOAD_PATH: load}
+
+
+def busy_pod(in_flight: int) -> Pages:
+    """A pod of a fleet's first live document that has so many requests."""
+    status = RuntimeStatus(phase=Phase.READY, since=STARTED, live_number=1)
+    return {STATUS_PATH: lambda: status, LOAD_PATH: lambda: load(in_flight)}

@@ -7,7 +7,7 @@ from llmfleet.__main__ import main
 from tests.integration.operator.conftest import Start
 from tests.integration.operator.fleet import Fleet
 from tests.integration.operator.operator_process import eventually
-from tests.integration.operator.played_pod import idle_at
+from tests.integration.operator.played_pod import answers_at, idle_pod
 
 pytestmark = pytest.mark.cluster
 SLEEPY = {"minReplicas": 0, "maxReplicas": 4, "targets": {"queueDepth": 4}, "scaleToZeroAfterSeconds": 10}
@@ -24,7 +24,7 @@ def test_a_fleet_that_nobody_asks_goes_to_zero_and_a_call_brings_it_back(start: 
     fleet.create(replicas=None, autoscaling=SLEEPY)
     fleet.await_condition("Ready")
     (pod,) = fleet.list("pods")
-    with idle_at(pod["status"]["podIP"]):
+    with answers_at(pod["status"]["podIP"], idle_pod()):
         eventually(lambda: fleet.condition("Ready"), lambda found: found.get("reason") == "ScaledToZero")
     assert (fleet.ready_pods(), set(fleet.sizes().values())) == (0, {0})
     assert f"`llmfleet wake qwen -n {fleet.namespace}` starts it" in fleet.condition("ScalingActive")["message"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from llmfleet.core.plan import Plan
+from llmfleet.core.plan import Annotate, Plan
 from llmfleet.core.world import Observed
 from llmfleet.shell.errors import Conflict
 from tests.builders import deployment, revision, with_spec
@@ -196,6 +196,23 @@ def test_a_bad_new_revision_never_takes_a_ready_old_pod(size: int, steps: list, 
     world.edit(engine={"maxModelLen": 777}, replicas=max(1, later))
     world.run()
     assert is_as_wanted(world)
+
+
+@pytest.mark.proves("R60")
+@given(st.lists(st.none() | st.integers(0, 2**40), min_size=2, max_size=5), st.integers(1, 4), st.data())
+def test_who_leaves_tells_no_more_requests_than_who_stays(loads: list, left: int, data: st.DataObject) -> None:
+    """A pod that does not tell counts as the busiest; that it does tell later is nothing to write."""
+    assume(left < len(loads))
+    world = settled(len(loads))
+    world.loads = dict(zip(world.pods, data.draw(st.permutations(loads)), strict=True))
+    world.edit(replicas=left)
+    world.operate()
+    world.step()
+    busy = {name: float("inf") if load is None else min(load, 2**31) for name, load in world.loads.items()}
+    gone, stays = (sorted(busy[name] for name in names) for names in (world.leaving, busy.keys() - world.leaving))
+    assert (len(stays), gone[-1] <= stays[0]) == (left, True)
+    world.loads = dict.fromkeys(world.pods, 0)
+    assert not any(isinstance(each, Annotate) for each in world.operate().actions)
 
 
 @FEW

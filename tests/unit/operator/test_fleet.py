@@ -30,6 +30,8 @@ from tests.builders import (
 
 ONE, TWO, ZERO = (deployment(with_spec(replicas=size)) for size in (1, 2, 0))
 OLD = deployment(with_spec(replicas=1, engine={"maxModelLen": 512}))
+MOST = 2**31 - 1
+"""The highest deletion cost that Kubernetes takes."""
 
 
 def made(observed: Observed) -> Plan:
@@ -95,8 +97,8 @@ def test_ready_pod_of_an_old_revision_waits_for_its_replacement() -> None:
     assert said(made(rolling(starting()))) == []
 
 
-def test_a_ready_replacement_releases_the_old_pod_which_is_marked_first() -> None:
-    assert said(made(rolling(ready()))) == ["Annotate Pod/qwen-OLD-0", "Apply Deployment/qwen-OLD=0"]
+def test_a_ready_replacement_releases_the_old_pod() -> None:
+    assert said(made(rolling(ready()))) == ["Apply Deployment/qwen-OLD=0"]
 
 
 def test_an_old_pod_that_never_answered_is_released_at_once() -> None:
@@ -205,20 +207,54 @@ def test_the_budget_goes_with_the_second_replica() -> None:
     assert "Delete PodDisruptionBudget/qwen" in said(made(settled_as(ONE, 2)))
 
 
+def marks(found: Plan) -> dict[str, int]:
+    """The deletion costs that a plan gives, by pod."""
+    given = [each for each in found.actions if isinstance(each, Annotate)]
+    return {each.ref.name: int(each.annotations[names.DELETION_COST_ANNOTATION]) for each in given}
+
+
+def shrinking(*pods: Raw, **in_flight: int | None) -> Observed:
+    """A fleet of three on its way to one; pods that are not named in ``in_flight`` were not asked."""
+    told = {f"uid-{name}": report(in_flight=load) for name, load in in_flight.items()}
+    return look(ONE, children(ONE, 3), pods, told)
+
+
 @pytest.mark.proves("R60")
-def test_victims_are_marked_with_their_requests_before_the_fleet_shrinks() -> None:
-    pods = [pod(revision(ONE), ready(), name=name) for name in ("busy", "idle", "silent")]
-    reports = {"uid-busy": report(in_flight=9), "uid-idle": report(in_flight=0)}
-    found = made(look(ONE, children(ONE, 3), pods, reports))
-    marks = {each.ref.name: dict(each.annotations) for each in found.actions if isinstance(each, Annotate)}
-    assert marks == {"busy": {names.DELETION_COST_ANNOTATION: "9"}, "idle": {names.DELETION_COST_ANNOTATION: "0"}}
+@pytest.mark.parametrize(
+    ("in_flight", "costs"),
+    [
+        pytest.param({"a": 9, "b": 0, "c": 4}, {"a": 9, "b": 0, "c": 4}, id="as many as requests"),
+        pytest.param({"a": 9, "b": 0, "c": None}, {"a": 9, "b": 0, "c": MOST}, id="a silent one goes last"),
+        pytest.param({"a": 9, "b": 0}, {"a": 9, "b": 0, "c": MOST}, id="one that nobody asked too"),
+        pytest.param({"a": None, "b": None, "c": None}, {}, id="all silent are equal"),
+        pytest.param({"a": 2**40, "b": -1, "c": None}, {"a": MOST - 1, "b": 0, "c": MOST}, id="absurd ones in bounds"),
+    ],
+)
+def test_victims_are_marked_with_their_requests_before_the_fleet_shrinks(in_flight: dict, costs: dict) -> None:
+    found = made(shrinking(*(pod(revision(ONE), ready(), name=name) for name in "abc"), **in_flight))
+    assert marks(found) == costs
     assert said(found)[-1] == "Apply Deployment/qwen-NEW=1"
 
 
-def test_a_victim_is_not_marked_twice() -> None:
-    marked = pod(revision(ONE), ready(), annotated({names.DELETION_COST_ANNOTATION: "9"}))
-    found = made(look(ONE, children(ONE, 3), [marked], {marked["metadata"]["uid"]: report(in_flight=9)}))
-    assert not [each for each in found.actions if isinstance(each, Annotate)]
+def test_pods_that_all_leave_are_not_marked() -> None:
+    assert marks(made(look(ZERO, children(ONE, 1), [pod(revision(ONE), ready(), name="a")], {"uid-a": report()}))) == {}
+
+
+def test_a_pod_that_is_not_ready_is_not_marked() -> None:
+    """It goes before all others whatever it costs."""
+    pods = pod(revision(ONE), ready(), name="a"), pod(revision(ONE), starting(), name="b")
+    assert marks(made(shrinking(*pods, a=3))) == {"a": 3}
+
+
+@pytest.mark.parametrize(("load", "mark"), [(9, "9"), (None, str(MOST))])
+def test_a_victim_is_not_marked_twice(load: int | None, mark: str) -> None:
+    marked = pod(revision(ONE), ready(), annotated({names.DELETION_COST_ANNOTATION: mark}), name="a")
+    assert marks(made(shrinking(marked, pod(revision(ONE), ready(), name="b"), a=load, b=0))) == {"b": 0}
+
+
+def test_a_silent_pod_that_answers_before_the_fleet_has_shrunk_is_marked_anew() -> None:
+    marked = pod(revision(ONE), ready(), annotated({names.DELETION_COST_ANNOTATION: str(MOST)}), name="a")
+    assert marks(made(shrinking(marked, a=3))) == {"a": 3}
 
 
 def test_pods_of_a_growing_fleet_are_not_marked() -> None:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from llmfleet.core.scaling.flow import Flow, Spread
-from llmfleet.core.scaling.forecast import Demand, Surges, demand, late
+from llmfleet.core.scaling.forecast import Demand, Surges, Trends, demand
 from llmfleet.core.scaling.keep import MOST_TURNS, Keep
 from llmfleet.core.scaling.startup import ASSUMED_SECONDS, Startup
 from llmfleet.core.scaling.work import Work, work
@@ -79,6 +79,53 @@ def test_a_surge_that_lasts_is_believed_again() -> None:
     assert Surges().believed(Demand(40.0, 10.0, 10.0, 1.0)).now == 40.0
 
 
+def trended(*looks: tuple[float, float]) -> Trends:
+    """(Requests per second now, and foreseen), a minute and a start-up apart."""
+    trends = Trends()
+    for number, (now, ahead) in enumerate(looks):
+        trends = trends.look(Demand(now, now, ahead, 1.0), 60.0 * number, 60.0)
+    return trends
+
+
+RISE = Demand(10.0, 10.0, 30.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("looks", "kept"),
+    [
+        ((), 0.5),
+        (((10, 30),), 0.5),
+        (((10, 30), (10, 10)), 0.25),
+        (((10, 30), (10, 10), (10, 30), (12, 12)), 0.175),
+        (((10, 30), (20, 20)), 0.5),
+        (((10, 30), (30, 30)), 0.75),
+        (((10, 30), (90, 90)), 0.75),
+        (((10, 30), (5, 5)), 0.25),
+        (((10, 10.4), (10, 10)), 0.5),
+    ],
+)
+def test_a_rise_is_believed_as_far_as_those_before_it_came(looks: tuple, kept: float) -> None:
+    trends = trended(*looks)
+    assert trends.kept == pytest.approx(kept)
+    assert trends.believed(RISE).ahead == pytest.approx(10 + 20 * kept)
+
+
+def test_a_rise_that_came_and_went_before_its_time_came() -> None:
+    trends = Trends().look(RISE, 0.0, 60.0).look(Demand(30.0, 30.0, 30.0, 1.0), 30.0, 60.0)
+    assert trends.look(Demand(10.0, 10.0, 10.0, 1.0), 60.0, 60.0).kept == 0.75
+
+
+def test_a_surge_is_no_matter_of_belief_in_a_rise() -> None:
+    surge = Demand(40.0, 10.0, 12.0, 1.0)
+    assert Trends(kept=0.0).believed(surge) == surge
+
+
+def test_where_nothing_can_be_seen_the_rise_under_way_is_believed_whole() -> None:
+    calm = Demand(12.0, 12.0, 12.0, 1.0)
+    assert trended((10, 30)).undoubted(calm).ahead == 30.0
+    assert trended((10, 30), (10, 10)).undoubted(calm) == calm
+
+
 def test_a_single_spike_is_no_surge() -> None:
     calm = [10.0] * 50
     assert demand(flows(*calm, 90.0), now(calm) + 5, 100.0).now < 20
@@ -94,14 +141,6 @@ def test_a_sudden_surge_counts_at_once_and_a_short_excess_of_clumped_traffic_doe
 def test_clumped_traffic_is_told_from_even_traffic() -> None:
     rates = [0.0, 20.0] * 30
     assert demand(flows(*rates), now(rates), 100.0).clumping > 20
-
-
-def test_what_would_have_waited_too_long_is_counted_by_a_fluid_queue() -> None:
-    rates = [10.0] * 20 + [50.0] * 2 + [10.0] * 20
-    assert late(flows(*rates), 60.0, 1.0) == 0.0
-    assert late(flows(*rates), 30.0, 1.0) == pytest.approx(600 / 2500)
-    assert late(flows(*rates), 30.0, 100.0) == 0.0
-    assert late([], 1.0, 1.0) == 0.0
 
 
 def requests(count: float, prompt: float, output: float, ended: float | None = None) -> dict[str, object]:

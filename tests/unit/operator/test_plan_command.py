@@ -103,3 +103,24 @@ def test_a_bad_setting_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_settings_of_the_environment_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMFLEET_IMAGE_NVIDIA", "registry.example/runtime:7")
     assert "registry.example/runtime:7" in ran("--children", "-", given=[file_of(TWO)]).output
+
+
+@pytest.mark.parametrize(
+    ("sources", "blocked"),
+    [
+        (None, ["MetricsSourceUnknown"]),
+        ('[{"name": "other", "url": "http://prometheus:9090"}]', ["MetricsSourceUnknown"]),
+        ('[{"name": "main", "url": "http://prometheus:9090"}]', []),
+    ],
+)
+def test_a_metrics_source_that_the_operator_does_not_have_is_told_before_the_size_is_held(
+    monkeypatch: pytest.MonkeyPatch, sources: str | None, blocked: list[str]
+) -> None:
+    if sources:
+        monkeypatch.setenv("LLMFLEET_METRICS_SOURCES", sources)
+    scaling = {"maxReplicas": 4, "metricsSourceName": "main", "targets": {"queueDepth": 4}}
+    given = [file_of(deployment(with_spec(autoscaling=scaling)))]
+    (found,) = json.loads(ran("--children", "-", "-o", "json", given=given).output)
+    assert [each["reason"] for each in found["blocked"]] == blocked
+    told = "metricsSourceName main is not among the operator's metricsSources"
+    assert (told in ran("--children", "-", given=given).output) is bool(blocked)

@@ -1,6 +1,5 @@
 """Public names of adapters in the guard: requests reach the present version, listings show names only."""
 
-import asyncio
 import json
 
 import pytest
@@ -87,20 +86,6 @@ async def test_a_request_for_a_name_reaches_its_version(guard, engine):
 async def test_every_other_request_passes_byte_for_byte(guard, body):
     await point(guard, {"sql": "sql@2"})
     assert await completed(guard, body) == body
-
-
-async def test_without_names_a_body_is_not_even_read(guard, engine):
-    read = []
-
-    async def receive():
-        read.append(1)
-        await asyncio.Event().wait()
-
-    async def no_answer(scope, receive, send):
-        assert read == []
-
-    guard.app = no_answer
-    await guard(scope(COMPLETIONS, method="POST"), receive, None)
 
 
 async def test_a_body_in_parts_is_put_together(guard):

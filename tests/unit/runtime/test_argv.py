@@ -38,7 +38,7 @@ def test_a_gpu_build_gets_exactly_these_arguments():
         "--disable-uvicorn-access-log",
         "--disable-fastapi-docs",
         "--max-model-len=auto",
-        "--allowed-media-domains=media.invalid",
+        "--allowed-media-domains=none: engine.args allowed-media-domains is not set",
     )
 
 

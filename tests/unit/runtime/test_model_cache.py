@@ -1,6 +1,7 @@
 """sources/cache.py: who downloads, whether there is room, and what of a download is seen."""
 
 import fcntl
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -47,6 +48,14 @@ def test_a_version_is_seen_only_once_it_is_whole(tmp_path):
     shelf.point("sha256:1")
     assert (shelf.place("sha256:1") / "model.safetensors").read_bytes() == b"x"
     assert shelf.latest() == "sha256:1"
+
+
+def test_pods_whose_processes_have_one_number_remember_the_version_at_once(tmp_path):
+    shelf, versions = Shelf(request(tmp_path)), [f"sha256:{number}" for number in range(400)]
+    with ThreadPoolExecutor(4) as pods:
+        assert list(pods.map(shelf.point, versions)) == [None] * len(versions)
+    assert shelf.latest() in versions
+    assert [path.name for path in shelf.folder.iterdir()] == ["latest"]
 
 
 def test_what_another_version_left_unfinished_is_taken_away_and_the_own_is_kept(tmp_path):

@@ -16,6 +16,8 @@ SURGING = 1.5
 """A surge is so many times the minute's mean."""
 LASTED = 0.6
 """It has lasted when a minute later so much of it is the minute's mean."""
+RISING = 1.05
+"""A trend that leads to so many times what is there is remembered."""
 BIN_SECONDS = 5.0
 SURGES = ((30.0, 2.5), (20.0, 4.0), (10.0, 6.0))
 """Shorter windows that count when both halves are so many standard deviations above the minute's mean."""
@@ -57,6 +59,44 @@ class Surges:
     def believed(self, coming: Demand) -> Demand:
         """With as much of a surge as surges use to last."""
         return replace(coming, now=coming.minute + self.lasting * (coming.now - coming.minute))
+
+
+@dataclass(frozen=True, slots=True)
+class Trends:
+    """Whether what was foreseen comes: noise and swells look like ramps for a minute."""
+
+    kept: float = 0.5
+    """Share of what trends promised that came, weighted by how late they were; half of it before any was seen."""
+    due: float | None = None
+    """When the one under way should have come; None without one."""
+    begin: float = 0.0
+    """Requests per second when it was seen."""
+    promised: float = 0.0
+    """What it led to."""
+    reached: float = 0.0
+    """The most that came of it."""
+
+    def look(self, coming: Demand, now: float, horizon: float) -> "Trends":
+        """With what is coming now, before any of it is doubted."""
+        if self.due is None:
+            if coming.ahead <= RISING * coming.now:
+                return self
+            return Trends(self.kept, now + horizon, coming.now, coming.ahead, coming.now)
+        reached = max(self.reached, coming.now)
+        if now < self.due:
+            return replace(self, reached=reached)
+        share = min(1.0, (reached - self.begin) / (self.promised - self.begin))
+        return Trends((self.kept + share) / 2)
+
+    def believed(self, coming: Demand) -> Demand:
+        """With as much of a trend as trends use to keep."""
+        if coming.ahead <= coming.now:
+            return coming
+        return replace(coming, ahead=coming.now + self.kept * (coming.ahead - coming.now))
+
+    def undoubted(self, coming: Demand) -> Demand:
+        """With all that the trend under way leads to: what is taken where nothing can be seen."""
+        return coming if self.due is None else replace(coming, ahead=max(coming.ahead, self.promised))
 
 
 def demand(flows: Sequence[Flow], now: float, horizon: float) -> Demand:
@@ -136,18 +176,3 @@ def _still_climbs(bins: Sequence[float]) -> bool:
     means = [sum(bins[low:high]) / max(1, high - low) for low, high in pairwise(edges)]
     rise = (means[-1] - means[0]) / 3
     return rise > 0 and means[-1] - means[-2] >= rise / 3
-
-
-def late(flows: Sequence[Flow], carried: float, patience: float) -> float:
-    """Share of these requests that would have waited longer than ``patience`` seconds.
-
-    A fluid queue is played over what came: ``carried`` requests per second leave it.
-    """
-    behind = came = missed = 0.0
-    for each in flows:
-        arrived = each.arrivals * each.seconds
-        after = max(0.0, behind + arrived - carried * each.seconds)
-        if max(behind, after) > carried * patience:
-            missed += arrived
-        behind, came = after, came + arrived
-    return missed / came if came else 0.0

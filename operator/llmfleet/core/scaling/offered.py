@@ -5,14 +5,14 @@ starting count as there: what is compared with the wanted size is what was asked
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
+from llmfleet.core.scaling.bursts import REPLAYED_STARTUPS, replayed
 from llmfleet.core.scaling.felt import JUDGED_SECONDS, said, well_kept
 from llmfleet.core.scaling.flow import Flow, recent
-from llmfleet.core.scaling.forecast import Demand, Surges, demand, late, rate
+from llmfleet.core.scaling.forecast import Demand, Surges, Trends, demand, rate
 from llmfleet.core.scaling.keep import Keep
 from llmfleet.core.scaling.latency import StepTime
 from llmfleet.core.scaling.objective import Capacity, Limit, Objectives, capacity
@@ -39,10 +39,6 @@ PILED = 1.3
 """Requests in a replica over what it should hold at which it is behind."""
 DRAIN_SECONDS = 90.0
 """A replica that needs so long to work off what has piled up is no help meanwhile."""
-REPLAYED_STARTUPS = 6.0
-"""The bursts of so many start-ups are provided for."""
-MOST_REPLAYED = 4.0
-"""Most replicas for what came lately, over those for its mean."""
 LEAST_CORRECTION, DISTRUST, TRUST = 0.6, 0.99, 1.003
 COMPLETE = 0.7
 """With a smaller share of the pods telling, nothing is released."""
@@ -60,6 +56,7 @@ class History:
     startup: Startup = field(default_factory=Startup)
     keep: Keep = field(default_factory=Keep)
     surges: Surges = field(default_factory=Surges)
+    trends: Trends = field(default_factory=Trends)
     correction: float = 1.0
     """Measured over reckoned capacity, at most 1."""
     work: Work | None = None
@@ -109,20 +106,20 @@ def wanted(
     if memory.work is None or memory.time is None:
         return _unknown(objectives, memory, size, now)
     is_known = memory.time.is_known and memory.requests >= ENOUGH_REQUESTS
-    reckoned = capacity(objectives, memory.time, memory.work, TAIL if is_known else UNKNOWN_TAIL)
-    found = replace(reckoned, rate=reckoned.rate * memory.correction / (1.0 if is_known else RESERVE))
+    engine = memory.time, memory.work
+    found = _carried(objectives, memory, engine, is_known=is_known)
     piled = _piled(found, flow)
     if not is_known and not piled:
         return _unknown(objectives, memory, size, now)
     memory = _corrected(objectives, replace(memory, unsettled=now) if piled or size > flow.ready else memory, now)
-    coming = demand(memory.flows, now, memory.startup.horizon)
-    memory = replace(memory, surges=memory.surges.look(coming, now))
-    coming = memory.surges.believed(coming)
+    coming, memory, doubt = _coming(memory, now)
     needed, words = _needed(objectives, memory, coming, found, flow)
-    words = (*said(objectives, memory.flows, now), *words)
-    floor = _replayed(objectives, memory, found, needed, now)
+    words = (*said(objectives, memory.flows, now), *doubt, *words)
+    paced = _carried(replace(objectives, first_token=None), memory, engine, is_known=is_known)
+    seconds = min(MEMORY_SECONDS, REPLAYED_STARTUPS * memory.startup.seconds)
+    floor = replayed(objectives, recent(memory.flows, now, seconds), paced.rate, needed)
     if floor > needed:
-        words = (*words, f"the bursts of the last {_replayed_seconds(memory) / 60:.0f} min would have needed {floor}")
+        words = (*words, f"the bursts of the last {seconds / 60:.0f} min would have needed {floor}")
     present, _ = _needed(objectives, memory, replace(coming, ahead=min(coming.ahead, coming.now)), found, flow)
     memory = replace(memory, keep=memory.keep.look((present, needed, floor), size, now, memory.startup.seconds))
     if floor > size and (stuck := memory.startup.stuck(now)):
@@ -132,6 +129,22 @@ def wanted(
     return _released(memory, (needed, floor, size), (words, found.limit), now)
 
 
+def _coming(memory: History, now: float) -> tuple[Demand, History, tuple[str, ...]]:
+    """What comes, with surges and trends believed as far as those before them lasted and came."""
+    horizon = memory.startup.horizon
+    seen = demand(memory.flows, now, horizon)
+    memory = replace(memory, surges=memory.surges.look(seen, now), trends=memory.trends.look(seen, now, horizon))
+    coming = memory.trends.believed(memory.surges.believed(seen))
+    words = f"a rise to {seen.ahead:.1f} is believed by {memory.trends.kept:.0%}, as earlier ones came"
+    return coming, memory, (words,) if coming.ahead < seen.ahead else ()
+
+
+def _carried(objectives: Objectives, memory: History, engine: tuple[StepTime, Work], *, is_known: bool) -> Capacity:
+    """What one replica carries, less where little was seen or a promise was not kept."""
+    found = capacity(objectives, *engine, TAIL if is_known else UNKNOWN_TAIL)
+    return replace(found, rate=found.rate * memory.correction / (1.0 if is_known else RESERVE))
+
+
 def _unseen(objectives: Objectives, memory: History, size: int, now: float) -> Wanted:
     """Hardly a pod tells: the size stays, and what surely rose when it was last seen is taken to go on for a while."""
     hold = Wanted(size, ("the counters of fewer than half of the pods can be compared with a look before",))
@@ -139,11 +152,10 @@ def _unseen(objectives: Objectives, memory: History, size: int, now: float) -> W
     if not seen or memory.time is None or memory.work is None or not memory.time.is_known:
         return hold
     last = seen[-1].time
-    rising = demand(seen, last, memory.startup.horizon + now - last)
+    rising = memory.trends.undoubted(demand(seen, last, memory.startup.horizon + now - last))
     if rising.ahead <= rising.now:
         return hold
-    found = capacity(objectives, memory.time, memory.work, TAIL)
-    found = replace(found, rate=found.rate * memory.correction)
+    found = _carried(objectives, memory, (memory.time, memory.work), is_known=True)
     needed, words = _needed(objectives, memory, rising, found, seen[-1])
     return Wanted(needed, (*hold.said, *words), found.limit) if needed > size else hold
 
@@ -231,24 +243,6 @@ def _behind(memory: History, coming: Demand, found: Capacity, flow: Flow) -> flo
     growing = max(0.0, coming.minute / flow.ready - found.rate) * memory.startup.next_ready(flow.time)
     piled = _piled(found, flow)
     return sum(min(1.0, (each + growing) / (found.rate * DRAIN_SECONDS)) for each in piled if each)
-
-
-def _replayed(objectives: Objectives, memory: History, found: Capacity, least: int, now: float) -> int:
-    """The fewest replicas with which what came lately would have been served in time."""
-    patience = objectives.first_token.seconds / 2 if objectives.first_token else 1.0
-    seconds = _replayed_seconds(memory)
-    came, mean = recent(memory.flows, now, seconds), rate(memory.flows, now, seconds) / found.rate
-    most = max(least, math.ceil(MOST_REPLAYED * mean))
-
-    def serves(replicas: int) -> bool:
-        return late(came, replicas * found.rate, patience) <= 1 - objectives.share
-
-    return least + bisect_left(range(least, most), x=True, key=serves)
-
-
-def _replayed_seconds(memory: History) -> float:
-    """For bursts that come more seldom, keeping replicas costs more than starting them again."""
-    return min(MEMORY_SECONDS, REPLAYED_STARTUPS * memory.startup.seconds)
 
 
 def _corrected(objectives: Objectives, memory: History, now: float) -> History:

@@ -1,5 +1,6 @@
 """The step that settled a decision, and what it means: the reasons that status, Events, metrics and log share."""
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -67,3 +68,8 @@ LIMITS = frozenset(
     }
 )
 """Steps that keep the load from having what it calls for."""
+
+
+def unknown_source(name: str, known: Collection[str]) -> str:
+    """That a fleet names a metrics source which the operator does not have."""
+    return f"metricsSourceName {name} is not among the operator's metricsSources ({', '.join(sorted(known)) or 'none'})"

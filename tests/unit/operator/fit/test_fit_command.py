@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from e2e.engine import tiny_model
+from e2e.engine import tiny_model, tiny_vision_model
 from llmfleet.__main__ import main
 from llmfleet.shell import inspection
 from llmfleet.shell.inspection import inspected
@@ -111,6 +111,13 @@ def test_a_whole_folder_is_read_by_its_headers(tmp_path: Path) -> None:
     found = ran(tiny_model(tmp_path), "--gpu", "T4")
     assert found.exit_code == 0
     assert "from every tensor's header: linear 0.6 MiB, embedding 0.5 MiB" in found.output
+
+
+def test_a_model_that_sees_has_its_eye_counted_and_the_rest_said_to_be_unknown(tmp_path: Path) -> None:
+    found = ran(tiny_vision_model(tmp_path), "--gpu", "T4")
+    assert found.exit_code == 1
+    assert "linear 0.6 MiB, embedding 0.5 MiB, encoder 0.1 MiB" in found.output
+    assert "note: images and sound need more while they are encoded, which is not counted" in found.output
 
 
 @pytest.mark.parametrize(
