@@ -14,11 +14,11 @@ from llmfleet.__main__ import main
 from llmfleet.api.autoscaling import Autoscaling
 from llmfleet.commands.quantize import quantize
 from llmfleet.core.explain.story import story
+from llmfleet.core.judge import judge
 from llmfleet.core.scaling.bounds import bounds
 from llmfleet.reference import root_schema
 from tests.builders import deployment, with_spec
 from tests.engine.hub import hub
-from tests.integration.crd.offline import judge
 from tests.unit.operator.test_story import account
 from tests.unit.runtime.inspection.written import safetensors
 
@@ -101,3 +101,13 @@ def test_what_the_readme_asks_the_operator_is_refused_only_for_want_of_a_cluster
     assert len(lines) == 5
     for line in lines:
         assert "no cluster" in CliRunner().invoke(main, line.split()).output
+
+
+def test_what_the_readme_plans_offline_is_planned_and_a_bad_file_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (line,) = re.findall(r"^llmfleet (plan .*--children .*?)\s*(?:#.*)?$", README, re.MULTILINE)
+    Path("now.yaml").write_text("{kind: List, items: []}")
+    for scaling, code in (({"minReplicas": 1}, 2), ({"minReplicas": 5}, 1)):
+        raw = deployment(with_spec(autoscaling={"maxReplicas": 2, "targets": {"queueDepth": 4}, **scaling}))
+        Path("qwen.yaml").write_text(yaml.safe_dump(raw))
+        assert CliRunner().invoke(main, line.split()).exit_code == code

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,6 +19,7 @@ from llmfleet.core.admission import REFUSING
 from llmfleet.core.preview import Preview
 from llmfleet.core.remedy import correction
 from llmfleet.core.world import Observed, Raw
+from llmfleet.reference import root_schema
 from llmfleet.settings import Settings
 from llmfleet.shell.clock import SystemClock
 from llmfleet.shell.cluster import ApiServer, api_client
@@ -30,6 +31,7 @@ SAME, DIFFERENT = 0, 2
 """Exit codes; 1 is an error, that of the command line included."""
 NONE = "-"
 Look = tuple[Observed, Raw | None]
+Judge = Callable[[dict[str, Any], dict[str, Any], dict[str, Any] | None], list[str]]
 
 
 @click.command(cls=AnsweringCommand)
@@ -42,6 +44,9 @@ Look = tuple[Observed, Raw | None]
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 def plan(filename: TextIO, namespace: str, children: str | None, operator_namespace: str, output: str) -> None:
     """Show what applying LLMDeployments would do: actions, revisions, rollout, unavailability, and the diff.
+
+    What the API server would refuse is refused in its words: by a dry run, or with --children by the schema of this
+    version and its rules, for which pip install 'llmfleet[plan]'.
 
     Exit code 0: nothing would change; 2: something would; 1: error. Nothing is written, no Secret is read.
     """
@@ -93,7 +98,29 @@ def _offline(files: Iterable[Raw], children: str) -> list[Look]:
     if children != NONE:
         with Path(children).open(encoding="utf-8") as stream:
             objects = _documents(stream)
-    return [preview.offline(each, objects) for each in files]
+    looks, judge = [preview.offline(each, objects) for each in files], _judge()
+    for look in looks:
+        _admit(look, judge)
+    return looks
+
+
+def _admit(look: Look, judge: Judge) -> None:
+    """ValueError for what the API server would refuse; the status is not for it to judge here."""
+    observed, old = look
+    told = {name: each for name, each in observed.raw.items() if name != "status"}
+    if refusals := judge(root_schema(), told, dict(old) if old else None):
+        name, lines = "{namespace}/{name}".format_map(told["metadata"]), "\n  ".join(refusals)
+        raise ValueError(f"{name} would be refused by the API server:\n  {lines}\nNext: correct the file")
+
+
+def _judge() -> Judge:
+    try:
+        from llmfleet.core.judge import judge  # noqa: PLC0415 because its CEL is an extra
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            "--children judges the file by the schema's rules, which takes cel-python: pip install 'llmfleet[plan]'"
+        ) from error
+    return judge
 
 
 async def _online(files: Iterable[Raw], operator_namespace: str) -> tuple[list[Look], Settings | None]:
@@ -122,8 +149,9 @@ def _documents(stream: TextIO) -> list[dict[str, Any]]:
 def _checked(raw: Any, source: str) -> dict[str, Any]:
     if not (isinstance(raw, dict) and raw.get("kind") and isinstance(raw.get("metadata"), dict)):
         raise ValueError(f"{source} holds something that is no Kubernetes object: {str(raw)[:80]!r}")
-    if raw["kind"] == names.KIND and (raw.get("apiVersion"), "name" in raw["metadata"]) != (names.API_VERSION, True):
-        raise ValueError(f"{source}: a {names.KIND} needs apiVersion {names.API_VERSION} and metadata.name")
+    named = isinstance(raw["metadata"].get("name"), str)
+    if raw["kind"] == names.KIND and (raw.get("apiVersion"), named) != (names.API_VERSION, True):
+        raise ValueError(f"{source}: a {names.KIND} needs apiVersion {names.API_VERSION} and a text as metadata.name")
     return raw
 
 

@@ -30,6 +30,11 @@ class Path:
         """No step is taken yet."""
         return self.path is RolloutPath.WAITING
 
+    @property
+    def is_costly(self) -> bool:
+        """Fewer replicas than wanted may serve, or nothing new comes yet: people hear of it beforehand."""
+        return self.is_waiting or self.bounds.unavailable > 0
+
 
 @dataclass(frozen=True)
 class Side:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from llmfleet.api.conditions import ConditionType, Reason
-from llmfleet.api.status import Condition, ConditionStatus, RolloutPath, Start, Status
+from llmfleet.api.status import Condition, ConditionStatus, Start, Status
 from llmfleet.core.drains import Removal
 from llmfleet.core.plan import Action
+from llmfleet.core.rollout import Path
 from llmfleet.core.world import Raw
 from llmfleet.shell.errors import FleetError
 from llmfleet.shell.meter import Meter
@@ -120,14 +121,14 @@ class Events:
         except FleetError:
             self._posted.pop(identity, None)
 
-    async def changed(self, about: Raw, old: Status, new: Status) -> None:
-        """Events for conditions with a new status or reason, and for a rollout that costs capacity or waits.
+    async def changed(self, about: Raw, old: Status, new: Status, path: Path | None = None) -> None:
+        """Events for conditions with a new status or reason, and for a ``path`` that costs capacity or waits.
 
         The usual way of a new fleet to its first Ready is told by its conditions alone.
         """
         way, past_way = new.rollout, old.rollout
         is_told = way and past_way and past_way.tells(way.revision, way.path, way.message)
-        if way and way.path is not RolloutPath.SURGE and not is_told:
+        if way and path and path.is_costly and not is_told:
             await self.post(about, "Normal", way.reason, f"revision {way.revision}: {way.message}")
         before = {each.type: each for each in old.conditions}
         for each in new.conditions:

@@ -3,10 +3,10 @@
 import pytest
 
 from llmfleet.api.v1alpha1 import Spec
+from llmfleet.core.judge import judge
 from llmfleet.reference import root_schema
 from tests.integration.crd.casefile import Case, cases
 from tests.integration.crd.constraint import Constraint, constraints
-from tests.integration.crd.offline import judge
 
 SCHEMA = root_schema()
 CONSTRAINTS = tuple(constraints(SCHEMA))

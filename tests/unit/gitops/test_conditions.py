@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from llmfleet.api.conditions import MEANINGS
 from llmfleet.api.crd import crd
+from llmfleet.core.judge import judge
 from tests.builders import Modifier, Raw, crashed, unschedulable, waiting
-from tests.integration.crd.offline import judge
 from tests.unit.gitops.recorded import OBJECTS, ONE, recorded, standing
 
 SCHEMA = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]

@@ -25,6 +25,12 @@ def test_a_key_may_stand_again_where_it_is_another(text: str, expected: list[obj
     assert list(documents(io.StringIO(text))) == expected
 
 
+def test_a_time_without_quotes_is_text_as_it_is_to_kubernetes() -> None:
+    assert list(documents(io.StringIO("restartTime: 2026-11-21T12:00:00Z"))) == [
+        {"restartTime": "2026-11-21T12:00:00Z"}
+    ]
+
+
 @pytest.mark.proves("S46")
 @pytest.mark.parametrize(
     "text",

@@ -12,6 +12,7 @@ import pytest
 
 from llmfleet.api.schema import fields
 from llmfleet.core.fleet import plan
+from llmfleet.core.judge import judge
 from llmfleet.core.plan import Outcomes
 from llmfleet.core.status import derive
 from llmfleet.reference import root_schema
@@ -29,7 +30,6 @@ from tests.builders import (
     revision,
     with_spec,
 )
-from tests.integration.crd.offline import judge
 
 SCHEMA = root_schema()
 SPEC = SCHEMA["properties"]["spec"]

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from llmfleet.core.fleet import plan
+from llmfleet.core.judge import judge
 from llmfleet.core.plan import Apply
 from llmfleet.names import MAX_NAME_LENGTH
 from llmfleet.reference import root_schema
 from llmfleet_runtime.contract import ALLOWED_ARGUMENTS
 from tests.builders import DEFAULTS, NOW, Raw, deployment, look, with_metadata, with_spec
-from tests.integration.crd.offline import judge
 
 LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 CONFIG_MAP_BYTES = OBJECT_BYTES = 2**20

@@ -1,13 +1,16 @@
 """Events without repeats, and metrics that go with their object."""
 
+from dataclasses import replace
+
 import pytest
 
 from llmfleet.api.conditions import ConditionType, Reason, condition
 from llmfleet.api.status import ConditionStatus, RolloutPath, RolloutStatus, Start, StartupPhases, Status
+from llmfleet.core.rollout import Bounds, Path
 from llmfleet.shell.errors import Unavailable
 from llmfleet.shell.telemetry import Events, Metrics
-from tests.builders import NOW, deployment, with_metadata
-from tests.fakes import FakeCluster
+from tests.builders import NOW, deployment, with_metadata, with_spec
+from tests.fakes import FakeCluster, FakeOperator
 from tests.simulator import Simulator
 
 OWN = deployment()
@@ -81,32 +84,59 @@ async def test_of_a_new_fleet_only_what_is_wrong_becomes_an_event() -> None:
     assert [reason for _, reason, _ in cluster.events] == ["NameTaken"]
 
 
-def going(path: RolloutPath, revision: str = "aaa", message: str = "1 of 2 replicas serve") -> Status:
-    way = RolloutStatus(revision=revision, path=path, reason="NoFreeGPU", message=message, done=0, of=2, since=NOW)
-    return Status(rollout=way)
+IN_PLACE = Path(RolloutPath.IN_PLACE, Reason.NO_FREE_GPU, "1 of 2 replicas serve", Bounds(0, 1))
+LARGER = replace(IN_PLACE, message="3 of 4 replicas serve")
+WAITING = Path(RolloutPath.WAITING, Reason.WAITING_FOR_IDLE, "begins after 60 s", Bounds(0, 0))
+SURGE = Path(RolloutPath.SURGE, Reason.AS_REQUESTED, "at most 1 more", Bounds(1, 0))
+DIPPING = Path(RolloutPath.SURGE, Reason.AS_REQUESTED, "at most 1 more, at most 1 fewer", Bounds(1, 1))
+
+
+def going(path: Path | None, revision: str = "aaa") -> Status:
+    if path is None:
+        return Status()
+    told = {"path": path.path, "reason": path.reason, "message": path.message}
+    return Status(rollout=RolloutStatus(revision=revision, done=0, of=2, since=NOW, **told))
 
 
 @pytest.mark.proves("R58")
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("past", "path", "revision", "told"),
     [
-        pytest.param(Status(), going(RolloutPath.IN_PLACE), True, id="a dip"),
-        pytest.param(Status(), going(RolloutPath.WAITING), True, id="a wait"),
-        pytest.param(Status(), going(RolloutPath.SURGE), False, id="nothing is lost"),
-        pytest.param(going(RolloutPath.IN_PLACE), going(RolloutPath.IN_PLACE), False, id="told already"),
-        pytest.param(going(RolloutPath.IN_PLACE), going(RolloutPath.IN_PLACE, "bbb"), True, id="another revision"),
-        pytest.param(
-            going(RolloutPath.IN_PLACE), going(RolloutPath.IN_PLACE, message="3 of 4 replicas serve"), True,
-            id="another number",
-        ),
+        pytest.param(None, IN_PLACE, "aaa", True, id="a dip"),
+        pytest.param(None, WAITING, "aaa", True, id="a wait"),
+        pytest.param(None, SURGE, "aaa", False, id="nothing is lost"),
+        pytest.param(None, DIPPING, "aaa", True, id="a dip that a surge allows"),
+        pytest.param(SURGE, DIPPING, "aaa", True, id="one that is allowed later"),
+        pytest.param(DIPPING, DIPPING, "aaa", False, id="a surge's told already"),
+        pytest.param(IN_PLACE, IN_PLACE, "aaa", False, id="told already"),
+        pytest.param(IN_PLACE, IN_PLACE, "bbb", True, id="another revision"),
+        pytest.param(IN_PLACE, LARGER, "aaa", True, id="another number"),
     ],
-)  # fmt: skip
-async def test_a_way_that_costs_capacity_is_told_once_with_its_numbers(old: Status, new: Status, told: bool) -> None:  # noqa: FBT001 because parametrize gives it
+)
+async def test_a_way_that_costs_capacity_is_told_once_with_its_numbers(
+    past: Path | None,
+    path: Path,
+    revision: str,
+    told: bool,  # noqa: FBT001 because parametrize gives it
+) -> None:
     events, cluster = made()
-    await events.changed(OWN, old, new)
-    assert [message for _, _, message in cluster.events] == (
-        [f"revision {new.rollout.revision}: {new.rollout.message}"] if told and new.rollout else []
-    )
+    await events.changed(OWN, going(past), going(path, revision), path)
+    expected = ("Normal", path.reason, f"revision {revision}: {path.message}")
+    assert cluster.events == ([expected] if told else [])
+
+
+@pytest.mark.proves("R58")
+@pytest.mark.parametrize("rollout", [{"type": "InPlace"}, {"type": "Surge", "surge": {"maxUnavailable": 1}}], ids=str)
+async def test_a_dip_is_an_event_before_a_pod_is_taken(rollout: dict) -> None:
+    operator = FakeOperator(Simulator(deployment(with_spec(replicas=2, rollout=rollout))))
+    await operator.settle()
+    before = operator.world.sizes()
+    operator.world.edit(engine={"maxModelLen": 512})
+    await operator.reconcile()
+    assert "AsRequested" in [reason for _, reason, _ in operator.cluster.events]
+    assert before.items() <= operator.world.sizes().items()
+    await operator.settle(2)
+    assert not before.items() <= operator.world.sizes().items()
 
 
 def test_series_of_an_object_that_is_gone_are_dropped() -> None:
