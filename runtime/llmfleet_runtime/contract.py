@@ -47,6 +47,7 @@ from .precision import Precision, contradiction, precision
 from .readiness import EngineWarning, StartupPhases, WarningReason
 from .source import REMOTE_SCHEMES, DownloadReason, DownloadStatus, ModelFiles
 from .task import unfit
+from .unserved import unserved
 
 __all__ = [
     "ADAPTER_NAME_CHARACTERS",
@@ -110,6 +111,7 @@ __all__ = [
     "measures",
     "precision",
     "unfit",
+    "unserved",
 ]
 
 CONFIG_FOLDER = "/etc/llmfleet"

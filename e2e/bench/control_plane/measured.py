@@ -15,6 +15,7 @@ from .documents import CHILDREN
 
 LOADER_SHARE, PEER_RATIO, PEER_WRITES = 0.6, 1.3, 0.5
 MOST_CREATION_WRITES = CHILDREN + 2
+MIB = 2**20
 Counts = dict[str, int]
 
 
@@ -55,6 +56,12 @@ class Measured:
     """Writes that the server refused, over all phases, with its code."""
     base_bytes: int | None = None
     """Most memory of a process without objects."""
+    created_bytes: int | None = None
+    """Memory of the process that created all objects, when it has settled."""
+    rested_bytes: int | None = None
+    """Of the same process, after churn and rest."""
+    most_bytes: int | None = None
+    """The most that it held over all of this."""
     restart_bytes: int | None = None
     """Most memory of a process that was restarted over all objects."""
 
@@ -83,6 +90,16 @@ class Measured:
     def restart_child_writes(self) -> int:
         """Writes at a restart to anything but our own objects and Events."""
         return sum(n for what, n in (self.restart_writes or {}).items() if not _is_own(what))
+
+    @property
+    def growth(self) -> float | None:
+        """Memory after churn and rest over that after creation."""
+        return self.rested_bytes / self.created_bytes if self.rested_bytes and self.created_bytes else None
+
+    @property
+    def mebibytes(self) -> float | None:
+        """The most memory of the process that created the objects."""
+        return None if self.most_bytes is None else self.most_bytes / MIB
 
     @property
     def kilobytes_per_object(self) -> float | None:
@@ -126,6 +143,9 @@ LINES: tuple[tuple[str, str], ...] = (
     ("writes at the restart", "restart_writes"),
     ("writes refused, all phases", "refused"),
     ("memory without objects, MB", "base_bytes"),
+    ("memory after creation, MB", "created_bytes"),
+    ("memory after churn and rest, MB", "rested_bytes"),
+    ("most memory until then, MB", "most_bytes"),
     ("memory after the restart, MB", "restart_bytes"),
     ("memory per object, kB", "kilobytes_per_object"),
 )
@@ -187,6 +207,8 @@ def _alone(ours: Measured) -> tuple[Row, ...]:
         Row.at_most("restart with twice as many over that", doubled, "", 2.5),
         Row.at_most("writes to children at the restart", ours.restart_child_writes, "", 0),
         Row.at_most("memory per object over base", _known(ours.kilobytes_per_object), "kB", 110),
+        Row.at_most("most memory through creation, churn and rest", _known(ours.mebibytes), "MiB", 300),
+        Row.at_most("memory after churn and rest over that after creation", _known(ours.growth), "", 1.05),
         Row.at_most("writes for 200 edits of one object", _known(ours.burst_writes), "", 10),
         Row.at_least("the last of them won", _known(ours.last_edit_won), "", 1),
     )

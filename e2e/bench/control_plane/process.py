@@ -18,12 +18,15 @@ def cpu_seconds(stat: str) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
-def high_water_bytes(status: str) -> int:
-    """Most memory that a process held at once, from its ``/proc/PID/status``. LookupError when it is not told."""
+def memory_bytes(status: str, member: str) -> int:
+    """VmHWM, the most memory that a process held at once, or VmRSS, what it holds, from its ``/proc/PID/status``.
+
+    LookupError when it is not told.
+    """
     for line in status.splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{member}:"):
             return int(line.split()[1]) * 1024
-    raise LookupError("no VmHWM: the process has ended")
+    raise LookupError(f"no {member}: the process has ended")
 
 
 class Running:
@@ -50,7 +53,11 @@ class Running:
 
     def high_water_bytes(self) -> int:
         """Most memory so far. ClusterError when it has ended."""
-        return high_water_bytes(self._page("status"))
+        return memory_bytes(self._page("status"), "VmHWM")
+
+    def resident_bytes(self) -> int:
+        """Memory at the moment. ClusterError when it has ended."""
+        return memory_bytes(self._page("status"), "VmRSS")
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL when that does not suffice."""

@@ -11,7 +11,7 @@ K = TypeVar("K")
 FIRST_BACKOFF_SECONDS = 0.5
 LAST_BACKOFF_SECONDS = 30.0
 FIRST_SPACING_SECONDS = 0.3
-LAST_SPACING_SECONDS = 1.0
+LAST_SPACING_SECONDS = 2.0
 CALM_SECONDS = 1.0
 """A key that nothing has woken for so long is worked on at once."""
 
@@ -22,8 +22,9 @@ class WorkQueue(Generic[K]):
     """Runs ``work(key)`` for each woken key. The work returns seconds until its next pass, or None.
 
     FleetError is retried with a doubling delay, a Conflict sooner; a wake-up cuts any delay short but the one that
-    the server asked for. Wake-ups that keep coming are worked off ever less often, down to once a second, unless one is
-    ``at_once``. Any other exception is a bug: logged with its trace, counted in ``bugs``, retried at the longest delay.
+    the server asked for. Wake-ups that keep coming are worked off ever less often, down to once in two seconds, unless
+    one is ``at_once``. Any other exception is a bug: logged with its trace, counted in ``bugs``, retried at the longest
+    delay.
     """
 
     def __init__(self, work: Callable[[K], Awaitable[float | None]], workers: int) -> None:
@@ -42,6 +43,11 @@ class WorkQueue(Generic[K]):
             self._rushed.setdefault(key, asyncio.Event()).set()
         if key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._serve(key))
+
+    def looks(self, key: K) -> None:
+        """Said by the work as it begins to look: of what was news until here, no further pass is wanted."""
+        if key in self._woken:
+            self._woken[key].clear()
 
     def forget(self, key: K) -> None:
         """Drop a key whose object is gone; a pass under way ends first."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from llmfleet import names
@@ -12,7 +12,6 @@ from llmfleet.core import download, drains, entry, fleet, starts, status
 from llmfleet.core.goal import Goal, goal
 from llmfleet.core.inspection import is_inspection
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
-from llmfleet.core.pods import PodView
 from llmfleet.core.template import Defaults
 from llmfleet.core.usage import usage
 from llmfleet.core.world import Observed, Raw, Report, observe
@@ -25,6 +24,14 @@ from llmfleet.shell.telemetry import Events, Metrics, action_name, as_members
 REFUSED_RECHECK_SECONDS = 30.0
 """What stood in the way of a refused write need not be ours, so that no event tells when it is gone."""
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A fleet as the cache has it; it need not be parsed again before the cache tells of it anew."""
+
+    edition: int
+    seen: Observed | None
 
 
 @dataclass(frozen=True)
@@ -41,28 +48,31 @@ class Reconciler:
     events: Events
     turns: asyncio.Semaphore
     """What is no waiting for pods is done by so many at once."""
+    looks: Callable[[Key], None] = lambda _: None
+    """Told as a pass begins to look: what was news until then is seen by it, however long it waited for its turn."""
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass; seconds until the next one is wanted without an event. Raises FleetError."""
-        told = await self.pods.reports(self._worth_asking(key))
+        look = self._look(key)
+        told = await self.pods.reports(download.speakers(look.seen)) if look.seen else {}
         async with self.turns:
-            return await self._pass(key, told)
+            return await self._pass(key, look, told)
 
-    def _worth_asking(self, key: Key) -> tuple[PodView, ...]:
-        """The pods of a fleet that have something to say."""
-        raw = self.cache.owner(key)
-        return download.speakers(self._look(key, raw)) if raw else ()
-
-    def _look(self, key: Key, raw: Raw) -> Observed:
-        return observe(raw, self.cache.children(key), self.cache.pods(key), scalers=self.cache.scalers(key))
-
-    async def _pass(self, key: Key, told: Mapping[str, Report]) -> float | None:
-        raw = self.cache.owner(key)
+    def _look(self, key: Key) -> Look:
+        raw, edition = self.cache.owner(key), self.cache.edition(key)
         if raw is None:
+            return Look(edition, None)
+        children, pods, scalers = self.cache.children(key), self.cache.pods(key), self.cache.scalers(key)
+        return Look(edition, observe(raw, children, pods, scalers=scalers))
+
+    async def _pass(self, key: Key, look: Look, told: Mapping[str, Report]) -> float | None:
+        self.looks(key)
+        seen = look.seen if look.edition == self.cache.edition(key) else self._look(key).seen
+        if seen is None:
             return None
         with self.metrics.reconcile_seconds.time():
-            now = self.clock.rfc3339()
-            observed, aim = await self._observe(self._look(key, raw), told, now)
+            raw, now = seen.raw, self.clock.rfc3339()
+            observed, aim = await self._observe(seen, told, now)
             departed = self.cache.departed(key)
             left = drains.removals(raw["metadata"]["uid"], departed, observed.status.drains, now)
             observed = replace(observed, removals=left)

@@ -57,7 +57,8 @@ class Operator:
         parts |= {"metrics": metrics, "events": events}
         room = NodeCapacity(api, self._clock, is_cluster_wide=not settings.watch_namespaces)
         turns = asyncio.Semaphore(settings.workers)
-        self._reconciler = Reconciler(defaults=defaults_of(settings), room=room, turns=turns, **parts)
+        parts_of_a_pass: dict[str, Any] = {"room": room, "turns": turns, "defaults": defaults_of(settings)}
+        self._reconciler = Reconciler(looks=self._looks, **parts_of_a_pass, **parts)
         self._autoscaler = Autoscaler(settings=settings, sources=self._sources, **parts)
         silence = settings.watch_silence_seconds
         self._sight = Sight(
@@ -138,6 +139,9 @@ class Operator:
         if owner and (owner["spec"].get("autoscaling") or owner.get("status", {}).get("autoscaling")):
             self._ticks.wake(key)
         return self._reconciles.wake(key)
+
+    def _looks(self, key: Key) -> None:
+        self._reconciles.looks(key)
 
     def _forget(self, key: Key) -> None:
         self._reconciles.forget(key)

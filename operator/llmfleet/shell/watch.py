@@ -65,8 +65,8 @@ def settings(silence_seconds: float = 70.0) -> kopf.OperatorSettings:
     chosen.networking.connect_timeout = 5
     chosen.networking.error_backoffs = Backoffs()
     chosen.networking.enforce_retry_after = True
-    chosen.queueing.worker_limit = 20
-    # A worker keeps its place for so long after its last event: at kopf's five seconds, four new objects a second.
+    chosen.queueing.worker_limit = 200
+    # A worker keeps its place for so long after its last event: two thousand objects a second; at kopf's five, forty.
     chosen.queueing.idle_timeout = 0.1
     chosen.queueing.exit_timeout = 5
     chosen.process.ultimate_exiting_timeout = 25

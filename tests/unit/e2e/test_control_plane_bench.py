@@ -36,6 +36,9 @@ OURS = Measured(
     restart_writes={"patch llmdeployments/status": 3, "create events": 1},
     doubled_restart_seconds=5.0,
     base_bytes=80_000_000,
+    created_bytes=200_000_000,
+    rested_bytes=210_000_000,
+    most_bytes=300 * 2**20,
     restart_bytes=81_100_000,
 )
 PEER = Measured(objects=10, served_seconds=2.6, creation_writes={"create services": 188})
@@ -49,7 +52,7 @@ def judged(ours: Measured, **others: Measured) -> dict[str, bool | None]:
 def test_every_limit_itself_is_within_reach() -> None:
     verdicts = judged(OURS, peer=PEER, limit=LIMIT)
     assert set(verdicts.values()) == {True}
-    assert len(verdicts) == 14
+    assert len(verdicts) == 16
 
 
 @pytest.mark.parametrize(
@@ -64,6 +67,10 @@ def test_every_limit_itself_is_within_reach() -> None:
         ({"doubled_restart_seconds": 5.1}, "restart with twice as many over that"),
         ({"restart_writes": {"patch configmaps": 1}}, "writes to children at the restart"),
         ({"restart_bytes": 81_200_000}, "memory per object over base"),
+        ({"most_bytes": 300 * 2**20 + 1}, "most memory through creation, churn and rest"),
+        ({"most_bytes": None}, "most memory through creation, churn and rest"),
+        ({"rested_bytes": 210_000_001}, "memory after churn and rest over that after creation"),
+        ({"created_bytes": None}, "memory after churn and rest over that after creation"),
         ({"burst_writes": {"patch configmaps": 11}}, "writes for 200 edits of one object"),
         ({"last_edit_won": False}, "the last of them won"),
         ({"reaction_p99": None}, "edit → write p99"),
@@ -107,7 +114,7 @@ def test_numbers_are_saved_for_programs(tmp_path: Path) -> None:
     measured.save(columns, measured.reach(columns), tmp_path / "numbers.json")
     saved = json.loads((tmp_path / "numbers.json").read_text())
     assert (saved["met"], saved["columns"]["ours"]["objects"]) == (True, 10)
-    assert row.verdict(measured.reach(columns)) == "reach: 11 of 11 met"
+    assert row.verdict(measured.reach(columns)) == "reach: 13 of 13 met"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +132,7 @@ def test_what_was_measured_before_the_end_is_shown_and_saved(
     answer = CliRunner().invoke(command.command, ["--json", str(tmp_path / "numbers.json")])
     assert answer.exit_code == 1
     assert said in answer.output
-    assert "reach: 11 of 11 met" in answer.output
+    assert "reach: 13 of 13 met" in answer.output
     assert json.loads((tmp_path / "numbers.json").read_text())["columns"]["ours"]["objects"] == 10
 
 
@@ -135,16 +142,18 @@ def test_processor_time_is_read_behind_a_name_with_blanks() -> None:
     assert process.cpu_seconds(stat) == 3.0
 
 
-def test_the_high_water_mark_is_in_bytes() -> None:
-    assert process.high_water_bytes("Name:\tx\nVmHWM:\t  12 kB\nVmRSS:\t 9 kB\n") == 12 * 1024
-    with pytest.raises(LookupError):
-        process.high_water_bytes("Name:\tx\n")
+def test_the_high_water_mark_and_what_is_held_are_in_bytes() -> None:
+    status = "Name:\tx\nVmHWM:\t  12 kB\nVmRSS:\t 9 kB\n"
+    assert process.memory_bytes(status, "VmHWM") == 12 * 1024
+    assert process.memory_bytes(status, "VmRSS") == 9 * 1024
+    with pytest.raises(LookupError, match="VmHWM"):
+        process.memory_bytes("Name:\tx\n", "VmHWM")
 
 
 def test_a_process_is_measured_and_stopped(tmp_path: Path) -> None:
     running = process.Running(["sleep", "60"], dict(os.environ), tmp_path / "log")
     assert running.is_alive
-    assert running.high_water_bytes() > 0
+    assert 0 < running.resident_bytes() <= running.high_water_bytes()
     assert process.Busy(running, window=0.0).look() < 60
     running.stop()
     with pytest.raises(ClusterError, match="log"):

@@ -44,8 +44,7 @@ def gqa(tmp_path: Path) -> tuple[Path, Shape]:
 
 
 def test_there_are_enough_shapes_of_both_kinds() -> None:
-    assert sum(each.cache_bytes is None for each in SHAPES) >= 6
-    assert len(SHAPES) >= 12
+    assert sum(each.cache_bytes is None for each in SHAPES) >= 12
     assert len({each.name for each in SHAPES}) == len(SHAPES)
 
 

@@ -84,15 +84,36 @@ async def test_a_wake_up_during_a_pass_is_never_lost_and_never_overlaps(started:
     assert work.times == [0, 10.3]
 
 
+@pytest.mark.parametrize(("looks_after", "times"), [(2, [0, 10.3]), (4, [0])], ids=["after its look", "before it"])
+async def test_news_while_a_pass_waits_for_its_turn_is_another_pass_only_after_its_look(
+    started: Started, looks_after: float, times: list[float]
+) -> None:
+    queue, work = started(seconds=10)
+    queue.wake("a")
+    asyncio.get_running_loop().call_later(looks_after, queue.looks, "a")
+    await asyncio.sleep(3)
+    queue.wake("a")
+    await asyncio.sleep(100)
+    assert work.times == times
+
+
+async def test_a_look_at_what_nobody_woke_is_none(started: Started) -> None:
+    queue, work = started()
+    queue.looks("a")
+    await asyncio.sleep(1)
+    assert work.times == []
+
+
 @pytest.mark.proves("R19", "S85")
-async def test_a_storm_of_wake_ups_is_few_passes_and_one_after_its_end(started: Started) -> None:
+@pytest.mark.parametrize("seconds", [2, 4])
+async def test_a_storm_of_wake_ups_is_few_passes_and_one_after_its_end(started: Started, seconds: float) -> None:
     queue, work = started(seconds=0.05)
     for _ in range(200):
         queue.wake("a")
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(seconds / 200)
     await asyncio.sleep(100)
     assert len(work.times) <= 5
-    assert work.times[-1] >= 2
+    assert work.times[-1] >= seconds
 
 
 @pytest.mark.parametrize("waited", [0.0, 0.1], ids=["before the queue has looked", "while it waits"])

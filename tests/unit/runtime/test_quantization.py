@@ -5,7 +5,8 @@ import pytest
 from llmfleet_runtime.argv import BadConfig, Platform
 from llmfleet_runtime.contract import Quantization
 from llmfleet_runtime.precision import Precision
-from llmfleet_runtime.quantization import NEEDS_AMX, NOT_ON_CPU, Mismatch, Unsupported, on_the_fly, served
+from llmfleet_runtime.quantization import Mismatch, Unsupported, on_the_fly, served
+from llmfleet_runtime.unserved import NEEDS_AMX, NOT_ON_CPU
 
 GPU = Platform("0.32.0", cpus=16)
 CPU = Platform("0.32.0+cpu", is_cpu_build=True, cpus=2)
@@ -87,6 +88,12 @@ def test_what_no_build_runs_is_refused_everywhere():
     for platform in (GPU, CPU):
         with pytest.raises(Unsupported, match="activation order"):
             on_the_fly(None, Precision("gptq", "4 bits act-order"), platform)
+
+
+@pytest.mark.parametrize("scheme", ["", "Q4_K"])
+def test_gguf_is_refused_with_the_engine_that_serves_it(scheme):
+    with pytest.raises(Unsupported, match=r"engine\.type LlamaCpp serves it"):
+        on_the_fly(None, Precision("gguf", scheme), GPU)
 
 
 def test_a_version_that_nobody_has_tried_is_left_to_itself():
