@@ -7,7 +7,7 @@ option.
 from .config import Quantization
 from .engines.dialect import BadConfig, Platform, is_of
 from .precision import Precision, contradiction
-from .unserved import VERIFIED, unserved
+from .unserved import SERVED_ON_CPU, VERIFIED, unserved
 
 ON_THE_FLY = {"FP8": "fp8", "MXFP4": "mxfp4", "MXFP8": "mxfp8", "BitsAndBytes": "bitsandbytes"}
 """vLLM's ``--quantization`` by method, for GPUs (vllm/config/quantization.py)."""
@@ -51,4 +51,5 @@ def _refuse_what_cannot_run(found: Precision, platform: Platform) -> None:
         return
     why = unserved(found, is_cpu_build=platform.is_cpu_build, has_amx=platform.has_amx)
     if why:
-        raise Unsupported(f"the weights are {found}: {why}; take a checkpoint that is quantized otherwise")
+        would = f"here {', '.join(SERVED_ON_CPU)} would work" if platform.is_cpu_build else "take another checkpoint"
+        raise Unsupported(f"the weights are {found}: {why}; {would}")

@@ -30,6 +30,8 @@ NOT_ON_CPU = frozenset(
     }
 )
 """Checkpoints for which the CPU build has no kernel."""
+SERVED_ON_CPU = ("None", "FP8", "INT8", "AWQ", "GPTQ", "AutoRound", "CompressedTensors", "BitsAndBytes")
+"""What ``spec.quantization.method`` may ask of the CPU build, each in some format."""
 NEEDS_AMX = frozenset(
     {
         Precision("compressed-tensors", "FP8 block dynamic float8 group"),

@@ -1,7 +1,8 @@
 """What generation a GPU product is of, and what generation a precision needs: data with its sources.
 
 Unknown is unknown. Generations are NVIDIA's compute capabilities, times ten: 89 is 8.9; of AMD's the number that vLLM
-makes of the architecture: 94 is gfx942. Sources without a place are files of vLLM 0.32 below vllm/.
+makes of the architecture: 94 is gfx942. Sources without a place are files of vLLM 0.32 below vllm/, against which
+``tests/engine`` holds them.
 """
 
 import re

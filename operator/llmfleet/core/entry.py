@@ -58,9 +58,10 @@ def _with_checkpoint(
     making = production.making(observed, deployment, revision, now)
     if making is None:
         found = inspection.inspect(observed, deployment, revision, defaults, now)
-        blocked = found.blocked or _contradicted(observed, deployment, found.facts, defaults)
-        if blocked:
-            return Entry(blocked, found.actions, found.recheck_after)
+        blocked = _contradicted(observed, deployment, found.facts, defaults) if found.facts else ()
+        if found.blocked or blocked:
+            again = PRODUCTS_RECHECK_SECONDS if blocked else found.recheck_after
+            return Entry(found.blocked or blocked, found.actions, again)
         making = production.begin(deployment, revision, found, defaults)
     if making.found is None:
         return Entry(making.blocked, making.actions, making.recheck_after)
@@ -73,15 +74,14 @@ def _judged(observed: Observed, deployment: LLMDeployment, found: Inspection, de
         return Entry(found.blocked, found.actions, found.recheck_after, found=found)
     learned, is_tried = _learned(observed, deployment, defaults), _is_tried(observed, deployment, defaults)
     expected = prospect(found.facts, deployment.spec, _nodes(observed), learned, is_tried=is_tried)
-    blocked = expected.blocked or _still_refused(observed, expected)
+    blocked = expected.blocked or (() if expected.fit else _still_refused(observed))
     return Entry(blocked, found.actions, PRODUCTS_RECHECK_SECONDS if blocked else None, expected, found)
 
 
-def _still_refused(observed: Observed, expected: Prospect) -> tuple[Blocked, ...]:
-    """Products that cannot be seen at the moment do not make a model fit that did not."""
+def _still_refused(observed: Observed) -> tuple[Blocked, ...]:
+    """Products that cannot be seen at the moment do not serve what they did not."""
     before = inspection.standing(observed)
-    is_unknown = expected.fit is None and observed.capacity is None
-    return (before,) if before and before.reason in _BY_PRODUCTS and is_unknown else ()
+    return (before,) if before and before.reason in _BY_PRODUCTS and observed.capacity is None else ()
 
 
 def is_due(observed: Observed, revision: str, defaults: Defaults, now: str) -> bool:
@@ -97,11 +97,11 @@ def is_due(observed: Observed, revision: str, defaults: Defaults, now: str) -> b
 
 
 def _contradicted(
-    observed: Observed, deployment: LLMDeployment, facts: ModelFacts | None, defaults: Defaults
+    observed: Observed, deployment: LLMDeployment, facts: ModelFacts, defaults: Defaults
 ) -> tuple[Blocked, ...]:
-    if facts is None:
-        return ()
-    return contradictions(facts, deployment.spec, _nodes(observed), is_tried=_is_tried(observed, deployment, defaults))
+    is_tried = _is_tried(observed, deployment, defaults)
+    found = contradictions(facts, deployment.spec, _nodes(observed), is_tried=is_tried)
+    return found or _still_refused(observed)
 
 
 def _nodes(observed: Observed) -> list[Mapping[str, str]]:

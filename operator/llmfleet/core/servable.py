@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from llmfleet.api.conditions import Reason
-from llmfleet.api.quantization import MADE_ON_THE_FLY, NOT_ON_CPU, Method, Source, listed
+from llmfleet.api.quantization import MADE_ON_THE_FLY, Source, listed
 from llmfleet.api.v1alpha1 import Spec
 from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.capability import needed, needed_by_checkpoint, needed_to_make, working
 from llmfleet.core.landing import Landing, too_old, unservable_cache
 from llmfleet.core.plan import Blocked
-from llmfleet_runtime.contract import ModelFacts, precision, unserved
+from llmfleet_runtime.contract import SERVED_ON_CPU, ModelFacts, precision, unserved
 
 _NEWEST = 1_000
 """A generation that no product is older than."""
@@ -45,8 +45,7 @@ def least(facts: ModelFacts, spec: Spec) -> int:
 
 def _would_work(on: Landing) -> str:
     if on.vendor is AcceleratorType.CPU:
-        methods = tuple(each for each in Method if each not in (Method.AUTO, *NOT_ON_CPU))
-        return f"on CPUs {listed(methods)} would work"
+        return f"on CPUs {listed(SERVED_ON_CPU)} would work"
     known = [each for each in on.generations.values() if each is not None]
     where = f"on {', '.join(on.generations)}" if known else f"on {on.vendor} GPUs that are new enough"
     return f"{where} {listed(working(min(known, default=_NEWEST), on.vendor))} would work"

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from llmfleet.api.conditions import Reason
+from llmfleet.api.quantization import NOT_ON_CPU, Method
 from llmfleet.core.prospect import Prospect, contradictions, prospect
-from llmfleet_runtime.contract import QuantizationFacts
+from llmfleet_runtime.contract import SERVED_ON_CPU, QuantizationFacts
 from tests.builders import deployment, parsed, with_spec
 from tests.unit.operator.fit.models import public
 
@@ -144,6 +145,10 @@ def test_what_a_job_would_make_is_judged_before_it_is_made() -> None:
     label = "nvidia.com/gpu.product"
     assert contradictions(facts, spec, [{label: T4}]) == ()
     assert [each.reason for each in contradictions(facts, spec, [{label: V100}])] == [Reason.QUANTIZATION_UNSUPPORTED]
+
+
+def test_what_is_said_to_work_on_cpus_is_all_that_the_api_server_lets_through() -> None:
+    assert {*SERVED_ON_CPU} == {*Method} - {Method.AUTO, *NOT_ON_CPU}
 
 
 def test_of_a_version_that_nobody_has_tried_the_launcher_is_the_judge() -> None:
