@@ -131,6 +131,17 @@ def _nvfp4(weight: Array) -> Tensors:
     }
 
 
+def _modelopt_nvfp4(weight: Array) -> Tensors:
+    found = _nvfp4(weight)
+    (_, whole), (_, inputs) = found["weight_global_scale"], found["input_global_scale"]
+    return {
+        "weight": found["weight_packed"],
+        "weight_scale": found["weight_scale"],
+        "weight_scale_2": ("F32", (1 / whole[0]).astype(np.float32)),
+        "input_scale": ("F32", inputs[0]),
+    }
+
+
 def _microscaled(most: float) -> Callable[[Array], Tensors]:
     def quantize(weight: Array) -> Tensors:
         grouped = weight.reshape(weight.shape[0], -1, 32)
@@ -200,10 +211,16 @@ FORMATS: dict[str, Format] = {
     ),
     "ct_nvfp4": Format(_group("nvfp4-pack-quantized", _SIXTEENS, {**_SIXTEENS, "dynamic": "local"}), _nvfp4),
     "ct_mxfp4": Format(_group("mxfp4-pack-quantized", _kind(4, "float", "group", group_size=32)), _microscaled(6.0)),
+    "ct_mxfp8": Format(
+        _group("float-quantized", {**_kind(8, "float", "group", group_size=32), "scale_dtype": "torch.uint8"}),
+        _microscaled(FP8_MOST),
+    ),
     "fp8": Format(_FP8, _fp8_tensor),
     "fp8_static": Format({**_FP8, "activation_scheme": "static"}, _fp8_static),
     "fp8_block": Format({**_FP8, "weight_block_size": list(BLOCK)}, _fp8_blocks("weight_scale_inv")),
     "modelopt_fp8": Format({**_MODELOPT, "producer": {"name": "modelopt", "version": "0.30"}}, _fp8_static),
+    "modelopt_nvfp4": Format({**_MODELOPT, "quant_algo": "NVFP4", "group_size": 16}, _modelopt_nvfp4),
+    "modelopt_mxfp8": Format({**_MODELOPT, "quant_algo": "MXFP8"}, _microscaled(FP8_MOST)),
     "mxfp8": Format({"quant_method": "mxfp8", "quant_algo": "MXFP8", "ignore": ["lm_head"]}, _microscaled(FP8_MOST)),
     "bnb4": Format({**_BITS, "bnb_4bit_compute_dtype": "bfloat16"}, None),
     "torchao_int8": Format({"quant_method": "torchao", "quant_type": {"default": _TORCHAO}}, None),

@@ -47,6 +47,7 @@ from .precision import Precision, contradiction, precision
 from .readiness import EngineWarning, StartupPhases, WarningReason
 from .source import REMOTE_SCHEMES, DownloadReason, DownloadStatus, ModelFiles
 from .task import unfit
+from .unserved import SERVED_ON_CPU, unserved
 
 __all__ = [
     "ADAPTER_NAME_CHARACTERS",
@@ -63,6 +64,7 @@ __all__ = [
     "REFUSED_ENV_PREFIXES",
     "REMOTE_SCHEMES",
     "SERVED_AS",
+    "SERVED_ON_CPU",
     "SERVING_PORT",
     "Adapter",
     "AdapterFacts",
@@ -110,6 +112,7 @@ __all__ = [
     "measures",
     "precision",
     "unfit",
+    "unserved",
 ]
 
 CONFIG_FOLDER = "/etc/llmfleet"

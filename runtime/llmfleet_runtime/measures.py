@@ -5,7 +5,7 @@ Each engine's own names are in its module in ``engines/``; no two engines share 
 
 from collections.abc import Iterable
 
-from .engines.dialect import Dialect
+from .engines.dialect import Dialect, is_of
 from .engines.table import ENGINES
 
 
@@ -32,7 +32,7 @@ PREFIXES = tuple({f"{name.partition(':')[0]}:": None for name in (*RUNNING, *WAI
 
 def is_verified(engine: Dialect, version: str) -> bool:
     """Whether an engine of this version, such as ``0.32.0+cpu``, is of a known line."""
-    return ".".join(version.split(".")[:2]) in engine.verified
+    return is_of(version, engine.verified)
 
 
 def missing(engine: Dialect, page: str) -> tuple[str, ...]:

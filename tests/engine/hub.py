@@ -1,4 +1,8 @@
-"""A hub of a few repositories, as far as the hub's own client asks: facts, file lists, files, and refusals."""
+"""A hub of a few repositories, as far as the hub's own client asks: facts, file lists, files, and refusals.
+
+As the real one it gives no file itself: small ones are elsewhere on the same host, and weights on another, whose signed
+addresses take no token. What the client must know of the file is in the headers of the redirect.
+"""
 
 import contextlib
 import hashlib
@@ -14,9 +18,17 @@ TOKEN = "hf_tiny"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
+SMALL, LARGE = "api/resolve-cache/", "cdn/"
+"""Where the files are."""
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     repositories: dict[str, Path]
+    spoiled: set[str]
+    """Names of files that come with another first byte than they should have."""
+    asked: list[str]
+    """Path and range of each request for weights."""
 
     def log_message(self, *_):
         """Nothing is logged."""
@@ -25,7 +37,15 @@ class Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self):
-        parts = self.path.partition("?")[0].strip("/").split("/")
+        path = self.path.partition("?")[0].strip("/")
+        if path.startswith(SMALL):
+            self.send(path.removeprefix(SMALL))
+        elif path.startswith(LARGE):
+            self.send_large(path.removeprefix(LARGE))
+        else:
+            self.send_facts(path.split("/"))
+
+    def send_facts(self, parts):
         name = "/".join(parts[2:4] if parts[0] == "api" else parts[:2])
         folder = self.repositories.get(name)
         if name == "team/gated":
@@ -33,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
         elif folder is None or (name == "team/private" and self.headers["Authorization"] != f"Bearer {TOKEN}"):
             self.answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
         elif parts[0] != "api":
-            self.send(folder / parts[-1])
+            self.redirect(name, folder / parts[-1])
         elif parts[4:5] == ["revision"] and parts[5] not in ("main", COMMIT):
             self.answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
         elif parts[4:5] in ([], ["revision"]):
@@ -45,13 +65,33 @@ class Handler(BaseHTTPRequestHandler):
             ]
             self.answer(200, json.dumps(files).encode())
 
-    def send(self, path):
+    def redirect(self, name, path):
+        """To where the file is; without the ``Location`` the headers are what the client keeps."""
+        place = f"{name}/{path.name}"
+        if path.suffix != ".safetensors":
+            return self.answer(307, b"", {"X-Repo-Commit": COMMIT, "Location": f"/{SMALL}{place}"})
+        headers = {"X-Linked-Etag": f'"{digest(path)}"', "X-Linked-Size": str(path.stat().st_size)}
+        port = self.headers["Host"].rpartition(":")[2]
+        location = f"http://localhost:{port}/{LARGE}{place}"
+        return self.answer(302, b"", {"X-Repo-Commit": COMMIT, "Location": location, **headers})
+
+    def send_large(self, place):
+        self.asked.append(f"{place} {self.headers['Range'] or ''}".strip())
+        if self.headers["Authorization"]:
+            return self.answer(400, b"only one way to prove who asks")
+        return self.send(place)
+
+    def send(self, place):
+        name, _, file = place.rpartition("/")
+        path = self.repositories[name] / file
         headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{digest(path)}"'}
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
+        whole = path.read_bytes()
+        if file in self.spoiled:
+            whole = bytes([whole[0] ^ 1]) + whole[1:]
         if asked is None:
-            return self.answer(200, path.read_bytes(), headers)
-        body = path.read_bytes()[int(asked[1]) : int(asked[2]) + 1 if asked[2] else None]
-        return self.answer(206, body, headers)
+            return self.answer(200, whole, headers)
+        return self.answer(206, whole[int(asked[1]) : int(asked[2]) + 1 if asked[2] else None], headers)
 
     def answer(self, status, body, headers=None):
         self.send_response(status)
@@ -75,9 +115,10 @@ def digest(path):
 
 
 @contextmanager
-def hub(repositories):
-    """Serve folders by repository name; yields the address."""
-    handler = type("Repositories", (Handler,), {"repositories": repositories})
+def hub(repositories, *, spoiled=frozenset(), asked=None):
+    """Serve folders by repository name; yields the address. See ``Handler``."""
+    members = {"repositories": repositories, "spoiled": spoiled, "asked": [] if asked is None else asked}
+    handler = type("Repositories", (Handler,), members)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

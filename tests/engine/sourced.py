@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import socket
-import socketserver
 import subprocess
 import tarfile
 import threading
@@ -88,54 +87,6 @@ def serving(site, port=None):
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-
-
-class Cutter(socketserver.ThreadingTCPServer):
-    """In front of a server: its answers are cut after so many bytes of a connection, until ``cuts`` are used up."""
-
-    daemon_threads = False
-    block_on_close = True
-
-    def __init__(self, target, after, cuts):
-        super().__init__(("127.0.0.1", 0), Connection)
-        self.target, self.after, self.cuts = int(target.rpartition(":")[2]), after, cuts
-        self.answered: list[int] = []
-        """Bytes of the server's answers, piece by piece."""
-        self.address = f"http://127.0.0.1:{self.server_address[1]}"
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever).start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
-
-
-class Connection(socketserver.BaseRequestHandler):
-    """One connection and the one behind it."""
-
-    def handle(self):
-        with socket.create_connection(("127.0.0.1", self.server.target)) as server:
-            asking = threading.Thread(target=self.pass_on, args=(self.request, server))
-            asking.start()
-            self.pass_on(server, self.request, self.server.after)
-            asking.join()
-
-    def pass_on(self, source, target, most=float("inf")):
-        passed = 0
-        with contextlib.suppress(OSError):
-            while piece := source.recv(65536):
-                passed += len(piece)
-                if source is not self.request:
-                    self.server.answered.append(len(piece))
-                if passed > most and self.server.cuts > 0:
-                    self.server.cuts -= 1
-                    break
-                target.sendall(piece)
-        for each in (source, target):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass

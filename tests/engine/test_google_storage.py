@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from e2e.engine import clients, servers
-from tests.engine.sourced import DOWN, Cutter, Fetcher, Site, contents, google_server, serving
+from tests.engine.cutter import Cutter
+from tests.engine.sourced import DOWN, Fetcher, Site, contents, google_server, serving
 from tests.engine.test_sources import big
 
 MODEL = "gs://models/models/tiny"
@@ -48,6 +49,15 @@ def test_a_cut_connection_goes_on_where_it_was(fetch, store):
         found = fetch("gs://large/models/tiny")
     assert (found["kind"], cutter.cuts) == ("Fetched", 0)
     assert len(contents(found["path"])["model.safetensors"]) == 40 * 2**20
+
+
+def test_a_byte_that_changes_on_the_way_is_noticed_and_heals(fetch, store):
+    with Cutter(store.address, 2 * 2**20, 1, spoils=True) as spoiler:
+        fetch.variables["STORAGE_EMULATOR_HOST"] = spoiler.address
+        found = fetch("gs://large/models/tiny")
+        assert (found["reason"], spoiler.cuts) == ("ModelDownloadFailed", 0)
+        assert "model.safetensors has the crc32c" in found["message"]
+        assert fetch("gs://large/models/tiny")["kind"] == "Fetched"
 
 
 @pytest.mark.parametrize("uri", ["gs://absent/models/tiny", "gs://models/nowhere"])

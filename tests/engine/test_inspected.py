@@ -12,10 +12,10 @@ import pytest
 from e2e.engine import clients, registry, servers
 from llmfleet_runtime.contract import Findings, ModelFacts
 from llmfleet_runtime.inspection.__main__ import facts_of
+from tests.engine.cutter import Cutter
 from tests.engine.sourced import (
     DOWN,
     KEYS,
-    Cutter,
     Fetcher,
     Site,
     google_server,

@@ -23,14 +23,15 @@ ROOT = Path(__file__).parents[2]
 CPU = Platform("0.32.0+cpu", is_cpu_build=True, has_amx=has_amx())
 
 SERVED = ("awq", "gptq", "autoround", "ct_w4a16", "ct_w4a16_asym", "ct_w8a8_int8", "ct_w4a8_int", "ct_fp8")
-REFUSED = ("gptq8", "gptq_actorder", "ct_w8a16", "ct_nvfp4", "ct_mxfp4", "mxfp8")
+REFUSED = ("gptq8", "gptq_actorder", "ct_w8a16", "ct_nvfp4", "ct_mxfp4", "ct_mxfp8", "modelopt_nvfp4",
+           "modelopt_mxfp8", "mxfp8")  # fmt: skip
 REFUSED_WITHOUT_AMX = ("fp8", "fp8_static", "fp8_block", "ct_fp8_block", "modelopt_fp8")
 LEFT_TO_THE_ENGINE = ("torchao_int8", "bnb4")
 """They need a package that an image may have."""
 CHECKPOINTS = (*SERVED, *REFUSED, *REFUSED_WITHOUT_AMX, *LEFT_TO_THE_ENGINE)
 ONLINE_FAILS = ("mxfp4", "mxfp8")
 ONLINE_NEEDS_AMX = ("fp8", "fp8_per_tensor", "fp8_per_block")
-NO_EFFECT = ("experts_int8", "int8_per_channel_weight_only", "nvfp4_per_token")
+NO_EFFECT = ("experts_int8", "gpt_oss_mxfp4", "int8_per_channel_weight_only", "nvfp4_per_token")
 CACHES, WRONG_CACHES = ("fp8", "fp8_e5m2"), ("int8_per_token_head", "nvfp4")
 
 NEAR = 0.25
@@ -55,6 +56,7 @@ def answers(python, model, folder):
     online = ("fp8_per_channel", *ONLINE_FAILS, *ONLINE_NEEDS_AMX, *NO_EFFECT, "deepseek_v4_fp8")
     asked += [{"name": f"online {each}", "model": base, "quantization": each} for each in online]
     asked += [{"name": f"cache {each}", "model": base, "kv_cache_dtype": each} for each in (*CACHES, *WRONG_CACHES)]
+    asked += [{"name": "adapters", "model": str(folder / "ct_w8a8_int8"), "enable_lora": True}]
     asked += [{"name": "plugin", "model": base, "quantization": "bitsandbytes", "plugins": "bitsandbytes"}]
     done = subprocess.run(
         [python, str(Path(__file__).with_name("judge_weights.py"))],
@@ -115,6 +117,10 @@ def test_what_needs_amx_serves_with_it_only(answers, folder, name):
 def test_what_depends_on_the_image_is_left_to_the_engine_whose_words_are_known(answers, folder, name):
     assert admitted(folder, name) is None
     assert reason(answers, name) == Reason.QUANTIZATION_UNSUPPORTED, answers[name]
+
+
+def test_adapters_on_int8_weights_fail_on_the_cpu_in_words_that_are_known(answers):
+    assert reason(answers, "adapters") == Reason.QUANTIZATION_UNSUPPORTED, answers["adapters"]
 
 
 def test_what_is_made_on_the_fly_serves_nearly_as_the_unquantized_model(answers):

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from e2e.engine import clients, registry
-from tests.engine.sourced import Cutter, Fetcher, contents, packed, push, registry_server
+from tests.engine.cutter import Cutter
+from tests.engine.sourced import Fetcher, contents, packed, push, registry_server
 from tests.engine.test_sources import big
 
 FILE = "application/vnd.oci.image.layer.v1.tar"

@@ -4,16 +4,14 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import tarfile
 import threading
-from pathlib import Path
 
 import pytest
 
 from e2e.engine import clients, servers
-from tests.engine.hub import COMMIT, TOKEN, hub
-from tests.engine.sourced import DOWN, KEYS, Cutter, Fetcher, Site, contents, packed, s3_server, serving
+from tests.engine.cutter import Cutter
+from tests.engine.sourced import DOWN, KEYS, Fetcher, Site, contents, packed, s3_server, serving
 
 
 @pytest.fixture
@@ -170,6 +168,16 @@ def test_a_store_that_cuts_is_asked_for_the_rest(stored, s3, tmp_path):
     assert (contents(found["path"]), cutter.cuts) == (contents(tmp_path / "big"), 0)
 
 
+def test_a_byte_that_changes_on_the_way_from_a_store_is_noticed_and_its_file_fetched_anew(stored, s3, tmp_path):
+    s3.put("spoiled", big(tmp_path / "big"))
+    with Cutter(s3.address, 5 * 2**20, 1, spoils=True) as cutter:
+        stored.variables["AWS_ENDPOINT_URL"] = cutter.address
+        found = stored("s3://spoiled/models/tiny")
+        assert (found["reason"], cutter.cuts) == ("ModelDownloadFailed", 0)
+        assert "model.safetensors has the md5" in found["message"]
+        assert contents(stored("s3://spoiled/models/tiny")["path"]) == contents(tmp_path / "big")
+
+
 def test_a_killed_download_goes_on_with_what_it_had(stored, s3, tmp_path):
     s3.put("killed", big(tmp_path / "big", 150 * 2**20))
     process = stored.begin("s3://killed/models/tiny")
@@ -203,83 +211,3 @@ def test_two_pods_over_one_cache_download_once(fetch, site, address, tmp_path):
     assert said[0] == said[1]
     assert contents(json.loads(said[0])["path"]) == contents(tmp_path / "big")
     assert len([each for each in site.asked if not each.endswith("bytes=0-0")]) == 1
-
-
-SEEING = ("mmproj-tiny-f16.gguf", "tiny-Q4_K_M.gguf")
-"""A model, and what it sees pictures with."""
-
-
-@pytest.fixture
-def hubbed(fetch, model, tmp_path):
-    """A fetcher whose hub has the tiny model, one of pickles, GGUF files, and gated and private ones."""
-    pickled = tmp_path / "pickled"
-    shutil.copytree(model, pickled)
-    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
-    both = tmp_path / "both"
-    shutil.copytree(model, both)
-    (both / "pytorch_model.bin").write_bytes(b"x")
-    names = {"team/tiny": model, "team/private": model, "team/pickled": pickled, "team/both": both}
-    for name, files in {"seeing": SEEING, "several": (*SEEING, "tiny-Q8_0.gguf")}.items():
-        names[f"team/{name}"] = tmp_path / name
-        (tmp_path / name).mkdir()
-        for file in files:
-            (tmp_path / name / file).write_text(file)
-    with hub(names) as found:
-        fetch.variables = {"HF_ENDPOINT": found}
-        yield fetch
-
-
-def test_a_repository_is_fetched_whole_and_again_without_the_hub(hubbed, model):
-    found = hubbed("hf://team/tiny")
-    assert (contents(found["path"]), found["commit"]) == (contents(model), COMMIT)
-    hubbed.variables["HF_ENDPOINT"] = DOWN
-    again = hubbed("hf://team/tiny")
-    assert (again["path"], "cache" in again["message"]) == (found["path"], True)
-    assert hubbed("hf://team/other")["reason"] == "ModelDownloadFailed"
-
-
-def test_a_pinned_repository_that_is_cached_asks_nobody(hubbed):
-    found = hubbed("hf://team/tiny", revision=COMMIT)
-    hubbed.variables["HF_ENDPOINT"] = DOWN
-    assert hubbed("hf://team/tiny", revision=COMMIT) == found
-
-
-@pytest.mark.parametrize(
-    ("uri", "members", "reason"),
-    [
-        ("hf://team/none", {}, "ModelNotFound"),
-        ("hf://team/tiny", {"revision": "v9"}, "ModelNotFound"),
-        ("hf://team/gated", {}, "ModelAccessDenied"),
-        ("hf://team/private", {}, "ModelNotFound"),
-        ("hf://team/pickled", {}, "UnsafeWeights"),
-    ],
-)
-def test_the_hubs_no_has_its_reason_for_models_too(hubbed, uri, members, reason):
-    assert hubbed(uri, **members)["reason"] == reason
-
-
-def test_a_token_opens_a_private_repository(hubbed):
-    hubbed.variables["HF_TOKEN"] = TOKEN
-    assert hubbed("hf://team/private")["kind"] == "Fetched"
-
-
-def test_pickles_beside_safe_weights_stay_where_they_are(hubbed, model):
-    assert contents(hubbed("hf://team/both")["path"]) == contents(model)
-
-
-def test_files_that_are_left_out_are_not_fetched(hubbed):
-    found = hubbed("hf://team/tiny", files={"include": ["*.safetensors", "config*"], "exclude": ["none"]})
-    assert sorted(contents(found["path"])) == ["config.json", "model.safetensors"]
-
-
-def test_the_projector_beside_the_one_gguf_model_of_a_repository_is_not_taken_for_it(hubbed):
-    path = Path(hubbed("hf://team/seeing")["path"])
-    assert (path.name, path.read_text()) == ("tiny-Q4_K_M.gguf",) * 2
-    assert sorted(contents(path.parent)) == sorted(SEEING)
-
-
-def test_of_several_gguf_models_none_is_fetched_before_one_is_named(hubbed):
-    found = hubbed("hf://team/several")
-    assert (found["reason"], "2 GGUF models; name one" in found["message"]) == ("ModelNotFound", True)
-    assert list(hubbed.cache.rglob("*.gguf")) == []
-    assert hubbed("hf://team/several", files={"include": ["*Q8_0*"]})["path"].endswith("/tiny-Q8_0.gguf")

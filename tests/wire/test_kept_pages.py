@@ -121,6 +121,7 @@ async def test_no_more_connections_are_kept_than_files_may_be_open(monkeypatch: 
         assert came == [[0], [1]]
 
 
+@pytest.mark.proves("R61")
 @pytest.mark.parametrize("length", [page.LARGEST_PAGE_BYTES + 1, 10**30])
 async def test_a_page_that_announces_too_much_is_given_up_at_once(length: int) -> None:
     head = f"HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n".encode()

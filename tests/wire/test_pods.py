@@ -185,6 +185,7 @@ async def rude(writer: asyncio.StreamWriter) -> None:
     writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
 
 
+@pytest.mark.proves("R61")
 @pytest.mark.parametrize("behave", [trickling, bottomless, rude])
 async def test_what_speaks_no_http_or_never_ends_is_silence(client: RuntimeClient, port: int, behave) -> None:
     serving: list[asyncio.Task[None]] = []

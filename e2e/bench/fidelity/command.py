@@ -1,4 +1,4 @@
-"""``python -m e2e.bench fidelity``: the simulated replica beside a real vLLM on the CPU; four minutes."""
+"""``python -m e2e.bench fidelity``: the simulated replica beside a real vLLM on the CPU; ten minutes."""
 
 import asyncio
 import random
@@ -19,16 +19,16 @@ from llmfleet.core.simulation import synthetic
 from llmfleet.core.simulation.request import Arrival
 from llmfleet.core.simulation.synthetic import Sizes
 
-from .engine import SEQUENCES, felt, one_by_one, serving
-from .fitted import Fitted, fitted, medians, predicted
+from .calibration import Calibration, calibrated
+from .engine import LARGE, felt, serving
+from .fitted import Fitted, carried, medians, predicted
+from .ranking import engines, ranked
 
 MOST_FIRST_TOKEN, MOST_PER_TOKEN, MOST_THROUGHPUT = 15.0, 10.0, 10.0
 """Median error over the foretold runs, percent."""
 SECONDS = 25.0
-PACED = (32, 96)
-"""Prompt and output tokens of the runs that measure the pace."""
-CLIENTS, EACH = (1, 2, 4, 8, SEQUENCES), 3
-PROMPTS = (64, 128, 256, 512, 1024)
+PARTS = ("errors", "ranking")
+RUNS = Calibration(paced=(32, 96), clients=(1, 2, 4, 8, LARGE.sequences), prompts=(64, 128, 256, 512, 1024))
 FORETOLD: tuple[tuple[str, float, float, Sizes], ...] = (
     ("quiet, short", 0.25, 1.1, Sizes(((0, 16), (1, 128)), ((0, 16), (1, 96)))),
     ("half, mixed", 0.5, 1.1, Sizes(((0, 16), (0.7, 256), (1, 1500)), ((0, 8), (0.8, 64), (1, 160)))),
@@ -40,15 +40,20 @@ FORETOLD: tuple[tuple[str, float, float, Sizes], ...] = (
 
 
 @click.command("fidelity", help=(__doc__ or "").partition(": ")[2].rstrip())
+@click.option("--only", type=click.Choice(PARTS), multiple=True, help="Only this part. Repeatable.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the numbers here.")
-def command(json_file: Path | None) -> None:
-    """Calibrate in three runs, foretell five others, and judge the errors."""
-    report = progress.choose()
+def command(only: tuple[str, ...], json_file: Path | None) -> None:
+    """Calibrate in three runs, foretell five others and judge the errors; then rank policies on both."""
+    report, rows = progress.choose(), list[Row]()
     try:
         with report.step("the engine is there"):
             python = install(lambda _: None) / "bin" / "python3"
-        with serving(python) as url:
-            rows = asyncio.run(measured(url, report))
+        if "errors" in (only or PARTS):
+            with serving(python) as url:
+                rows += asyncio.run(measured(url, report))
+        if "ranking" in (only or PARTS):
+            with engines(python, report) as urls:
+                rows += asyncio.run(ranked(urls, report))
     except (InstallError, RuntimeError) as error:
         click.echo(f"bench fidelity: {error}", err=True)
         sys.exit(1)
@@ -57,7 +62,7 @@ def command(json_file: Path | None) -> None:
 
 async def measured(url: str, report: Report) -> tuple[Row, ...]:
     """Three runs to fit by, then each of the others beside what was foretold of it."""
-    model = await calibrated(url, report)
+    model = await calibrated(url, RUNS, report)
     found, rows = [], list(told(model))
     for name, share, variation, sizes in FORETOLD:
         arrivals = trace(model, share, variation, sizes)
@@ -70,29 +75,11 @@ async def measured(url: str, report: Report) -> tuple[Row, ...]:
     return (*rows, *judged(found))
 
 
-async def calibrated(url: str, report: Report) -> Fitted:
-    """By one client, by many, and by prompts of several lengths."""
-    await one_by_one(url, [PACED] * 8, 4)  # the first requests of an engine pay for what is made once
-    paces, prompts = [], []
-    for clients in CLIENTS:
-        with report.step(f"the pace of {clients} at once"):
-            seen = await one_by_one(url, [PACED] * (EACH * clients), clients)
-        paces.append((clients, median(each.per_token for each in seen)))
-    with report.step("prompts of several lengths"):
-        for length in PROMPTS:
-            seen = await one_by_one(url, [(length, 2)] * EACH, 1)
-            prompts.append((length, median(each.first_token for each in seen)))
-    return fitted(paces, prompts)
-
-
 def trace(model: Fitted, share: float, variation: float, sizes: Sizes) -> list[Arrival]:
     """Requests at this share of what one replica carries when its batch is full."""
-    chance, engine = random.Random(len(str(share)) + variation), model.profile  # noqa: S311 because nothing is secret
-    drawn = [sizes.draw(chance) for _ in range(200)]
-    prompt, output = (sum(each) / len(drawn) for each in zip(*drawn, strict=True))
-    full = engine.step_seconds + engine.sequence_seconds * SEQUENCES
-    seconds = prompt / engine.prefill_rate + output * full / SEQUENCES
-    return list(synthetic.arrivals(lambda _: share / seconds, SECONDS, sizes, chance, variation))
+    chance = random.Random(len(str(share)) + variation)  # noqa: S311 because nothing is secret
+    most = carried(model, sizes, chance)
+    return list(synthetic.arrivals(lambda _: share * most, SECONDS, sizes, chance, variation))
 
 
 def told(model: Fitted) -> tuple[Row, ...]:

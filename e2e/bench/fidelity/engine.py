@@ -1,8 +1,4 @@
-"""A bare vLLM on the CPU, and requests of given sizes to it.
-
-Its model has the tiny one's tokenizer and random weights of a larger shape: a step takes long beside what the server
-and the client take, as on a GPU.
-"""
+"""A bare vLLM on the CPU, and requests of given sizes to it."""
 
 import asyncio
 import contextlib
@@ -13,8 +9,9 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -29,16 +26,34 @@ from llmfleet_runtime.argv import Platform, environment
 from llmfleet_runtime.contract import EngineConfig
 from llmfleet_runtime.engines.vllm import FORKED, MODULE
 
+from . import slowed
+
 RUNTIME = Path(__file__).resolve().parents[3] / "runtime"
 NAME = "tiny"
 START_SECONDS = 300.0
-SEQUENCES, BATCHED_TOKENS, LONGEST, CACHE_BYTES = 16, 512, 4096, 1 << 28
+BATCHED_TOKENS, LONGEST, CACHE_BYTES = 512, 4096, 1 << 28
 SHAPE = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
          "num_key_value_heads": 4, "head_dim": 64}  # fmt: skip
 FIRST_WORD = 400
 """Tokens from here on are syllables."""
 SPOKEN = list(range(FIRST_WORD, FIRST_WORD + 64))
 """Answers are of these: random weights would else choose tokens that are no text, of which a client sees none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An engine with the tiny model's tokenizer and random weights."""
+
+    sequences: int
+    """Most in a batch."""
+    shape: Mapping[str, int] = field(default_factory=dict)
+    """Members of the tiny model's configuration that are others."""
+    is_slowed: bool = False
+    """Whether a step takes as long as on an accelerator: see ``slowed``."""
+
+
+LARGE = Kind(16, SHAPE)
+"""A step takes long beside what the server and the client take, as on a GPU."""
 
 
 class Felt(NamedTuple):
@@ -50,17 +65,17 @@ class Felt(NamedTuple):
 
 
 @contextmanager
-def serving(python: Path) -> Iterator[str]:
-    """The address of an engine with the tiny model, up to ``/v1``. Raises ``RuntimeError`` with its last words."""
+def serving(python: Path, kind: Kind = LARGE) -> Iterator[str]:
+    """The address of an engine of a kind, up to ``/v1``. Raises ``RuntimeError`` with its last words."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as output:
-        model, port = _model(Path(folder)), free_port()
+        model, port = _model(Path(folder) / "model", kind.shape), free_port()
         config = EngineConfig(model=str(model), served_names=(NAME,))
         ours = environment(config, Platform("0.32.0+cpu", is_cpu_build=True))
         process = subprocess.Popen(
-            (str(python), "-P", "-m", FORKED, MODULE, *_arguments(model, port)),
+            (str(python), "-P", "-m", FORKED, MODULE, *_arguments(model, port, kind.sequences)),
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **ours, "PYTHONPATH": str(RUNTIME), "HOME": folder},
+            env={**os.environ, **ours, **_variables(kind, Path(folder)), "HOME": folder},
             start_new_session=True,
         )
         try:
@@ -72,14 +87,21 @@ def serving(python: Path) -> Iterator[str]:
             process.wait()
 
 
-def _model(folder: Path) -> Path:
+def _model(folder: Path, shape: Mapping[str, int]) -> Path:
     path = tiny_model(folder) / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | SHAPE))
+    path.write_text(json.dumps(json.loads(path.read_text()) | shape))
     (folder / "model.safetensors").unlink()
     return folder
 
 
-def _arguments(model: Path, port: int) -> tuple[str, ...]:
+def _variables(kind: Kind, folder: Path) -> dict[str, str]:
+    if not kind.is_slowed:
+        return {"PYTHONPATH": str(RUNTIME)}
+    path = os.pathsep.join(map(str, (RUNTIME, RUNTIME.parent, slowed.plugin(folder / "plugin"))))
+    return {"PYTHONPATH": path, **slowed.ONE_THREAD}
+
+
+def _arguments(model: Path, port: int, sequences: int) -> tuple[str, ...]:
     return (
         f"--model={model}",
         f"--served-model-name={NAME}",
@@ -88,7 +110,7 @@ def _arguments(model: Path, port: int) -> tuple[str, ...]:
         f"--port={port}",
         "--enforce-eager",
         "--no-enable-prefix-caching",
-        f"--max-num-seqs={SEQUENCES}",
+        f"--max-num-seqs={sequences}",
         f"--max-num-batched-tokens={BATCHED_TOKENS}",
         f"--max-model-len={LONGEST}",
         f"--kv-cache-memory-bytes={CACHE_BYTES}",
@@ -115,7 +137,7 @@ async def felt(url: str, arrivals: Sequence[Arrival]) -> tuple[list[Felt], float
         began = time.monotonic()
         outcomes = await asyncio.gather(*(_at(session, url, each, began) for each in arrivals))
         took = time.monotonic() - began
-    return [_felt(each) for each in outcomes], sum(each.tokens for each in outcomes) / took
+    return [felt_of(each) for each in outcomes], sum(each.tokens for each in outcomes) / took
 
 
 async def one_by_one(url: str, sizes: Sequence[tuple[int, int]], clients: int) -> list[Felt]:
@@ -124,7 +146,7 @@ async def one_by_one(url: str, sizes: Sequence[tuple[int, int]], clients: int) -
 
     async def client(session: aiohttp.ClientSession) -> None:
         for prompt, output in left:
-            found.append(_felt(await _sent(session, url, prompt, output)))
+            found.append(felt_of(await sent(session, url, prompt, output)))
 
     async with open_session(fresh=False) as session:
         await asyncio.gather(*(client(session) for _ in range(clients)))
@@ -133,10 +155,11 @@ async def one_by_one(url: str, sizes: Sequence[tuple[int, int]], clients: int) -
 
 async def _at(session: aiohttp.ClientSession, url: str, arrival: Arrival, began: float) -> Outcome:
     await asyncio.sleep(max(0.0, began + arrival.time - time.monotonic()))
-    return await _sent(session, url, arrival.prompt, arrival.output)
+    return await sent(session, url, arrival.prompt, arrival.output)
 
 
-async def _sent(session: aiohttp.ClientSession, url: str, prompt: int, output: int) -> Outcome:
+async def sent(session: aiohttp.ClientSession, url: str, prompt: int, output: int) -> Outcome:
+    """One request with so many tokens; what became of it."""
     words = [FIRST_WORD + (17 * at + 31 * prompt) % (VOCABULARY - FIRST_WORD - 100) for at in range(prompt)]
     body = {
         "model": NAME, "prompt": words, "max_tokens": output, "ignore_eos": True, "temperature": 0.0, "stream": True,
@@ -145,7 +168,8 @@ async def _sent(session: aiohttp.ClientSession, url: str, prompt: int, output: i
     return await Request(url, body).send(session)
 
 
-def _felt(outcome: Outcome) -> Felt:
+def felt_of(outcome: Outcome) -> Felt:
+    """What one request felt. Raises RuntimeError when it failed."""
     if outcome.failure or outcome.first_token is None:
         raise RuntimeError(f"a request failed: {outcome.failure}")
     per_token = (outcome.latency - outcome.first_token) / (outcome.tokens - 1) if outcome.tokens > 1 else 0.0

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 
+from llmfleet.core.simulation.chance import Chance
 from llmfleet.core.simulation.profile import Profile
 from llmfleet.core.simulation.replica import Replica
 from llmfleet.core.simulation.request import Arrival, Request
+from llmfleet.core.simulation.synthetic import Sizes
 
-from .engine import BATCHED_TOKENS, SEQUENCES, Felt
+from .engine import BATCHED_TOKENS, Felt
 
 KV_TOKENS = 100_000
 
@@ -21,6 +23,14 @@ class Fitted:
     served_seconds: float
 
 
+def carried(model: Fitted, sizes: Sizes, chance: Chance) -> float:
+    """Requests per second of one replica while its batch is full."""
+    engine, drawn = model.profile, [sizes.draw(chance) for _ in range(200)]
+    prompt, output = (fmean(each) for each in zip(*drawn, strict=True))
+    full = engine.step_seconds + engine.sequence_seconds * engine.max_sequences
+    return 1 / (prompt / engine.prefill_rate + output * full / engine.max_sequences)
+
+
 def line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Intercept and slope of the straight line through (x, y) with the least squares."""
     middle, mean = sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
@@ -28,11 +38,14 @@ def line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return mean - slope * middle, slope
 
 
-def fitted(paces: Sequence[tuple[int, float]], prompts: Sequence[tuple[int, float]]) -> Fitted:
-    """``paces`` are (sequences at once, seconds per token), ``prompts`` (prompt tokens, seconds to the first token)."""
+def fitted(paces: Sequence[tuple[int, float]], prompts: Sequence[tuple[int, float]], sequences: int) -> Fitted:
+    """``paces`` are (sequences at once, seconds per token), ``prompts`` (prompt tokens, seconds to the first token).
+
+    ``sequences`` is the most that the engine takes into a batch.
+    """
     step, sequence = line(paces)
     first, per_token = line(prompts)
-    profile = Profile(max(1e-5, step), max(0.0, sequence), 0.0, 1 / max(1e-7, per_token), KV_TOKENS, SEQUENCES,
+    profile = Profile(max(1e-5, step), max(0.0, sequence), 0.0, 1 / max(1e-7, per_token), KV_TOKENS, sequences,
                       BATCHED_TOKENS)  # fmt: skip
     return Fitted(profile, max(0.0, first - profile.step_seconds))
 

@@ -126,7 +126,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.QUANTIZING: "A Job makes the checkpoint that quantization asks for, before a pod of a new revision is made; "
     "the message says how far it is. What runs goes on running.",
     Reason.QUANTIZATION_FAILED: "No checkpoint could be made of the model; the message says why. It is tried again "
-    "after ten minutes, and goes on where it was. What runs goes on running.",
+    "by itself after ten minutes, and goes on where it was. What runs goes on running.",
     Reason.QUANTIZE_IMAGE_MISSING: "quantization.source Produced needs an image with llm-compressor; build "
     "runtime/quantize.Containerfile and give it to the operator's setting quantizeImage, or take another source.",
     Reason.ALL_REPLICAS_READY: "Every wanted replica runs the current spec and answers.",
@@ -136,7 +136,8 @@ MEANINGS: dict[Reason, str] = {
     Reason.NO_READY_REPLICAS: "No replica answers; see Stalled and problems for the cause.",
     Reason.STARTING: "Pods of the first revision are starting.",
     Reason.ROLLING_OUT: "A new revision replaces the old one, which keeps serving until each new pod is ready.",
-    Reason.ROLLING_BACK: "The new revision was given up; the last one that served comes back.",
+    Reason.ROLLING_BACK: "The new revision was given up; the last one that served comes back. See problems and "
+    "status.lastFailure for the cause and correct the spec.",
     Reason.ROLLED_BACK: "The new revision made no progress and was given up; the last one that served does so again. "
     "Correct the spec, or set a new rollout.restartTime to try the same again.",
     Reason.PROGRESS_DEADLINE_EXCEEDED: "The revision made no progress within rollout.progressDeadlineSeconds; see "
@@ -158,15 +159,19 @@ MEANINGS: dict[Reason, str] = {
     Reason.UP_TO_DATE: "The pods are as this operator would make them.",
     Reason.INSUFFICIENT_GPU: "The scheduler finds no free GPU of the asked kind; free one, add a node, or ask for "
     "another product. What runs goes on running.",
-    Reason.UNSCHEDULABLE: "The scheduler finds no fitting node; the message has its words.",
+    Reason.UNSCHEDULABLE: "The scheduler finds no fitting node; the message has its words. Free or add one that fits, "
+    "or ask for less in accelerator, resources or pod. What runs goes on running.",
     Reason.INVALID_SPEC: "The stored spec breaks a rule of the schema; correct the named field. What runs stays.",
     Reason.NAME_TAKEN: "An object of a needed name exists and is not ours; rename one of the two.",
     Reason.REVISION_MISSING: "The frozen template of a running revision was deleted; its pods are left alone. "
-    "Any change of the engine part makes a new revision.",
-    Reason.REFUSED: "The API server refused a write; the message has its words.",
+    "Change the engine part, which makes a new revision.",
+    Reason.REFUSED: "The API server refused a write; the message has its words. Mend what they name; it is "
+    "tried again by itself.",
     Reason.QUOTA_EXCEEDED: "A resource quota of the namespace forbids more pods; raise it or ask for less.",
-    Reason.POD_SECURITY_VIOLATION: "The namespace's pod security level forbids the pods; the message names the field.",
-    Reason.POD_CREATION_FAILED: "Pods cannot be created; the message has the API server's words.",
+    Reason.POD_SECURITY_VIOLATION: "The namespace's pod security level forbids the pods; the message names the field. "
+    "Correct it, or take a namespace whose level allows it.",
+    Reason.POD_CREATION_FAILED: "Pods cannot be created; the message has the API server's words. Mend what they name; "
+    "it goes on by itself.",
     Reason.ADMISSION_DENIED: "A rule of the cluster or the namespace forbids the pods; the message names it. Meet it, "
     "or have it changed.",
     Reason.ADMISSION_UNREACHABLE: "An admission webhook of the cluster gives no answer, so that no pod can be created; "
@@ -186,16 +191,16 @@ MEANINGS: dict[Reason, str] = {
     "reach; create or mend it.",
     Reason.POD_NOT_PREPARED: "The node has not prepared a pod's volumes, network or sandbox for two minutes. A "
     "ConfigMap or claim that the spec names may be missing, a volume be held by "
-    "another node, or the runtime class be unknown.",
+    "another node, or the runtime class be unknown; mend what the pod's Events name.",
     Reason.CONTAINER_NOT_STARTED: "The node cannot start the container; the message has the container runtime's words. "
     "Check engine.image and pod.runtimeClassName.",
     Reason.PREEMPTED: "A pod was ended in favour of one of higher priority and is replaced when there is room; see "
     "pod.priorityClassName.",
     Reason.EVICTED: "A pod was sent away from its node, by a drain, by pressure on the node or because the node "
-    "refused it; it is replaced.",
-    Reason.NODE_LOST: "A pod's node is gone, going or not reporting; the pod is replaced on another one.",
-    Reason.DOES_NOT_FIT: "The model does not fit the accelerator; the message has the numbers and what would fit. "
-    "What runs goes on running.",
+    "refused it; it is replaced by itself.",
+    Reason.NODE_LOST: "A pod's node is gone, going or not reporting; the pod is replaced on another one by itself.",
+    Reason.DOES_NOT_FIT: "The model does not fit the accelerator; the message has the numbers. Take what it says "
+    "would fit. What runs goes on running.",
     Reason.MODEL_INVALID: "The model's files are cut, contradict themselves or hold no model; publish whole ones, or "
     "correct model.uri. It is looked at again by itself.",
     Reason.MODEL_NOT_FOUND: "There is no model at model.uri and model.revision that model.files lets through; correct "
@@ -210,8 +215,8 @@ MEANINGS: dict[Reason, str] = {
     "hostPathCaches names; take another type of cache, or ask whoever runs the operator.",
     Reason.UNSUPPORTED_MODEL: "The engine does not know this kind of model; take a newer engine.image, or another "
     "model.",
-    Reason.TENSOR_PARALLEL_MISMATCH: "The model cannot be split over that many GPUs; their number must "
-    "divide its attention heads.",
+    Reason.TENSOR_PARALLEL_MISMATCH: "The model cannot be split over that many GPUs; set engine.parallelism.tensor to "
+    "a number that divides its attention heads.",
     Reason.QUANTIZATION_UNSUPPORTED: "The engine or the GPU cannot run the quantization of weights or cache; take a "
     "newer GPU, another method or a checkpoint that is quantized otherwise. What runs goes on running.",
     Reason.QUANTIZATION_MISMATCH: "The model's weights are not what spec.quantization asks for; the message says what "
@@ -220,25 +225,31 @@ MEANINGS: dict[Reason, str] = {
     "model.cache a larger volume.",
     Reason.OUT_OF_GPU_MEMORY: "The model does not fit; lower maxModelLen or maxConcurrency, or take a larger GPU.",
     Reason.OUT_OF_HOST_MEMORY: "The pod exceeded its memory limit; raise resources.limits.memory.",
-    Reason.BAD_ENGINE_CONFIG: "The engine refuses its options; the message has its words.",
+    Reason.BAD_ENGINE_CONFIG: "The engine refuses its options; the message has its words. Correct the option that they "
+    "name in engine.",
     Reason.STARTUP_TIMED_OUT: "The engine was not ready within lifecycle.startupTimeoutSeconds; raise it when the "
     "model is large or its disk slow.",
-    Reason.ENGINE_STALLED: "The engine stopped answering or stood still at work, and was started again.",
-    Reason.CRASH_LOOP: "The engine keeps ending; the message has its last words.",
+    Reason.ENGINE_STALLED: "The engine stopped answering or stood still at work, and was started again. Where that "
+    "comes back, take another engine.image, or ask for less with engine.maxConcurrency.",
+    Reason.CRASH_LOOP: "The engine keeps ending; the message has its last words. Correct what they name; "
+    "`kubectl logs --previous` of the pod in problems says more.",
     Reason.REQUESTS_ABORTED: "A pod left before its requests were answered; raise lifecycle.drainTimeoutSeconds.",
     Reason.NO_FAILURE: "Nothing stands in the way.",
     Reason.NOT_CONFIGURED: "spec.autoscaling is absent; the size is spec.replicas.",
     Reason.LOAD_OBSERVED: "The pods report their load and the size follows it.",
-    Reason.LOAD_UNAVAILABLE: "Not enough pods report their load; the size is held until they do.",
+    Reason.LOAD_UNAVAILABLE: "Not enough pods report their load; the size is held until they do. Check that the "
+    "operator reaches port 9000 of the pods.",
     Reason.METRICS_SOURCE_UNKNOWN: "spec.autoscaling.metricsSourceName is no source of this operator; name one of its "
     "setting metricsSources, or leave the field out to read the pods. The size is held.",
     Reason.METRICS_SOURCE_UNAVAILABLE: "The metrics source does not answer, or not with numbers; the message says how. "
-    "The size is held.",
-    Reason.REPLICAS_IGNORED: "spec.replicas is ignored while spec.autoscaling is set.",
+    "Mend it, or its entry in the operator's setting metricsSources. The size is held meanwhile.",
+    Reason.REPLICAS_IGNORED: "spec.replicas is ignored while spec.autoscaling is set; change minReplicas and "
+    "maxReplicas there instead, or remove replicas.",
     Reason.NO_ADAPTERS: "spec.lora names no adapter, so none is missing.",
     Reason.ADAPTERS_LOADED: "Every ready pod serves every adapter.",
     Reason.ADAPTERS_LOADING: "Ready pods are fetching and loading adapters; those that serve go on serving.",
-    Reason.ADAPTERS_UNKNOWN: "No ready pod says how its adapters stand.",
+    Reason.ADAPTERS_UNKNOWN: "No ready pod says how its adapters stand. Check that there is one, and that the operator "
+    "reaches its port 9000.",
     Reason.ADAPTER_NOT_FOUND: "An adapter's uri or revision leads to no adapter_config.json with "
     "adapter_model.safetensors; correct it, or put them there. A private repository needs model.credentials.",
     Reason.ADAPTER_ACCESS_DENIED: "The hub refuses access to an adapter; accept its terms with the account of the "
@@ -250,12 +261,13 @@ MEANINGS: dict[Reason, str] = {
     Reason.ADAPTER_RANK_TOO_HIGH: "An adapter's rank exceeds lora.maxRank; raise that, which makes a new revision, or "
     "take one of a lower rank.",
     Reason.ADAPTER_BASE_MISMATCH: "An adapter was made for a model of another shape; take one for this base model.",
-    Reason.ADAPTER_REFUSED: "The engine refuses an adapter; the message has its words.",
+    Reason.ADAPTER_REFUSED: "The engine refuses an adapter; the message has its words. Correct the adapter, or remove "
+    "it from lora.adapters.",
     Reason.FOREIGN_AUTOSCALER: "A HorizontalPodAutoscaler of somebody, KEDA's for instance, aims at this fleet. One "
     "that aims at its Deployment is left the size, so that nobody fights over pods; one that aims at this object is "
     "refused while spec.autoscaling is set. Delete it, or aim it at this object and take spec.autoscaling away.",
-    Reason.INVALID_SCHEDULE: "A schedule cannot be followed, as the message says: it counts for nothing until it is "
-    "corrected. The other schedules and the load size the fleet as ever.",
+    Reason.INVALID_SCHEDULE: "A schedule cannot be followed; correct it as the message says. Until then it counts for "
+    "nothing. The other schedules and the load size the fleet as ever.",
     Reason.OBSERVING: "autoscaling.mode is Observe: status.autoscaling says what Enforce would do.",
     Reason.ENGINE_VERIFIED: "The runtime was made for this version of the engine and finds all that it reads of it.",
     Reason.ENGINE_VERSION_UNKNOWN: "The image holds an engine that the runtime was not made for. It serves; "

@@ -32,6 +32,9 @@ ALLOWED_ARGUMENTS = tuple(sorted({name for engine in ENGINES.values() for name i
 HOST_ARGUMENTS = tuple(name for engine in ENGINES.values() for name in engine.hosts)
 _HOST = "([a-z0-9]([-a-z0-9]*[a-z0-9])?[.])+[a-z]([-a-z0-9]*[a-z0-9])?"
 """A full name as engines compare it: no address in any spelling, no short name."""
+MEMORY_SHARE = "gpu-memory-utilization"
+"""vLLM's argument, a share of each GPU's memory."""
+_SHARE = "(0?[.][0-9]*[1-9][0-9]*|1([.]0*)?)"
 NEVER_ASKED = (
     ".localhost",
     ".localdomain",
@@ -70,7 +73,12 @@ class Argument(Resource):
                 f"the value of {', '.join(HOST_ARGUMENTS)} is one host by its full name in lower case, such as "
                 "images.example.org; no address, and no name of the machine itself or of a cloud's metadata",
                 "self.value",
-            )
+            ),
+            rule(
+                f"self.name != '{MEMORY_SHARE}' || !has(self.value) || self.value.matches('^{_SHARE}$')",
+                f"the value of {MEMORY_SHARE} is a share of the GPU's memory above 0 and at most 1, such as 0.92",
+                "self.value",
+            ),
         )
     )
 

@@ -1,5 +1,6 @@
 """Whether a new revision may be made, and what is known of it by then."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from llmfleet.api.conditions import Reason
@@ -12,9 +13,11 @@ from llmfleet.core.prospect import Prospect, contradictions, prospect
 from llmfleet.core.scene import recorded
 from llmfleet.core.template import Defaults, Frozen, freeze, resolving, serving
 from llmfleet.core.world import Observed
+from llmfleet_runtime.contract import ENGINES, ModelFacts, measures
 
 PRODUCTS_RECHECK_SECONDS = 60.0
 """What does not fit may on a node that comes, of which nothing tells."""
+_BY_PRODUCTS = frozenset((Reason.DOES_NOT_FIT, Reason.QUANTIZATION_UNSUPPORTED))
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,10 @@ def _with_checkpoint(
     making = production.making(observed, deployment, revision, now)
     if making is None:
         found = inspection.inspect(observed, deployment, revision, defaults, now)
-        blocked = found.blocked or (contradictions(found.facts, deployment.spec) if found.facts else ())
-        if blocked:
-            return Entry(blocked, found.actions, found.recheck_after)
+        blocked = _contradicted(observed, deployment, found.facts, defaults) if found.facts else ()
+        if found.blocked or blocked:
+            again = PRODUCTS_RECHECK_SECONDS if blocked else found.recheck_after
+            return Entry(found.blocked or blocked, found.actions, again)
         making = production.begin(deployment, revision, found, defaults)
     if making.found is None:
         return Entry(making.blocked, making.actions, making.recheck_after)
@@ -68,17 +72,16 @@ def _judged(observed: Observed, deployment: LLMDeployment, found: Inspection, de
     """By the facts, if there are any; ``deployment`` is as its engine shall see it."""
     if found.facts is None:
         return Entry(found.blocked, found.actions, found.recheck_after, found=found)
-    nodes = [each.labels for each in observed.capacity.nodes] if observed.capacity else []
-    expected = prospect(found.facts, deployment.spec, nodes, _learned(observed, deployment, defaults))
-    blocked = expected.blocked or _still_refused(observed, expected)
+    learned, is_tried = _learned(observed, deployment, defaults), _is_tried(observed, deployment, defaults)
+    expected = prospect(found.facts, deployment.spec, _nodes(observed), learned, is_tried=is_tried)
+    blocked = expected.blocked or (() if expected.fit else _still_refused(observed))
     return Entry(blocked, found.actions, PRODUCTS_RECHECK_SECONDS if blocked else None, expected, found)
 
 
-def _still_refused(observed: Observed, expected: Prospect) -> tuple[Blocked, ...]:
-    """Products that cannot be seen at the moment do not make a model fit that did not."""
+def _still_refused(observed: Observed) -> tuple[Blocked, ...]:
+    """Products that cannot be seen at the moment do not serve what they did not."""
     before = inspection.standing(observed)
-    is_unknown = expected.fit is None and observed.capacity is None
-    return (before,) if before and before.reason is Reason.DOES_NOT_FIT and is_unknown else ()
+    return (before,) if before and before.reason in _BY_PRODUCTS and observed.capacity is None else ()
 
 
 def is_due(observed: Observed, revision: str, defaults: Defaults, now: str) -> bool:
@@ -88,15 +91,41 @@ def is_due(observed: Observed, revision: str, defaults: Defaults, now: str) -> b
         return False
     if production.is_asked(deployment.spec):
         making = production.making(observed, deployment, revision, now)
-        return making is not None and making.found is not None
+        if making is not None:
+            return making.found is not None
     return inspection.inspect(observed, deployment, revision, defaults, now).facts is not None
+
+
+def _contradicted(
+    observed: Observed, deployment: LLMDeployment, facts: ModelFacts, defaults: Defaults
+) -> tuple[Blocked, ...]:
+    is_tried = _is_tried(observed, deployment, defaults)
+    found = contradictions(facts, deployment.spec, _nodes(observed), is_tried=is_tried)
+    return found or _still_refused(observed)
+
+
+def _nodes(observed: Observed) -> list[Mapping[str, str]]:
+    return [each.labels for each in observed.capacity.nodes] if observed.capacity else []
+
+
+def _is_tried(observed: Observed, deployment: LLMDeployment, defaults: Defaults) -> bool:
+    """By the version of the engine that ran last; of an own image that never ran, its launcher is the judge."""
+    version = _version(observed, deployment, defaults)
+    if version is None:
+        return deployment.spec.engine.image is None
+    return measures.is_verified(ENGINES[deployment.spec.engine.type], version)
 
 
 def _learned(observed: Observed, deployment: LLMDeployment, defaults: Defaults) -> float | None:
     """The correction of the engine that ran last, while the image stays the same."""
-    resolved, fit, spec = observed.status.resolved, observed.status.fit, deployment.spec
-    image = spec.engine.image or defaults.image(spec.engine.type, spec.accelerator.type)
-    if resolved is None or fit is None or resolved.image != image:
+    version, fit = _version(observed, deployment, defaults), observed.status.fit
+    if version is None or fit is None:
         return None
-    found = (each.percent / 100 for each in fit.learned if each.engine_version == resolved.engine_version)
-    return next(found, None)
+    return next((each.percent / 100 for each in fit.learned if each.engine_version == version), None)
+
+
+def _version(observed: Observed, deployment: LLMDeployment, defaults: Defaults) -> str | None:
+    """Of the engine that ran last, where the image is the same."""
+    resolved, spec = observed.status.resolved, deployment.spec
+    image = spec.engine.image or defaults.image(spec.engine.type, spec.accelerator.type)
+    return resolved.engine_version if resolved and resolved.image == image else None

@@ -3,7 +3,7 @@
 What is certain refuses; where estimates decide, the engine is let find out, and the status says so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from llmfleet.api.conditions import Reason
@@ -16,7 +16,9 @@ from llmfleet.core.fit.alternatives import alternatives
 from llmfleet.core.fit.asked import devices, is_planned, planned, present
 from llmfleet.core.fit.planner import CLOSE, LEAST_CONTEXT, Fit, Verdict
 from llmfleet.core.fit.report import gib
+from llmfleet.core.landing import Labels, landing
 from llmfleet.core.plan import Blocked
+from llmfleet.core.servable import least, unservable
 from llmfleet_runtime.contract import (
     DEFAULT_ENGINE,
     QUANTIZING_METHODS,
@@ -46,29 +48,36 @@ class Prospect:
 
 
 def prospect(
-    facts: ModelFacts, spec: Spec, nodes: Sequence[Mapping[str, str]], learned: float | None = None
+    facts: ModelFacts, spec: Spec, nodes: Sequence[Labels], learned: float | None = None, *, is_tried: bool = True
 ) -> Prospect:
-    """``nodes`` are the labels of those present; ``learned`` the correction of the engine that will run, if any."""
+    """``nodes`` are the labels of those present; ``learned`` the correction of the engine that will run, if any.
+
+    ``is_tried`` tells that the verdicts on weights are of its version.
+    """
     if spec.engine.type != DEFAULT_ENGINE:
         return Prospect()  # the planner counts as that one does
-    blocked = contradictions(facts, spec)
+    blocked = contradictions(facts, spec, nodes, is_tried=is_tried)
     if blocked or not is_planned(spec):
         return Prospect(blocked)
-    labels = [dict(each) for each in nodes]
+    older = landing(spec, nodes).older(least(facts, spec)) if is_tried else {}
+    labels = [dict(each) for each in nodes if older.keys().isdisjoint(each.values())]
     fits = [planned(facts, spec, each, learned or 1.0) for each in devices(spec, labels)]
     if fits and all(each.is_certain for each in fits):
         return Prospect((_does_not_fit(facts, spec, fits, labels),))
     hopeful = [each for each in fits if not each.is_certain]
     if not hopeful:
         return Prospect()
-    least = min(hopeful, key=lambda each: (each.verdict is Verdict.FITS, each.max_model_len, each.stored_tokens or 0))
-    length = None if spec.engine.max_model_len else _context(facts, least, LEARNED_CLOSE if learned else CLOSE)
-    return Prospect((), length, _status(least, fits, length))
+    worst = min(hopeful, key=lambda each: (each.verdict is Verdict.FITS, each.max_model_len, each.stored_tokens or 0))
+    length = None if spec.engine.max_model_len else _context(facts, worst, LEARNED_CLOSE if learned else CLOSE)
+    return Prospect((), length, _status(worst, (*_older(older), *_warnings(worst, fits)), length))
 
 
-def contradictions(facts: ModelFacts, spec: Spec) -> tuple[Blocked, ...]:
-    """What no GPU could mend."""
-    return (*_wrong_task(facts, spec), *_mismatch(facts, spec), *_split(facts, spec))
+def contradictions(
+    facts: ModelFacts, spec: Spec, nodes: Sequence[Labels] = (), *, is_tried: bool = True
+) -> tuple[Blocked, ...]:
+    """What no memory could mend."""
+    weights = tuple(unservable(facts, spec, landing(spec, nodes))) if is_tried else ()
+    return (*_wrong_task(facts, spec), *(weights or _mismatch(facts, spec)), *_split(facts, spec))
 
 
 def _wrong_task(facts: ModelFacts, spec: Spec) -> Iterator[Blocked]:
@@ -133,7 +142,7 @@ def _context(facts: ModelFacts, found: Fit, margin: float) -> int | None:
     return sure if sure >= min(LEAST_CONTEXT, longest) else None
 
 
-def _status(found: Fit, fits: Sequence[Fit], length: int | None) -> FitStatus:
+def _status(found: Fit, warnings: Sequence[str], length: int | None) -> FitStatus:
     chosen = replace(found, max_model_len=length) if length else found
     pool, size = chosen.pool, max(0, chosen.cache_bytes or 0)
     at_once = pool.concurrency(size, chosen.max_model_len) if pool else None
@@ -144,8 +153,13 @@ def _status(found: Fit, fits: Sequence[Fit], length: int | None) -> FitStatus:
         kv_tokens_predicted=found.stored_tokens,
         max_concurrency_at_max_len=None if at_once is None else int(at_once),
         learned_percent=None if found.settings.learned == 1.0 else round(100 * found.settings.learned),
-        message="; ".join(_warnings(found, fits))[:1024],
+        message="; ".join(warnings)[:1024],
     )
+
+
+def _older(products: Collection[str]) -> Iterator[str]:
+    if products:
+        yield f"{', '.join(products)} cannot serve these weights; name the other products in accelerator"
 
 
 def _warnings(found: Fit, fits: Sequence[Fit]) -> Iterator[str]:

@@ -147,7 +147,7 @@ class Reconciler:
         self.metrics.desired.labels(*key).set(plan.desired)
         self.metrics.ready.labels(*key).set(observed.ready())
         self.metrics.meter.hold(*key, usage(observed))
-        self.metrics.aborted.labels(*key)  # From zero on, so that the first one shows as a rise.
+        self.metrics.expect(*key)
         for each in derived.conditions:
             self.metrics.condition.labels(*key, each.type).set(each.status == ConditionStatus.TRUE)
         if derived != recorded and "deletionTimestamp" not in observed.raw["metadata"]:

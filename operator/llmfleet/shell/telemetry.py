@@ -23,6 +23,12 @@ _TOLD = (ConditionType.READY, ConditionType.RECONCILING)
 STARTUP = "Time of each phase of a pod's first start, seconds."
 STARTUP_BUCKETS = (1, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
 DRAIN_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
+DRAINED_REQUESTS = {
+    "in_flight": ("llmfleet_unrouted_requests", "Requests in flight when leaving pods stopped taking new ones."),
+    "finished": ("llmfleet_drained_requests", "Requests that leaving pods finished."),
+    "aborted": ("llmfleet_aborted_requests", "Requests that leaving pods cut off."),
+}
+"""Counters over what pods said as they left, by the member of ``status.drains``; one that said nothing adds nothing."""
 
 
 class Metrics:
@@ -64,9 +70,10 @@ class Metrics:
             (*labels, "told"),
             registry=self.registry,
         )
-        self.aborted = Counter(
-            "llmfleet_aborted_requests", "Requests that leaving pods cut off.", labels, registry=self.registry
-        )
+        self.requests = {
+            member: Counter(name, says, labels, registry=self.registry)
+            for member, (name, says) in DRAINED_REQUESTS.items()
+        }
         self.drain_seconds = Histogram(
             "llmfleet_drain_seconds",
             "Time a leaving pod drained, seconds.",
@@ -82,10 +89,16 @@ class Metrics:
         for phase, seconds in start.phases:
             self.startup_seconds.labels(phase).observe(seconds)
 
+    def expect(self, namespace: str, name: str) -> None:
+        """Tell of a fleet's drained requests from zero on, so that the first one shows as a rise."""
+        for counter in self.requests.values():
+            counter.labels(namespace, name)
+
     def count(self, namespace: str, name: str, removal: Removal) -> None:
         """Enter a pod that left."""
         self.drained.labels(namespace, name, "no" if removal.drain.aborted is None else "yes").inc()
-        self.aborted.labels(namespace, name).inc(removal.drain.aborted or 0)
+        for member, counter in self.requests.items():
+            counter.labels(namespace, name).inc(getattr(removal.drain, member) or 0)
         if removal.seconds is not None:
             self.drain_seconds.observe(removal.seconds)
 
@@ -94,7 +107,7 @@ class Metrics:
         self.sizing.forget(namespace, name)
         self.meter.forget(namespace, name)
         measures = (self.desired, self.ready, self.condition)
-        for each in (*measures, self.decisions, self.drained, self.aborted):
+        for each in (*measures, self.decisions, self.drained, *self.requests.values()):
             each.remove_by_labels({"namespace": namespace, "name": name})
 
 

@@ -120,6 +120,11 @@ class Dialect:
         return tuple(sorted((*self.switches, *self.values)))
 
 
+def is_of(version: str, lines: tuple[str, ...]) -> bool:
+    """Whether a version, such as ``0.32.0+cpu``, is of one of these lines, such as ``0.32``."""
+    return ".".join(version.split(".")[:2]) in lines
+
+
 def given(member: str, value: str) -> str:
     """Engines read an empty value and ``None`` as absent, which nobody meant."""
     if value in {"", "None"}:

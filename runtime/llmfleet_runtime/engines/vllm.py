@@ -5,6 +5,7 @@ from llmfleet_runtime.config import EngineConfig
 from llmfleet_runtime.cpu_cache import kv_cache_bytes
 from llmfleet_runtime.precision import Precision
 from llmfleet_runtime.quantization import on_the_fly
+from llmfleet_runtime.unserved import VERIFIED
 
 from .dialect import BadConfig, Dialect, Installed, Measures, Platform, Prepared, given, text
 
@@ -184,7 +185,7 @@ VLLM = Dialect(
         request_time_per_output_token=("vllm:request_time_per_output_token_seconds",),
         cache_info=("vllm:cache_config_info",),
     ),
-    verified=("0.32",),
+    verified=VERIFIED,
     switches=FLAG_ARGUMENTS,
     values=VALUE_ARGUMENTS,
     hosts=(MEDIA_DOMAINS,),

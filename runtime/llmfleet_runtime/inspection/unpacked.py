@@ -14,7 +14,7 @@ BUFFER_BYTES = 64 * 2**10
 """One request's: small files that lie side by side come together."""
 
 
-class Unpacked:
+class Unpacked(Store):
     """A store whose archives are open. ``Store``; ``listing`` also raises ``Packed``."""
 
     def __init__(self, store: Store) -> None:

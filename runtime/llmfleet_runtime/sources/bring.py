@@ -1,13 +1,15 @@
 """A model from its store into the cache: found out, given room, fetched, verified, unpacked, published."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from llmfleet_runtime.source import DownloadReason, ModelFiles, SourceRefused
 
-from .archive import inside, unpack, verify
+from .archive import inside, unpack
 from .cache import FULL, Shelf, locked, need_room
+from .digest import mismatch
 from .exchange import Fetched, Request
-from .fetch import JOURNAL, fetch, missing
+from .fetch import JOURNAL, WORKERS, fetch, forget, missing
 from .pick import entry, pick
 from .store import Listing, Report, Store
 from .table import store_of
@@ -53,16 +55,22 @@ def _download(request: Request, store: Store, listing: Listing, shelf: Shelf, re
     need_room(folder, left + sum(file.size for file in listing.files if file.is_archive))
     report(listing.size - left, listing.size, "")
     fetch(store, listing, folder, report)
-    try:
-        for file in listing.files:
-            verify(folder / file.name, file)
-    except SourceRefused:
-        (folder / JOURNAL).unlink(missing_ok=True)
-        raise
+    _verify(store, listing, folder)
     _unpack(folder, listing, request.files)
     (folder / JOURNAL).unlink(missing_ok=True)
     entry(_names(folder))
     shelf.publish(listing.commit)
+
+
+def _verify(store: Store, listing: Listing, folder: Path) -> None:
+    """Raises ``SourceRefused`` when bytes are not those that were promised; only those files are fetched anew."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        found = pool.map(lambda file: mismatch(folder / file.name, file, store.digest(file)), listing.files)
+        wrong = {file: words for file, words in zip(listing.files, found, strict=True) if words}
+    for file in wrong:
+        forget(file, folder)
+    if wrong:
+        raise SourceRefused(DownloadReason.FAILED, next(iter(wrong.values())))
 
 
 def _unpack(folder: Path, listing: Listing, wanted: ModelFiles) -> None:

@@ -54,6 +54,12 @@ def missing(listing: Listing, folder: Path) -> tuple[Segment, ...]:
     return tuple(each for each in segments(listing) if each.mark not in marks)
 
 
+def forget(file: File, folder: Path) -> None:
+    """Let all of a file be missing."""
+    kept = [line for line in _lines(folder / JOURNAL) if json.loads(line)[0] != file.name]
+    (folder / JOURNAL).write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
 def fetch(store: Store, listing: Listing, folder: Path, report: Report) -> None:
     """Bring what is missing. Raises ``SourceRefused``, and ``OSError`` of the disk."""
     todo = missing(listing, folder)
@@ -101,7 +107,7 @@ class _Work:
                 if position < segment.end:
                     time.sleep(PAUSE_SECONDS * attempts)
             if position == segment.end:
-                if segment.file.sha256 is None:
+                if segment.file.digest is None:
                     # Else the checksum shows whether the journal knows more than a disk that lost its power.
                     os.fdatasync(file.fileno())
                 self._note(segment)

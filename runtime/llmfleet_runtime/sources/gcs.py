@@ -3,6 +3,7 @@
 Not gcsfs: it stands on the same client, is asynchronous, and brings gRPC's packages besides.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -13,7 +14,7 @@ import google.auth
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthorized
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError
-from google.cloud.storage import Client
+from google.cloud.storage import Blob, Client
 from google.oauth2.service_account import Credentials
 from requests import RequestException
 from urllib3.exceptions import HTTPError
@@ -21,7 +22,7 @@ from urllib3.exceptions import HTTPError
 from llmfleet_runtime.contract import GOOGLE_CREDENTIALS
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
-from .store import File, Interrupted, Listing
+from .store import File, Interrupted, Listing, Store
 
 CHUNK_BYTES = 4 * 2**20
 """One request each; so much is in memory for each of the connections."""
@@ -32,7 +33,7 @@ NO_PROJECT = "none"
 """Objects are read by their bucket's name; the client wants a project all the same."""
 
 
-class GoogleStore:
+class GoogleStore(Store):
     """The objects below a prefix."""
 
     pinned: str | None = None
@@ -52,15 +53,15 @@ class GoogleStore:
             )
         except ERRORS as error:
             raise self._refused(error) from error
-        there = sorted((each.name, each.size, each.generation) for each in found if not each.name.endswith("/"))
+        files = sorted((each for each in found if not each.name.endswith("/")), key=lambda each: each.name)
+        there = [(each.name, each.size, each.generation) for each in files]
         commit = hashlib.sha256(repr(there).encode()).hexdigest()[:40]
-        return Listing(
-            commit,
-            tuple(
-                File(key.removeprefix(self._prefix), size, key=f"{key}\0{generation}")
-                for key, size, generation in there
-            ),
-        )
+        return Listing(commit, tuple(map(self._file, files)))
+
+    def _file(self, blob: Blob) -> File:
+        """Every object has a checksum but those of a customer's own key."""
+        digest = f"crc32c:{base64.b64decode(blob.crc32c).hex()}" if blob.crc32c else None
+        return File(blob.name.removeprefix(self._prefix), blob.size, digest, key=f"{blob.name}\0{blob.generation}")
 
     def stream(self, file: File, start: int, end: int) -> Iterator[bytes]:
         """See ``Store``. Of an object that was replaced meanwhile nothing comes, so that no file is half of each."""

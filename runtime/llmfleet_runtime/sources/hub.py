@@ -12,14 +12,14 @@ from llmfleet_runtime.contract import HUB_TOKEN
 from llmfleet_runtime.hub_error import meaning
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
-from .store import File, Interrupted, Listing, after
+from .store import File, Interrupted, Listing, Store, after
 
 TIMEOUT_SECONDS = 20
 RETRIES = 2
 """The client's own, of an answer that says that the hub is busy."""
 
 
-class HubStore:
+class HubStore(Store):
     """A repository at a revision."""
 
     pinned: str | None = None
@@ -44,7 +44,7 @@ class HubStore:
         if told.size is None:
             words = f"{self.name}: the hub does not say how large {told.rfilename} is"
             raise SourceRefused(DownloadReason.FAILED, words)
-        return File(told.rfilename, told.size, told.lfs.sha256 if told.lfs else None, key=commit)
+        return File(told.rfilename, told.size, f"sha256:{told.lfs.sha256}" if told.lfs else None, key=commit)
 
     def stream(self, file: File, start: int, end: int) -> Iterator[bytes]:
         """See ``Store``."""

@@ -17,7 +17,7 @@ from llmfleet_runtime.contract import REGISTRY_LOGIN
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
 from .answer import good, pieces
-from .store import File, Interrupted, Listing
+from .store import File, Interrupted, Listing, Store
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 """Registries that are spoken to without TLS, as container runtimes do."""
@@ -40,7 +40,7 @@ _ask = inspect.unwrap(Registry.do_request)
 Layer = Mapping[str, Any]
 
 
-class RegistryStore:
+class RegistryStore(Store):
     """The files of one manifest."""
 
     def __init__(self, uri: str) -> None:
@@ -129,7 +129,7 @@ def _file(layer: Layer) -> File:
     return File(
         name=digest.replace(":", "-") if is_archive or not name else name,
         size=layer["size"],
-        sha256=digest.removeprefix("sha256:"),
+        digest=digest,
         is_archive=is_archive,
         root=IMAGE_FOLDER if is_archive and not name else "",
         key=digest,

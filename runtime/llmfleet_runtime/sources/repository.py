@@ -1,27 +1,34 @@
-"""A repository on a hub, by the hub's own client and in its own cache, which it verifies, resumes and publishes."""
+"""A repository on a hub, by the hub's own client and in its own cache, which publishes each file whole.
 
-import hashlib
+The client goes on where a connection was cut. Of a download that was killed the whole files are kept: the client gives
+each attempt at a file another name, and never goes on with what it finds. It verifies sizes; the hashes are ours.
+"""
+
 import os
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+from filelock import Timeout
 from huggingface_hub import snapshot_download
 from huggingface_hub.constants import HF_HUB_CACHE
 from huggingface_hub.file_download import repo_folder_name
-from huggingface_hub.utils import disable_progress_bars
+from huggingface_hub.utils import WeakFileLock, disable_progress_bars
 
 from llmfleet_runtime.hub_error import meaning
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
 from .cache import FULL, Shelf, locked, need_room
+from .digest import mismatch
 from .exchange import Fetched, Request
 from .hub import HubStore
 from .pick import entry, pick
 from .store import File, Listing, Report
 
 POLL_SECONDS = 0.5
+LOCK_SECONDS = 0.01
 
 
 def bring(request: Request, report: Report) -> Fetched:
@@ -39,8 +46,7 @@ def bring(request: Request, report: Report) -> Fetched:
         if error.reason is not DownloadReason.FAILED or latest is None or not (root / "snapshots" / latest).is_dir():
             raise
         return _fetched(root, latest, request, f"from the cache, since the hub gives no answer: {error}")
-    snapshot = root / "snapshots" / listing.commit
-    if not _is_whole(snapshot, listing):
+    if not _is_whole(root, listing):
         with locked(root / f"{listing.commit}.lock", lambda: report(0, listing.size, "another pod downloads it")):
             _download(hub, listing, root, report)
     shelf.point(listing.commit)
@@ -55,9 +61,19 @@ def _fetched(root: Path, commit: str, request: Request, message: str = "") -> Fe
 
 
 def _download(hub: HubStore, listing: Listing, root: Path, report: Report) -> None:
-    snapshot = root / "snapshots" / listing.commit
+    snapshot, doubt = root / "snapshots" / listing.commit, _doubt(root, listing)
     missing = [file for file in listing.files if not _is_there(snapshot, file)]
-    need_room(root, sum(file.size for file in missing) - _unfinished(root))
+    unsure = listing.files if doubt.exists() else missing
+    _remove_unfinished(root)
+    need_room(root, sum(file.size for file in missing))
+    doubt.touch()
+    _bring(hub, listing, root, report)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda file: _verify(snapshot, file), unsure))
+    doubt.unlink()
+
+
+def _bring(hub: HubStore, listing: Listing, root: Path, report: Report) -> None:
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(root, listing, report, over), daemon=True)
     watcher.start()
@@ -71,8 +87,14 @@ def _download(hub: HubStore, listing: Listing, root: Path, report: Report) -> No
     finally:
         over.set()
         watcher.join()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda file: _verify(snapshot, file), missing))
+
+
+def _remove_unfinished(root: Path) -> None:
+    """What killed downloads left behind. While a file is fetched, its fetcher has it locked."""
+    for path in root.glob("blobs/*.incomplete"):
+        lock = root.parent / ".locks" / root.name / f"{path.name.partition('.')[0]}.lock"
+        with suppress(Timeout), WeakFileLock(lock, timeout=LOCK_SECONDS):
+            path.unlink(missing_ok=True)
 
 
 def _verify(snapshot: Path, file: File) -> None:
@@ -81,18 +103,14 @@ def _verify(snapshot: Path, file: File) -> None:
     if found != file.size:
         path.resolve().unlink()
         raise SourceRefused(DownloadReason.FAILED, f"{file.name} has {found} bytes and should have {file.size}")
-    if file.sha256 is None:
-        return
-    with path.open("rb") as opened:
-        if hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256:
-            return
-    path.resolve().unlink()
-    raise SourceRefused(DownloadReason.FAILED, f"{file.name} is not what the hub says its sha256 is")
+    if words := mismatch(path, file, file.digest):
+        path.resolve().unlink()
+        raise SourceRefused(DownloadReason.FAILED, words)
 
 
 def _watch(root: Path, listing: Listing, report: Report, over: threading.Event) -> None:
     """Report what has come, as the disk shows it: the client has no word of it that covers all its ways."""
-    already = _size(root) - _unfinished(root)
+    already = _size(root)
     kept = sum(file.size for file in listing.files if _is_there(root / "snapshots" / listing.commit, file))
     while not over.wait(POLL_SECONDS):
         report(min(listing.size, kept + _size(root) - already), listing.size, "")
@@ -102,17 +120,19 @@ def _size(root: Path) -> int:
     return sum(path.stat().st_size for path in root.glob("blobs/*") if path.is_file())
 
 
-def _unfinished(root: Path) -> int:
-    return sum(path.stat().st_size for path in root.glob("blobs/*.incomplete"))
-
-
 def _is_there(snapshot: Path, file: File) -> bool:
     path = snapshot / file.name
     return path.is_file() and path.stat().st_size == file.size
 
 
-def _is_whole(snapshot: Path, listing: Listing) -> bool:
-    return all(_is_there(snapshot, file) for file in listing.files)
+def _is_whole(root: Path, listing: Listing) -> bool:
+    snapshot = root / "snapshots" / listing.commit
+    return not _doubt(root, listing).exists() and all(_is_there(snapshot, file) for file in listing.files)
+
+
+def _doubt(root: Path, listing: Listing) -> Path:
+    """There as long as files of the commit may be other than the hub says. Without a download there is none."""
+    return root / f"{listing.commit}.unverified"
 
 
 def _literal(name: str) -> str:

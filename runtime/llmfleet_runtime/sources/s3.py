@@ -13,7 +13,8 @@ from urllib3.exceptions import HTTPError
 
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
-from .store import File, Interrupted, Listing
+from .digest import of_s3
+from .store import File, Interrupted, Listing, Store
 
 CHUNK_BYTES = 2**20
 CONNECTIONS = 16
@@ -21,7 +22,7 @@ DENIED = ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", 
 ABSENT = ("NoSuchBucket", "NoSuchKey", "404", "InvalidBucketName")
 
 
-class S3Store:
+class S3Store(Store):
     """The objects below a prefix."""
 
     pinned: str | None = None
@@ -66,6 +67,15 @@ class S3Store:
             raise refused from error
         except (BotoCoreError, ResponseStreamingError, HTTPError, OSError) as error:
             raise Interrupted(str(error)) from error
+
+    def digest(self, file: File) -> str | None:
+        """See ``Store``; a request each."""
+        key, _, tag = file.key.partition("\0")
+        try:
+            told = self._client.head_object(Bucket=self._bucket, Key=key, IfMatch=tag, ChecksumMode="ENABLED")
+        except (ClientError, BotoCoreError) as error:
+            raise self._refused(error) from error
+        return of_s3(told, tag, self._bucket)
 
     def _refused(self, error: Exception) -> SourceRefused:
         told: dict[str, Any] = error.response.get("Error", {}) if isinstance(error, ClientError) else {}

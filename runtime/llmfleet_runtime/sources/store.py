@@ -15,8 +15,8 @@ class File:
     name: str
     """Path below the model's address."""
     size: int
-    sha256: str | None = None
-    """Hex digits, where the source knows it."""
+    digest: str | None = None
+    """As ALGORITHM:HEX, where the source's listing tells it."""
     is_archive: bool = False
     """A tar file that holds files of the model."""
     root: str = ""
@@ -49,7 +49,7 @@ class Interrupted(Exception):
 
 
 class Store(Protocol):
-    """One model at one place. Both methods raise ``SourceRefused``."""
+    """One model at one place. Its methods raise ``SourceRefused``."""
 
     pinned: str | None
     """The commit, where the address itself says it."""
@@ -59,6 +59,10 @@ class Store(Protocol):
 
     def stream(self, file: File, start: int, end: int) -> Iterator[bytes]:
         """The bytes from ``start`` up to ``end`` in pieces of any size. Also raises ``Interrupted``."""
+
+    def digest(self, file: File) -> str | None:
+        """What the whole file must have, as ALGORITHM:HEX; None where the source promises nothing."""
+        return file.digest
 
 
 def after(pieces: Iterable[bytes], skipped: int) -> Iterator[bytes]:

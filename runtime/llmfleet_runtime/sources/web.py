@@ -7,14 +7,14 @@ import requests
 from llmfleet_runtime.source import DownloadReason, SourceRefused
 
 from .answer import good, pieces
-from .store import File, Interrupted, Listing
+from .store import File, Interrupted, Listing, Store
 
 TIMEOUT_SECONDS = (10, 30)
 """To connect, and between two pieces."""
 CONNECTIONS = 16
 
 
-class WebStore:
+class WebStore(Store):
     """One archive."""
 
     def __init__(self, uri: str, sha256: str) -> None:
@@ -38,7 +38,7 @@ class WebStore:
         if not size.isdigit():
             raise SourceRefused(DownloadReason.FAILED, f"{self._uri}: the server does not say how large it is")
         name = self._uri.rpartition("/")[2]
-        archive = File(name, int(size), self.pinned, is_archive=True, is_ranged=is_ranged)
+        archive = File(name, int(size), f"sha256:{self.pinned}", is_archive=True, is_ranged=is_ranged)
         return Listing(str(self.pinned), (archive,))
 
     def stream(self, file: File, start: int, end: int) -> Iterator[bytes]:

@@ -6,16 +6,8 @@ from hypothesis import strategies as st
 from llmfleet_runtime.argv import Platform
 from llmfleet_runtime.contract import Quantization
 from llmfleet_runtime.precision import Precision
-from llmfleet_runtime.quantization import (
-    NEEDS_AMX,
-    NOT_ON_CPU,
-    NOWHERE,
-    ON_THE_FLY,
-    ON_THE_FLY_CPU,
-    Mismatch,
-    Unsupported,
-    on_the_fly,
-)
+from llmfleet_runtime.quantization import ON_THE_FLY, ON_THE_FLY_CPU, Mismatch, Unsupported, on_the_fly
+from llmfleet_runtime.unserved import NEEDS_AMX, NOT_ON_CPU, NOWHERE
 
 METHODS = ("None", "FP8", "INT8", "AWQ", "GPTQ", "AutoRound", "CompressedTensors", "NVFP4", "MXFP4", "BitsAndBytes")
 KNOWN = (Precision(""), Precision("awq", "4 bits"), Precision("quark"), *NOWHERE, *NOT_ON_CPU, *NEEDS_AMX)

@@ -16,7 +16,7 @@ def test_a_straight_line_is_found() -> None:
 
 
 def test_the_profile_is_that_of_the_paces_and_prompts() -> None:
-    found = fitted([(1, 0.011), (4, 0.014), (16, 0.026)], [(100, 0.115), (1000, 1.015)])
+    found = fitted([(1, 0.011), (4, 0.014), (16, 0.026)], [(100, 0.115), (1000, 1.015)], 16)
     assert found.profile.step_seconds == pytest.approx(0.01)
     assert found.profile.sequence_seconds == pytest.approx(0.001)
     assert found.profile.prefill_rate == pytest.approx(1000)
@@ -24,7 +24,7 @@ def test_the_profile_is_that_of_the_paces_and_prompts() -> None:
 
 
 def test_noise_makes_no_number_that_cannot_be() -> None:
-    found = fitted([(1, 0.010), (4, 0.009)], [(100, 0.2), (1000, 0.1)])
+    found = fitted([(1, 0.010), (4, 0.009)], [(100, 0.2), (1000, 0.1)], 16)
     assert found.profile.sequence_seconds == 0
     assert found.profile.prefill_rate > 0
     assert found.served_seconds >= 0

@@ -33,6 +33,10 @@ RECORDED = {
     "Qwen2.5-0.5B, by utilization": 227_712,
     "window everywhere, by utilization": 1_356_344,
     "window in half, by utilization": 2_357_716,
+    "six layers, two heads, by utilization": 1_017_472,
+    "fp32, by utilization": 761_728,
+    "window in half, fp8 cache, by utilization": 4_713_953,
+    "states, by utilization": 4_212_009,
     "adapters, by utilization": 1_526_656,
 }
 """Tokens that vLLM 0.32.0 reported on a machine of so much memory, two cores with AVX-512 for bfloat16."""
@@ -44,8 +48,7 @@ def gqa(tmp_path: Path) -> tuple[Path, Shape]:
 
 
 def test_there_are_enough_shapes_of_both_kinds() -> None:
-    assert sum(each.cache_bytes is None for each in SHAPES) >= 6
-    assert len(SHAPES) >= 12
+    assert sum(each.cache_bytes is None for each in SHAPES) >= 12
     assert len({each.name for each in SHAPES}) == len(SHAPES)
 
 

@@ -5,8 +5,9 @@ import pytest
 from llmfleet.api.conditions import Reason
 from llmfleet.api.quantization import Method
 from llmfleet.api.tuning import KVCacheDType
+from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.admission import refusals
-from llmfleet.core.capability import capability, needed, needed_by_cache
+from llmfleet.core.capability import generation, needed, needed_by_cache, shown
 from llmfleet.core.fleet import plan
 from llmfleet.core.plan import Outcomes
 from llmfleet.core.status import derive
@@ -72,8 +73,25 @@ def said(raw: Raw) -> list[str]:
         ("", None),
     ],
 )
-def test_a_product_label_tells_its_generation_or_nothing(label: str, expected: int | None) -> None:
-    assert capability(label) == expected
+def test_an_nvidia_product_label_tells_its_generation_or_nothing(label: str, expected: int | None) -> None:
+    assert generation(label) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("AMD_Instinct_MI210", "CDNA2"),
+        ("AMD_Instinct_MI250X", "CDNA2"),
+        ("AMD_Instinct_MI300X_OAM", "CDNA3"),
+        ("AMD_Instinct_MI325X_OAM", "CDNA3"),
+        ("AMD_Instinct_MI355X_OAM", "CDNA4"),
+        ("AMD_Radeon_RX_7900_XTX", None),
+        ("Tesla-T4", None),
+    ],
+)
+def test_an_amd_product_label_tells_its_generation_or_nothing(label: str, expected: str | None) -> None:
+    found = generation(label, AcceleratorType.AMD)
+    assert (None if found is None else shown(found, AcceleratorType.AMD)) == expected
 
 
 WEIGHTS = [
@@ -102,11 +120,44 @@ def test_a_refusal_names_the_products_and_what_would_work() -> None:
     (message,) = said(on(T4, A100, quantization={"method": "MXFP4"}))
     assert message == (
         "quantization.method MXFP4 needs compute capability 8.0, and accelerator.products names Tesla-T4 (7.5); there "
-        "Auto, None, FP8, INT8, AWQ, GPTQ, AutoRound, CompressedTensors, NVFP4, MXFP8 or BitsAndBytes would work. "
+        "None, FP8, INT8, AWQ, GPTQ, AutoRound, CompressedTensors, NVFP4, MXFP8 or BitsAndBytes would work. "
         "Or name only NVIDIA-A100-SXM4-80GB."
     )
     (message,) = said(on(T4, engine={"kvCache": {"dtype": "FP8"}}))
     assert message.endswith("there Auto or INT8PerTokenHead would work. Or name a newer product.")
+
+
+MI210, MI300X = "AMD_Instinct_MI210", "AMD_Instinct_MI300X_OAM"
+
+
+@pytest.mark.parametrize(
+    ("product", "quantization", "is_refused"),
+    [
+        (MI210, {"method": "FP8", "source": "OnTheFly"}, True),
+        (MI210, {"method": "FP8"}, False),  # a checkpoint in blocks has a kernel
+        (MI300X, {"method": "FP8", "source": "OnTheFly"}, False),
+        (MI210, {"method": "BitsAndBytes"}, False),
+        (MI210, {"method": "MXFP8", "source": "OnTheFly"}, False),
+        ("AMD_Radeon_RX_7900_XTX", {"method": "FP8", "source": "OnTheFly"}, False),
+    ],
+)
+def test_a_method_is_refused_on_amds_generations_that_have_no_kernel(
+    product: str, quantization: dict[str, str], *, is_refused: bool
+) -> None:
+    told = said(deployment(with_spec(accelerator={"type": "AMD", "products": [product]}, quantization=quantization)))
+    assert bool(told) is is_refused
+    if is_refused:
+        assert told[0] == (
+            "quantization.method FP8 needs CDNA3, and accelerator.products names AMD_Instinct_MI210 (CDNA2); there "
+            "None, INT8, AWQ, GPTQ, AutoRound, CompressedTensors, NVFP4, MXFP8 or BitsAndBytes would work. Or name a "
+            "newer product."
+        )
+
+
+@pytest.mark.parametrize("dtype", sorted({*KVCacheDType} - {KVCacheDType.NVFP4}))
+def test_amds_attention_takes_every_cache_that_the_api_server_lets_through(dtype: KVCacheDType) -> None:
+    raw = deployment(with_spec(accelerator={"type": "AMD", "products": [MI210]}, engine={"kvCache": {"dtype": dtype}}))
+    assert said(raw) == []
 
 
 @pytest.mark.parametrize("accelerator", [{"type": "CPU"}, {"type": "AMD", "products": [T4]}, {}])

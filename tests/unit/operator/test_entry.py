@@ -7,7 +7,7 @@ import pytest
 from llmfleet.api.conditions import Reason
 from llmfleet.core.plan import Outcomes
 from llmfleet.core.status import derive
-from llmfleet_runtime.contract import Findings
+from llmfleet_runtime.contract import Findings, QuantizationFacts
 from tests.builders import (
     NOW,
     Modifier,
@@ -113,6 +113,59 @@ def test_a_further_revision_of_the_same_model_keeps_the_commit_and_a_restart_tak
     begun = job(restarted)
     newest = inspector(begun, Findings(facts=FACTS, commit="def").to_json())
     assert engine(planned(look(restarted, [*made, begun], [*pods, newest]))).revision == "def"
+
+
+V100 = {"nvidia.com/gpu.product": "Tesla-V100-SXM2-32GB"}
+AWQ = Findings(facts=FACTS.model_copy(update={"quantization": QuantizationFacts(method="awq", scheme="4 bits")}))
+TRIED = {"resolved": {"image": "mine:1", "engineVersion": "0.32.1"}}
+UNTRIED = {"resolved": {"image": "mine:1", "engineVersion": "0.40.0"}}
+
+
+@pytest.mark.proves("S21", "R09")
+@pytest.mark.parametrize("accelerator", [{"products": [*V100.values()]}, {}], ids=["named", "the cluster's"])
+@pytest.mark.parametrize("strategy", ["InPlace", "Surge"])
+def test_a_serving_fleet_keeps_its_pods_when_its_gpus_cannot_run_the_new_checkpoint(
+    accelerator: Raw, strategy: str
+) -> None:
+    before = deployment(with_spec(accelerator=accelerator, rollout={"type": strategy}))
+    after = deployment(with_spec(accelerator=accelerator, rollout={"type": strategy}, model={"uri": "hf://a/awq"}))
+    begun = job(after)
+    pods = [pod(revision(before), ready()), inspector(begun, AWQ.to_json())]
+    made = [*made_with(before, Findings(facts=FACTS)), begun]
+    observed = replace(look(after, made, pods), capacity=gpus_free(0, **V100))
+    found = planned(observed)
+    assert (found.actions, [each.reason for each in found.blocked]) == ((), [Reason.QUANTIZATION_UNSUPPORTED])
+    status = derive(observed, found, Outcomes(), NOW)
+    conditions = {each.type: each for each in status.conditions}
+    assert (status.ready_replicas, conditions["Available"].status) == (1, "True")
+    assert (conditions["Stalled"].status, conditions["Stalled"].reason) == ("True", Reason.QUANTIZATION_UNSUPPORTED)
+    assert (
+        "the weights of model.uri are awq, 4 bits, which need compute capability 7.5" in conditions["Stalled"].message
+    )
+
+
+def test_what_the_clusters_gpus_cannot_run_stays_refused_while_they_are_out_of_sight_and_not_on_newer_ones() -> None:
+    raw = deployment()
+    seen = replace(told(raw, AWQ), capacity=gpus_free(8, **V100))
+    first = planned(seen)
+    assert (first.actions, first.recheck_after) == ((), 60.0)
+    status = derive(seen, first, Outcomes(), NOW).model_dump(mode="json", by_alias=True, exclude_none=True)
+    blind = told(deployment(with_status(**status)), AWQ)
+    assert planned(blind).blocked == first.blocked
+    assert applied(planned(replace(blind, capacity=gpus_free(8, **H100))))[-1] == "Deployment"
+
+
+@pytest.mark.parametrize(
+    ("image", "status", "is_refused"),
+    [(None, {}, True), ("mine:1", {}, False), ("mine:1", TRIED, True), ("mine:1", UNTRIED, False)],
+    ids=["the operator's", "an own one that never ran", "one of a version that was tried", "one that was not"],
+)
+def test_weights_are_judged_where_the_engines_version_is_known(
+    image: str | None, status: Raw, *, is_refused: bool
+) -> None:
+    engine = {"image": image} if image else {}
+    raw = deployment(with_spec(engine=engine, accelerator={"products": [*V100.values()]}), with_status(**status))
+    assert bool(planned(told(raw, AWQ)).blocked) is is_refused
 
 
 def made_with(raw: Raw, found: Findings) -> list[Raw]:

@@ -40,6 +40,11 @@ def counted(made: FakeOperator, name: str, **labels: str) -> float | None:
     return made.metrics.registry.get_sample_value(name, {**LABELS, **labels})
 
 
+def requests(made: FakeOperator) -> tuple[float | None, ...]:
+    """In flight when pods left, finished, aborted."""
+    return tuple(counted(made, f"llmfleet_{what}_requests_total") for what in ("unrouted", "drained", "aborted"))
+
+
 async def test_a_costly_leave_is_told_in_status_metrics_and_an_event() -> None:
     made, name = await shrinking()
     goes(made, name, **COSTLY)
@@ -47,7 +52,7 @@ async def test_a_costly_leave_is_told_in_status_metrics_and_an_event() -> None:
     [entry] = drains(made)
     assert (entry["pod"], entry["inFlight"], entry["finished"], entry["aborted"]) == (name, 5, 3, 2)
     assert counted(made, "llmfleet_drained_pods_total", told="yes") == 1
-    assert counted(made, "llmfleet_aborted_requests_total") == 2
+    assert requests(made) == (5, 3, 2)
     assert made.metrics.registry.get_sample_value("llmfleet_drain_seconds_sum") == 120
     [event] = [event for event in made.cluster.events if event[1] == "RequestsAborted"]
     assert (event[0], name in event[2]) == ("Warning", True)
@@ -57,7 +62,7 @@ async def test_a_clean_leave_makes_no_event() -> None:
     made, name = await shrinking()
     goes(made, name, **CLEAN)
     await made.reconcile()
-    assert drains(made)[0]["aborted"] == 0
+    assert (drains(made)[0]["aborted"], requests(made)) == (0, (4, 4, 0))
     assert "RequestsAborted" not in [event[1] for event in made.cluster.events]
 
 
@@ -67,7 +72,15 @@ async def test_a_pod_that_said_nothing_has_no_numbers() -> None:
     await made.reconcile()
     assert [set(each) for each in drains(made)] == [{"pod", "time"}]
     assert counted(made, "llmfleet_drained_pods_total", told="no") == 1
-    assert counted(made, "llmfleet_aborted_requests_total") == 0
+    assert requests(made) == (0, 0, 0)
+
+
+async def test_the_numbers_of_an_object_that_is_gone_go() -> None:
+    made, name = await shrinking()
+    goes(made, name, **COSTLY)
+    await made.reconcile()
+    made.metrics.forget(*made.key)
+    assert requests(made) == (None, None, None)
 
 
 async def test_a_leave_is_counted_once_however_often_it_is_heard_and_looked_at() -> None:
@@ -76,7 +89,7 @@ async def test_a_leave_is_counted_once_however_often_it_is_heard_and_looked_at()
     for _ in range(3):
         await made.reconcile()
         made.cache.drop(last)
-    assert (len(drains(made)), counted(made, "llmfleet_aborted_requests_total")) == (1, 2)
+    assert (len(drains(made)), requests(made)) == (1, (5, 3, 2))
     assert len([event for event in made.cluster.events if event[1] == "RequestsAborted"]) == 1
 
 

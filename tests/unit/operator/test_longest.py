@@ -29,7 +29,7 @@ NAMED = (
 )
 LARGE = with_spec(
     engine={
-        "args": [{"name": name, "value": "v" * 4096} for name in ALLOWED_ARGUMENTS[-64:]],
+        "args": [{"name": name, "value": f".{'9' * 4095}"} for name in ALLOWED_ARGUMENTS[-64:]],
         "env": [{"name": f"A{number}", "value": "v" * 4096} for number in range(64)],
     },
     lora={

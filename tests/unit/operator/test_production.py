@@ -9,6 +9,7 @@ from llmfleet import names
 from llmfleet.api.conditions import Reason
 from llmfleet.core import manifests
 from llmfleet.core.download import speakers, with_arrivals
+from llmfleet.core.entry import is_due
 from llmfleet.core.fleet import plan
 from llmfleet.core.plan import Apply, Delete, Outcomes
 from llmfleet.core.production import order
@@ -34,6 +35,7 @@ from tests.builders import (
     revision,
     with_metadata,
     with_spec,
+    with_status,
 )
 from tests.unit.operator.inspected import FACTS, H100, INSPECTING, applied, engine
 from tests.unit.operator.produced import (
@@ -135,6 +137,21 @@ def test_a_source_that_is_quantized_already_is_refused_before_anything_is_made()
     found = planned(look(raw, [begun], [said]))
     assert (applied(found), found.blocked[0].reason) == ([], Reason.QUANTIZATION_MISMATCH)
     assert "set quantization.source to Checkpoint" in found.blocked[0].message
+
+
+def test_what_the_clusters_gpus_could_not_serve_is_refused_before_it_is_made_and_looked_at_again() -> None:
+    raw = asked()
+    begun, said = inspected(raw)
+    seen = look(raw, [begun], [said])
+    assert is_due(seen, revision(raw), PRODUCING, NOW)
+    old = replace(seen, capacity=gpus_free(8, **{"nvidia.com/gpu.product": "Tesla-V100-SXM2-32GB"}))
+    found = planned(old)
+    assert (found.actions, found.blocked[0].reason) == ((), Reason.QUANTIZATION_UNSUPPORTED)
+    assert found.recheck_after == 60.0
+    status = derive(old, found, Outcomes(), NOW).model_dump(mode="json", by_alias=True, exclude_none=True)
+    blind = look(asked(with_status(**status)), [begun], [said])
+    assert planned(blind).blocked == found.blocked
+    assert applied(planned(replace(blind, capacity=gpus_free(8, **H100)))) == ["Job"]
 
 
 STATES = [

@@ -5,7 +5,8 @@ import pytest
 from llmfleet_runtime.argv import BadConfig, Platform
 from llmfleet_runtime.contract import Quantization
 from llmfleet_runtime.precision import Precision
-from llmfleet_runtime.quantization import NEEDS_AMX, NOT_ON_CPU, Mismatch, Unsupported, on_the_fly, served
+from llmfleet_runtime.quantization import Mismatch, Unsupported, on_the_fly, served
+from llmfleet_runtime.unserved import NEEDS_AMX, NOT_ON_CPU
 
 GPU = Platform("0.32.0", cpus=16)
 CPU = Platform("0.32.0+cpu", is_cpu_build=True, cpus=2)
@@ -70,7 +71,7 @@ def test_a_contradiction_names_both_and_what_would_work(wanted, found, platform,
 @pytest.mark.parametrize("wanted", [None, "its own"])
 def test_what_the_cpu_build_has_no_kernel_for_is_refused_there_only(found, wanted):
     required = None if wanted is None else asked(min(found.meets))
-    with pytest.raises(Unsupported, match="no kernel"):
+    with pytest.raises(Unsupported, match="no kernel for it; here None, FP8, INT8, AWQ"):
         on_the_fly(required, found, CPU)
     assert on_the_fly(required, found, GPU) is None
 
@@ -80,13 +81,19 @@ def test_what_needs_amx_is_refused_without_it(found):
     with pytest.raises(Unsupported, match="AMX"):
         on_the_fly(None, found, CPU)
     for platform in (GPU, Platform("0.32.0+cpu", is_cpu_build=True, has_amx=True)):
-        assert on_the_fly(asked("FP8"), found, platform) is None
+        assert on_the_fly(asked(min(found.meets)), found, platform) is None
 
 
 def test_what_no_build_runs_is_refused_everywhere():
     for platform in (GPU, CPU):
         with pytest.raises(Unsupported, match="activation order"):
             on_the_fly(None, Precision("gptq", "4 bits act-order"), platform)
+
+
+@pytest.mark.parametrize("scheme", ["", "Q4_K"])
+def test_gguf_is_refused_with_the_engine_that_serves_it(scheme):
+    with pytest.raises(Unsupported, match=r"engine\.type LlamaCpp serves it"):
+        on_the_fly(None, Precision("gguf", scheme), GPU)
 
 
 def test_a_version_that_nobody_has_tried_is_left_to_itself():

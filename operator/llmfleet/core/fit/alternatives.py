@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
+from llmfleet.api.tuning import KVCacheDType
+from llmfleet.core.capability import needed_by_cache
 from llmfleet.core.fit.accelerators import Accelerator
 from llmfleet.core.fit.planner import LEAST_CONTEXT, Fit, Verdict, fit
 from llmfleet.core.fit.settings import PRECISIONS, Settings
@@ -78,8 +80,12 @@ def _precisions(facts: ModelFacts, start: _Step) -> Iterator[_Step]:
 
 
 def _caches(facts: ModelFacts, start: _Step) -> Iterator[_Step]:
-    able = start.accelerator.capability or (0, 0)
-    if start.settings.kv_cache_dtype == "auto" and facts.layers and able >= (8, 9):
+    major, minor = start.accelerator.capability or (0, 0)
+    if (
+        start.settings.kv_cache_dtype == "auto"
+        and facts.layers
+        and 10 * major + minor >= needed_by_cache(KVCacheDType.FP8)
+    ):
         changed = replace(start.settings, kv_cache_dtype="fp8")
         yield _Step("KV cache FP8", "half of what a token takes", changed, start.accelerator)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from llmfleet.api.quantization import Method
 from llmfleet.api.tuning import KVCacheDType, PrefixCaching
 from llmfleet.api.v1alpha1 import Spec
-from llmfleet.api.workload import AcceleratorType
+from llmfleet.api.workload import MEMORY_SHARE, AcceleratorType
 from llmfleet.core.capacity import quantity
 from llmfleet.core.fit.accelerators import Accelerator, cpu, named, of_node
 from llmfleet.core.fit.planner import LEAST_CONTEXT, Fit, Verdict, fit
@@ -30,7 +30,7 @@ Labels = dict[str, str]
 def settings_of(spec: Spec) -> Settings:
     """What the engine would be told. An argument whose value is no number is the engine's to refuse."""
     arguments = {each.name: each.value for each in spec.engine.args}
-    share = _number(arguments.get("gpu-memory-utilization"))
+    share = _number(arguments.get(MEMORY_SHARE))
     batch = _number(arguments.get("max-num-batched-tokens"))
     return Settings(
         tensor=spec.engine.parallelism.tensor,

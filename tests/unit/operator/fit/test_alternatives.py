@@ -63,8 +63,8 @@ def test_a_quantized_checkpoint_keeps_its_precision() -> None:
     assert "NVIDIA-H100-80GB-HBM3" in found
 
 
-@pytest.mark.parametrize(("card", "is_proposed"), [("A10G", False), ("L4", True)])
-def test_an_fp8_cache_is_proposed_where_the_gpu_computes_in_it(card: str, *, is_proposed: bool) -> None:
+@pytest.mark.parametrize(("card", "is_proposed"), [("T4", False), ("A10G", True), ("L4", True)])
+def test_an_fp8_cache_is_proposed_where_admission_takes_it(card: str, *, is_proposed: bool) -> None:
     assert ("KV cache FP8" in changes(LLAMA, Settings(max_model_len=40960), card)) is is_proposed
 
 
