@@ -23,7 +23,7 @@ from llmfleet.core.scaling.targets import policy_of
 from llmfleet.core.scaling.why import LIMITS
 from llmfleet.core.size import desired_size, held_by, standing_size
 from llmfleet.core.wake import hindrance
-from llmfleet.core.world import Observed, Raw, observe
+from llmfleet.core.world import Observed
 from llmfleet.settings import Settings
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.chronicle import Chronicle
@@ -112,10 +112,10 @@ class Autoscaler:
         return accounts.since(chronicle.told(told) if chronicle else told, seconds)
 
     def _known(self, key: Key) -> Observed:
-        raw = self.cache.owner(key)
-        if raw is None:
+        observed = self.cache.look(key)
+        if observed is None:
             raise Refused(f"{key}: the operator knows no LLMDeployment of that name", HTTPStatus.NOT_FOUND)
-        return self._observe(key, raw)
+        return observed
 
     def _wakeable(self, key: Key, replicas: int) -> tuple[Observed, LLMDeployment]:
         observed = self._known(key)
@@ -124,16 +124,12 @@ class Autoscaler:
             raise Refused(f"{key}: {refusal}", HTTPStatus.CONFLICT)
         return observed, observed.deployment
 
-    def _observe(self, key: Key, raw: Raw) -> Observed:
-        return observe(raw, self.cache.children(key), self.cache.pods(key), scalers=self.cache.scalers(key))
-
     def _looked_at(self, key: Key) -> Observed | None:
         """What is known of a fleet, read anew when anything of it is another; None when it is gone."""
         edition = self.cache.edition(key)
         known, observed = self._observed.get(key, (-1, None))
         if known != edition:
-            raw = self.cache.owner(key)
-            observed = self._observe(key, raw) if raw else None
+            observed = self.cache.look(key)
             self._observed[key] = edition, observed
         return observed
 

@@ -7,7 +7,7 @@ from typing import Any
 from llmfleet import names
 from llmfleet.core.foreign import Scaler
 from llmfleet.core.plan import Ref
-from llmfleet.core.world import Raw, labels
+from llmfleet.core.world import Observed, Raw, labels, observe
 from llmfleet.shell.departures import Departures
 from llmfleet.shell.held import Held, trimmed
 from llmfleet.shell.ports import Key
@@ -104,6 +104,11 @@ class Cache:
     def pods(self, key: Key) -> list[Raw]:
         """Its pods."""
         return [held.raw for ref, held in self._objects.get(key, {}).items() if ref.kind == "Pod"]
+
+    def look(self, key: Key) -> Observed | None:
+        """The fleet as it is known, parsed; None when its object is gone."""
+        raw = self.owner(key)
+        return observe(raw, self.children(key), self.pods(key), scalers=self.scalers(key)) if raw else None
 
     def put_scalers(self, listed: Mapping[Key, Iterable[Scaler]], namespace: str | None = None) -> set[Key]:
         """Take the autoscalers of others, of one namespace or all, by the fleet they may aim at; keys that differ."""

@@ -14,7 +14,7 @@ from llmfleet.core.inspection import is_inspection
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
 from llmfleet.core.template import Defaults
 from llmfleet.core.usage import usage
-from llmfleet.core.world import Observed, Raw, Report, observe
+from llmfleet.core.world import Observed, Raw, Report
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.cluster import NameTaken
 from llmfleet.shell.errors import Conflict, Refused
@@ -59,11 +59,7 @@ class Reconciler:
             return await self._pass(key, look, told)
 
     def _look(self, key: Key) -> Look:
-        raw, edition = self.cache.owner(key), self.cache.edition(key)
-        if raw is None:
-            return Look(edition, None)
-        children, pods, scalers = self.cache.children(key), self.cache.pods(key), self.cache.scalers(key)
-        return Look(edition, observe(raw, children, pods, scalers=scalers))
+        return Look(self.cache.edition(key), self.cache.look(key))
 
     async def _pass(self, key: Key, look: Look, told: Mapping[str, Report]) -> float | None:
         self.looks(key)

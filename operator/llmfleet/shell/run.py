@@ -57,8 +57,9 @@ class Operator:
         parts |= {"metrics": metrics, "events": events}
         room = NodeCapacity(api, self._clock, is_cluster_wide=not settings.watch_namespaces)
         turns = asyncio.Semaphore(settings.workers)
-        parts_of_a_pass: dict[str, Any] = {"room": room, "turns": turns, "defaults": defaults_of(settings)}
-        self._reconciler = Reconciler(looks=self._looks, **parts_of_a_pass, **parts)
+        self._reconciler = Reconciler(
+            defaults=defaults_of(settings), room=room, turns=turns, looks=self._looks, **parts
+        )
         self._autoscaler = Autoscaler(settings=settings, sources=self._sources, **parts)
         silence = settings.watch_silence_seconds
         self._sight = Sight(

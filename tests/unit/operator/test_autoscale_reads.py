@@ -8,8 +8,8 @@ from tests.unit.operator.test_autoscale import look, recorded, settled
 
 async def test_a_fleet_of_which_nothing_is_another_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made, reads = await settled(), list[Key]()
-    read = made.autoscaler._observe
-    monkeypatch.setattr(made.autoscaler, "_observe", lambda key, raw: reads.append(key) or read(key, raw))
+    read = made.autoscaler.cache.look
+    monkeypatch.setattr(made.autoscaler.cache, "look", lambda key: reads.append(key) or read(key))
     await look(made, 5)
     reads.clear()
     for _ in range(3):
