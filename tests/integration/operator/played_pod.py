@@ -55,18 +55,21 @@ def answers_at(address: str, pages: Pages) -> Iterator[None]:
         subprocess.run(["ip", "address", "delete", f"{address}/32", "dev", "lo"], check=True)
 
 
-def load(in_flight: int = 0) -> LoadReport:
-    """``/load`` of an engine that has so many requests, or that nobody has asked anything."""
-    idle = 0.0 if in_flight else time.time() - STARTED
-    return LoadReport(started=STARTED, in_flight=in_flight, idle_seconds=idle, running=in_flight, waiting=0)
+def load(in_flight: int = 0, idle_seconds: float = 0.0) -> LoadReport:
+    """``/load`` of an engine that has so many requests."""
+    return LoadReport(started=STARTED, in_flight=in_flight, idle_seconds=idle_seconds, running=in_flight, waiting=0)
 
 
 def idle_pod() -> Pages:
-    """It says its load and nothing else."""
-    return {LOAD_PATH: load}
+    """Nobody has ever asked it anything; it says its load and nothing else."""
+    return {LOAD_PATH: lambda: load(idle_seconds=time.time() - STARTED)}
 
 
 def busy_pod(in_flight: int) -> Pages:
-    """A pod of a fleet's first live document that has so many requests."""
+    """A pod of a fleet's first live document that has so many requests, and had some just now.
+
+    Kwok gives the address of a pod that left to the next one, of any fleet: what is answered there must not let
+    another test's fleet believe that it rests.
+    """
     status = RuntimeStatus(phase=Phase.READY, since=STARTED, live_number=1)
     return {STATUS_PATH: lambda: status, LOAD_PATH: lambda: load(in_flight)}
