@@ -51,8 +51,7 @@ REFUSED = {
     "no tag": ({"engine": {"image": "vllm"}}, "wants @sha256: and its digest", "S70"),
     "account": (
         {"pod": {"serviceAccountName": "cluster-admin-sa"}},
-        "spec.pod.serviceAccountName: cluster-admin-sa is not allowed by the policy of this cluster; "
-        "allowed: default, models",
+        "cluster-admin-sa is not allowed by the policy of this cluster; allowed: default, models",
         "S73",
     ),
     "every taint": ({"pod": {"tolerations": [EVERYTHING]}}, "name the key of each taint", "S75"),
