@@ -47,8 +47,6 @@ class Simulator:
     """Adapters that pods refuse."""
     loads: dict[str, int | None] = field(default_factory=dict)
     clock: int = 0
-    skew_seconds: float = 0.0
-    """How far the operator's clock is ahead of everybody else's."""
     counter: int = 10
 
     # What users and accidents do.
@@ -80,11 +78,8 @@ class Simulator:
 
     @property
     def now(self) -> str:
-        """The operator's wall clock: ten seconds a step."""
-        return self._time(self.skew_seconds)
-
-    def _time(self, ahead: float = 0.0) -> str:
-        at = datetime.fromisoformat(builders.NOW) + timedelta(seconds=10 * self.clock + ahead)
+        """The wall clock: ten seconds a step."""
+        at = datetime.fromisoformat(builders.NOW) + timedelta(seconds=10 * self.clock)
         return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def act(self, actions: Iterable[Action]) -> None:
@@ -176,7 +171,7 @@ class Simulator:
 
     def _make(self, revision: str) -> None:
         name = f"qwen-{revision}-{self.counter}"
-        self.pods[name] = builders.pod(revision, builders.with_metadata(creationTimestamp=self._time()), name=name)
+        self.pods[name] = builders.pod(revision, builders.with_metadata(creationTimestamp=self.now), name=name)
         self.ages[name] = 0
         self._touch(self.pods[name])
 

@@ -227,13 +227,13 @@ class ApiServer:
 
     async def annotate(self, namespace: str, ref: Ref, uid: str, annotations: Mapping[str, str]) -> None:
         """See ``ports.Cluster``."""
-        # A UID that is not the object's is an edit of what cannot change; upstream's controllers ask in this way, too.
         body = {"metadata": {"uid": uid, "annotations": dict(annotations)}}
         query = {"fieldManager": names.CHILDREN_MANAGER}
         try:
             await self.request("PATCH", BY_KIND[ref.kind].path(namespace, ref.name), body, MERGE, **query)
         except Refused as error:
-            if not _is_of_another(error):  # a pod that is gone needs no mark
+            # A pod that is gone needs no mark. Another of its name: the UID is an edit of what cannot change.
+            if error.status != HTTPStatus.NOT_FOUND and "metadata.uid" not in str(error):
                 raise
 
     async def delete(self, namespace: str, ref: Ref, uid: str) -> None:
@@ -291,12 +291,6 @@ def _refusal(status: int, text: bytes, headers: Mapping[str, str]) -> FleetError
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Unavailable(f"{status}: {message}", _seconds(headers.get("Retry-After", "")))
     return Refused(message, status)
-
-
-def _is_of_another(error: Refused) -> bool:
-    """Whether the object that was meant is gone, or its name is another's by now."""
-    is_invalid = error.status == HTTPStatus.UNPROCESSABLE_ENTITY
-    return error.status == HTTPStatus.NOT_FOUND or (is_invalid and "metadata.uid" in str(error))
 
 
 def _seconds(retry_after: str) -> float:
