@@ -65,9 +65,9 @@ class FakeCluster:
         found = self.world.raw["metadata"]
         return found["uid"] == owner["metadata"]["uid"] and "deletionTimestamp" not in found
 
-    async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:
+    async def annotate(self, namespace: str, ref: Ref, uid: str, annotations: Mapping[str, str]) -> None:
         self._note("annotate", ref)
-        self.world.act([Annotate(ref, annotations, "")])
+        self.world.act([Annotate(ref, uid, annotations, "")])
 
     async def delete(self, namespace: str, ref: Ref, uid: str) -> None:
         self._note("delete", ref)

@@ -117,8 +117,8 @@ class Simulator:
         if isinstance(action, Apply):
             self._apply(action)
         elif isinstance(action, Annotate):
-            if action.ref.name in self.pods:
-                old = self.pods[action.ref.name]
+            old = self.pods.get(action.ref.name)
+            if old and old["metadata"]["uid"] == action.uid:
                 self.pods[action.ref.name] = _with(old, builders.annotated(action.annotations))
                 self._touch(self.pods[action.ref.name])
         elif isinstance(action, Delete):

@@ -89,6 +89,14 @@ def values_schema() -> dict[str, Any]:
         watchNamespaces=_list({"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}),
         runtime=_object(images=_object(nvidia=_STRING, amd=_STRING, cpu=_STRING)),
         settings=_object(**_settings()),
+        admissionPolicy=_object(
+            enabled=_BOOLEAN,
+            validationActions=_list({"enum": ["Deny", "Warn", "Audit"]}) | {"minItems": 1},
+            requireCommits=_BOOLEAN,
+            requireDigests=_BOOLEAN,
+            serviceAccounts=_list({"type": "string", "pattern": "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"}),
+            allowControlPlane=_BOOLEAN,
+        ),
         monitoring=_object(
             enabled=_BOOLEAN,
             dashboard=_BOOLEAN,

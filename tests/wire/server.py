@@ -108,7 +108,8 @@ class Simulated:
             self.world._touch(self.world.raw)
             return 200, self.world.raw
         if ref.kind == "Pod":
-            self.world.act([Annotate(ref, request.body["metadata"]["annotations"], "")])
+            metadata = request.body["metadata"]
+            self.world.act([Annotate(ref, metadata["uid"], metadata["annotations"], "")])
             return 200, {}
         version = request.body["metadata"].pop("resourceVersion", "")
         if version == UNBORN:

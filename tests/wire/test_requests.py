@@ -26,7 +26,7 @@ Call = Callable[[ApiServer], Awaitable[object]]
 
 WRITES: dict[str, Call] = {
     "apply": lambda api: api.apply("team-a", MANIFEST, "7"),
-    "annotate": lambda api: api.annotate("team-a", Ref("Pod", "p"), {"a": "b"}),
+    "annotate": lambda api: api.annotate("team-a", Ref("Pod", "p"), "uid", {"a": "b"}),
     "delete": lambda api: api.delete("team-a", Ref("Service", "qwen"), "uid"),
     "apply_status": lambda api: api.apply_status(KEY, "7", {"replicas": 1}, "llmfleet-status"),
     "post_event": lambda api: api.post_event({**OWN, "now": NOW}, "Normal", "Why", "because"),
@@ -116,12 +116,26 @@ async def test_a_foreign_child_of_the_name_is_not_written(api: ApiServer, wire: 
     assert [request.body for request in wire.requests] == [UNBORN, None]
 
 
-async def test_annotations_are_merged_into_a_pod(api: ApiServer, wire: Wire) -> None:
-    await api.annotate("team-a", Ref("Pod", "p"), {"a": "b"})
+async def test_annotations_are_merged_into_exactly_the_pod_looked_at(api: ApiServer, wire: Wire) -> None:
+    await api.annotate("team-a", Ref("Pod", "p"), "uid-1", {"a": "b"})
     (request,) = wire.requests
     assert (request.method, request.path) == ("PATCH", "/api/v1/namespaces/team-a/pods/p")
     assert (request.content_type, request.query) == ("application/merge-patch+json", {"fieldManager": "llmfleet"})
-    assert request.body == {"metadata": {"annotations": {"a": "b"}}}
+    assert request.body == {"metadata": {"uid": "uid-1", "annotations": {"a": "b"}}}
+
+
+async def test_a_pod_of_another_uid_under_the_name_gets_no_mark_and_costs_no_complaint(
+    api: ApiServer, wire: Wire
+) -> None:
+    told = 'Pod "p" is invalid: metadata.uid: Invalid value: "uid": field is immutable'
+    wire.respond = lambda _: (422, {"message": told})
+    await WRITES["annotate"](api)
+
+
+async def test_an_annotation_that_the_server_finds_invalid_is_complained_of(api: ApiServer, wire: Wire) -> None:
+    wire.respond = lambda _: (422, {"message": 'Pod "p" is invalid: metadata.annotations: Invalid value: "a b"'})
+    with pytest.raises(Refused, match=r"metadata\.annotations"):
+        await WRITES["annotate"](api)
 
 
 async def test_exactly_the_object_looked_at_is_deleted(api: ApiServer, wire: Wire) -> None:

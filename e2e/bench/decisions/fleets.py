@@ -55,7 +55,7 @@ class Server:
         """Which is asked before one is made."""
         raise NotImplementedError
 
-    async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:
+    async def annotate(self, namespace: str, ref: Ref, uid: str, annotations: Mapping[str, str]) -> None:
         """Nor does it touch any."""
         raise NotImplementedError
 

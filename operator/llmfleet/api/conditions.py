@@ -190,8 +190,9 @@ MEANINGS: dict[Reason, str] = {
     Reason.VOLUME_UNAVAILABLE: "A claim that the spec names is missing, lost or not bound to a volume that a node can "
     "reach; create or mend it.",
     Reason.POD_NOT_PREPARED: "The node has not prepared a pod's volumes, network or sandbox for two minutes. A "
-    "ConfigMap or claim that the spec names may be missing, a volume be held by "
-    "another node, or the runtime class be unknown; mend what the pod's Events name.",
+    "ConfigMap or claim that the spec names may be missing, the runtime class be unknown, or a volume be held by "
+    "another node: replicas on several nodes need a claim with access mode ReadWriteMany (RWX). Mend what the pod's "
+    "Events name.",
     Reason.CONTAINER_NOT_STARTED: "The node cannot start the container; the message has the container runtime's words. "
     "Check engine.image and pod.runtimeClassName.",
     Reason.PREEMPTED: "A pod was ended in favour of one of higher priority and is replaced when there is room; see "

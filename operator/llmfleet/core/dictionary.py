@@ -169,6 +169,7 @@ PLACING = (
     Entry(Reason.VOLUME_UNAVAILABLE, r"PersistentVolume's node affinity", "plugins/volumebinding/binder.go"),
     Entry(Reason.VOLUME_UNAVAILABLE, r"persistent volumes to bind", "plugins/volumebinding/binder.go"),
     Entry(Reason.VOLUME_UNAVAILABLE, r"no available volume zone", "plugins/volumezone/volume_zone.go"),
+    Entry(Reason.VOLUME_UNAVAILABLE, r"ReadWriteOncePod access mode", "plugins/volumerestrictions"),
 )
 """Why the scheduler finds no node. Of all resources only extended ones, such as GPUs, have a slash in their name."""
 

@@ -155,7 +155,8 @@ def refresh_live(scene: Scene) -> Iterator[Action]:
             continue
         wanted = {names.LIVE_ANNOTATION: str(live.number)}
         if not wanted.items() <= (pod.annotations or {}).items():
-            yield Annotate(Ref("Pod", pod.name), wanted, f"it runs on live document {report.status.live_number}")
+            why = f"it runs on live document {report.status.live_number}"
+            yield Annotate(Ref("Pod", pod.name), pod.uid, wanted, why)
 
 
 def serve(scene: Scene) -> Iterator[Action]:

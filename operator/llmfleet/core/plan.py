@@ -32,9 +32,10 @@ class Apply:
 
 @dataclass(frozen=True)
 class Annotate:
-    """Set annotations of one pod."""
+    """Set annotations of exactly the pod that was looked at."""
 
     ref: Ref
+    uid: str
     annotations: Mapping[str, str]
     why: str
 

@@ -27,6 +27,27 @@ def _shorter(found: "re.Match[str]") -> str:
     return f"Set engine.maxModelLen to {found[1]} or less."
 
 
+def _device(found: "re.Match[str]") -> str:
+    return (
+        f"Free one {found[1]}, add a node that has one, or ask for another product. Where no node advertises it "
+        "(kubectl describe nodes), correct accelerator.resourceName or accelerator.type. What runs goes on running."
+    )
+
+
+def _bound(_: "re.Match[str]") -> str:
+    return (
+        "Correct the storage class (model.cache.ephemeral.storageClassName, or the claim's own), or make a volume that "
+        "the claim can take; kubectl describe pvc says what it waits for."
+    )
+
+
+def _shared(_: "re.Match[str]") -> str:
+    return (
+        "The volume can be reached only from nodes that have no room. Replicas on several nodes need a claim with "
+        "access mode ReadWriteMany (RWX), or model.cache.type Ephemeral."
+    )
+
+
 _STEPS: tuple[tuple[Reason, str, Step], ...] = (
     (Reason.TENSOR_PARALLEL_MISMATCH, r"attention heads \((\d+)\)", _fitting_splits),
     (Reason.OUT_OF_GPU_MEMORY, r"estimated maximum model length is (\d+)", _shorter),
@@ -41,6 +62,9 @@ _STEPS: tuple[tuple[Reason, str, Step], ...] = (
         r"support .--runner|model\.task",
         lambda _: "Set model.task to what the model was made for, or remove it.",
     ),
+    (Reason.INSUFFICIENT_GPU, r"Insufficient ([a-z0-9.-]+/[\w.-]*\w)", _device),
+    (Reason.VOLUME_UNAVAILABLE, r"unbound immediate|volumes to bind", _bound),
+    (Reason.VOLUME_UNAVAILABLE, r"node affinity|volume zone|ReadWriteOncePod", _shared),
     (Reason.DISK_FULL, r"\bshm\b|/psm_|/torch_", lambda _: "Raise resources.sharedMemory."),
     (Reason.SECRET_NOT_FOUND, r'secrets? "([^"]+)"', lambda found: f"Create the Secret {found[1]} in this namespace."),
     (

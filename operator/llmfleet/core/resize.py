@@ -98,7 +98,7 @@ def _mark_victims(scene: Scene, revision: str) -> Iterator[Action]:
         wanted = {names.DELETION_COST_ANNOTATION: str(_cost(load))}
         if not wanted.items() <= (pod.annotations or {}).items():
             told = "it does not say how many" if load is None else str(load)
-            yield Annotate(Ref("Pod", pod.name), wanted, f"requests in flight: {told}")
+            yield Annotate(Ref("Pod", pod.name), pod.uid, wanted, f"requests in flight: {told}")
 
 
 def _cost(load: int | None) -> int:

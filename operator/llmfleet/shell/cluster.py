@@ -225,14 +225,15 @@ class ApiServer:
         found = (await self.get(OWN, seen["namespace"], seen["name"]) or {}).get("metadata", {})
         return found.get("uid") == seen["uid"] and "deletionTimestamp" not in found
 
-    async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:
+    async def annotate(self, namespace: str, ref: Ref, uid: str, annotations: Mapping[str, str]) -> None:
         """See ``ports.Cluster``."""
-        body = {"metadata": {"annotations": dict(annotations)}}
+        body = {"metadata": {"uid": uid, "annotations": dict(annotations)}}
         query = {"fieldManager": names.CHILDREN_MANAGER}
         try:
             await self.request("PATCH", BY_KIND[ref.kind].path(namespace, ref.name), body, MERGE, **query)
         except Refused as error:
-            if error.status != HTTPStatus.NOT_FOUND:  # a pod that is gone needs no mark
+            # A pod that is gone needs no mark. Another of its name: the UID is an edit of what cannot change.
+            if error.status != HTTPStatus.NOT_FOUND and "metadata.uid" not in str(error):
                 raise
 
     async def delete(self, namespace: str, ref: Ref, uid: str) -> None:

@@ -33,8 +33,8 @@ class Cluster(Protocol):
         """Whether this very LLMDeployment is still there and not being deleted."""
         ...
 
-    async def annotate(self, namespace: str, ref: Ref, annotations: Mapping[str, str]) -> None:
-        """Merge annotations into one of our pods."""
+    async def annotate(self, namespace: str, ref: Ref, uid: str, annotations: Mapping[str, str]) -> None:
+        """Merge annotations into exactly this pod of ours; one that is gone already is fine."""
         ...
 
     async def delete(self, namespace: str, ref: Ref, uid: str) -> None:

@@ -132,7 +132,7 @@ class Reconciler:
             answer = await self.cluster.apply(key.namespace, action.manifest, action.resource_version)
             self.cache.put(answer)
         elif isinstance(action, Annotate):
-            await self.cluster.annotate(key.namespace, action.ref, action.annotations)
+            await self.cluster.annotate(key.namespace, action.ref, action.uid, action.annotations)
         else:
             await self.cluster.delete(key.namespace, action.ref, action.uid)
 

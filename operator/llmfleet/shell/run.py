@@ -67,7 +67,7 @@ class Operator:
             lambda kind, namespace: Reflector(api, self._cache, kind, namespace, silence),
             self._opened,
         )
-        self._vigil = Vigil(self._seen, self._listed, silence)
+        self._vigil = Vigil(self._seen, self._listed, silence, self._served)
         self._reconciles = WorkQueue(self._reconciler.reconcile, FLEETS_AT_ONCE)
         self._ticks = WorkQueue(self._autoscaler.tick, FLEETS_AT_ONCE)
         self._autoscaler.wake_reconciler = partial(self._reconciles.wake, at_once=True)
@@ -200,6 +200,9 @@ class Operator:
         async for raw in self._api.list(OWN, namespace):
             listing.take(raw)
         listing.end()
+
+    async def _served(self, namespace: str | None) -> None:
+        await self._api.request("GET", OWN.path(namespace), limit="1")
 
     async def _look_at_scalers(self) -> None:
         """Before the fleets, so that no size is taken back from the autoscaler that it was left to."""

@@ -6,6 +6,7 @@ One kopf for all namespaces ends in all of them when one is refused, mostly as i
 import asyncio
 import logging
 import signal
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from llmfleet.shell import watch
@@ -23,6 +24,11 @@ class Vigil:
     seen: watch.Seen
     listed: watch.Listed
     silence_seconds: float
+    served: Callable[[str | None], Awaitable[object]]
+    """Raises FleetError while the server has no LLMDeployments to list in a namespace.
+
+    Where the CRD is not there when kopf begins, kopf watches nothing for ever, and counts as begun.
+    """
     broken: int = 0
     """How often in a row a watch has ended that was not refused."""
 
@@ -33,6 +39,7 @@ class Vigil:
             ready = asyncio.Event()
             begun = asyncio.create_task(self._begun(ready, stop))
             try:
+                await self.served(namespace)
                 await watch.watch(self.seen, self.listed, namespace, self.silence_seconds, ready)
                 return stop.set()  # kopf returns without an error only when a signal told it to
             except Refused as error:

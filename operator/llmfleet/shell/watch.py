@@ -3,11 +3,10 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
 from typing import Any, cast
 
 import kopf
-from kopf._cogs.clients.errors import APIForbiddenError
+from kopf._cogs.clients.errors import APIForbiddenError, APINotFoundError
 from kopf._cogs.clients.watching import WatchingError
 from kopf._cogs.structs.credentials import Vault
 
@@ -98,7 +97,7 @@ async def watch(
 ) -> None:
     """Watch one namespace, or all, until cancelled. Returns when a signal told kopf to stop.
 
-    Refused when the server does not let us watch; Unavailable when it ended the watch.
+    Refused when the server does not let us watch, or has no such kind any more; Unavailable when it ended the watch.
     """
     registry, vault = kopf.OperatorRegistry(), Vault()
     register(registry, seen, listed)
@@ -114,8 +113,8 @@ async def watch(
             ready_flag=ready,
             vault=vault,
         )
-    except APIForbiddenError as error:
-        raise Refused(str(error), HTTPStatus.FORBIDDEN) from error
+    except (APIForbiddenError, APINotFoundError) as error:
+        raise Refused(str(error), error.status) from error
     except WatchingError as error:
         raise Unavailable(str(error)) from error
     finally:

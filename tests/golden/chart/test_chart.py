@@ -22,6 +22,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "namespaced": {"watchNamespaces": ["team-a", "team-b"]},
     "two_replicas": {"replicaCount": 2},
+    "policed": {
+        "watchNamespaces": ["team-a"],
+        "admissionPolicy": {"enabled": True, "validationActions": ["Warn", "Audit"], "serviceAccounts": ["models"]},
+    },
     "configured": {
         "image": {"repository": "registry.example.org/operator", "tag": "1", "pullPolicy": "Never"},
         "imagePullSecrets": [{"name": "pull"}],
@@ -192,6 +196,9 @@ def test_the_dashboard_comes_as_a_config_map_when_asked_for(render: Render) -> N
         ({"metricsSecrets": ["A b"]}, "metricsSecrets"),
         ({"settings": {"gpuHourPrices": {"*": -1}}}, "gpuHourPrices"),
         ({"monitoring": {"interval": "1h"}}, "interval"),
+        ({"admissionPolicy": {"validationActions": []}}, "validationActions"),
+        ({"admissionPolicy": {"validationActions": ["Refuse"]}}, "validationActions"),
+        ({"admissionPolicy": {"serviceAccounts": ["it's"]}}, "serviceAccounts"),
         ({"monitoring": {"runbookUrl": "wiki"}}, "runbookUrl"),
         ({"settings": {"namespace": "x"}}, "namespace"),
         ({"settngs": {}}, "settngs"),

@@ -26,7 +26,7 @@ NO_CLAIM = {"type": "PersistentVolumeClaim", "persistentVolumeClaim": {"claimNam
         pytest.param(
             {"model": {"cache": NO_CLASS}},
             "VolumeUnavailable",
-            "unbound immediate PersistentVolumeClaims",
+            "Correct the storage class",
             id="storage class",
             marks=pytest.mark.proves("S58"),
         ),
@@ -40,7 +40,7 @@ NO_CLAIM = {"type": "PersistentVolumeClaim", "persistentVolumeClaim": {"claimNam
         pytest.param(
             {"accelerator": {"resourceName": "nvidia.com/gpuu"}},
             "InsufficientGPU",
-            "Insufficient nvidia.com/gpuu",
+            "nvidia.com/gpuu, add a node that has one, or ask for another product. Where no node advertises it",
             id="device",
             marks=pytest.mark.proves("S18"),
         ),

@@ -1,5 +1,6 @@
 """The operator as a process: silent at rest, killed midway, one of two leads."""
 
+import json
 import time
 
 import pytest
@@ -122,6 +123,40 @@ def test_an_edit_while_the_operator_is_away_is_acted_on_when_it_is_back(start: S
     fleet.edit(replicas=3)
     start("again")
     eventually(fleet.ready_pods, lambda ready: ready == 3)
+
+
+@pytest.mark.proves("R30")
+def test_pods_that_die_while_the_operator_is_away_are_replaced_and_the_service_keeps_its_pods(
+    start: Start, fleet: Fleet
+) -> None:
+    first = start()
+    fleet.create(replicas=3)
+    fleet.await_condition("Ready")
+    [one, two, _] = [pod["metadata"]["name"] for pod in fleet.list("pods")]
+    first.kill()
+    fleet.edit(engine={"maxModelLen": 512}, replicas=4)
+    for dying in (one, two):
+        fleet.kubectl("delete", "pod", dying, "--grace-period=0", "--force")
+        serving = eventually(lambda: targets(fleet), lambda found, gone=dying: gone not in found)
+        assert len(serving) >= 2
+        eventually(lambda: targets(fleet), lambda found: len(found) == 3)
+    start("again")
+    seen: list[int] = []
+
+    def look() -> dict[str, object]:
+        seen.append(len(targets(fleet)))
+        return fleet.condition("Ready")
+
+    eventually(look, lambda found: found.get("status") == "True")
+    assert min(seen) == 3
+    assert (len(targets(fleet)), len(fleet.sizes())) == (4, 1)
+
+
+def targets(fleet: Fleet) -> set[str]:
+    """Pods that the Service sends requests to."""
+    slices = json.loads(fleet.kubectl("get", "endpointslices", "-l", "kubernetes.io/service-name=qwen", "-o", "json"))
+    found = [endpoint for each in slices["items"] for endpoint in each.get("endpoints") or ()]
+    return {each["targetRef"]["name"] for each in found if each["conditions"].get("ready")}
 
 
 @pytest.mark.proves("R26")

@@ -6,6 +6,9 @@ from contextlib import ExitStack
 import pytest
 
 from e2e.stack.audit import AuditLog
+from llmfleet.core.plan import Ref
+from llmfleet.core.preview import NEW_UID
+from llmfleet.shell.cluster import ApiServer, api_client
 from tests.integration.operator.conftest import Start
 from tests.integration.operator.fleet import Fleet
 from tests.integration.operator.operator_process import eventually
@@ -46,3 +49,24 @@ def test_those_with_least_in_flight_leave_and_one_that_does_not_say_is_the_last(
         time.sleep(QUIET_SECONDS)
         marks = [str(each) for each in audit.writes(position, user) if each.resource == "pods"]
     assert marks == []
+
+
+async def test_a_mark_meets_exactly_the_pod_that_was_looked_at(
+    start: Start, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start()
+    fleet.create(replicas=1)
+    fleet.await_condition("Ready")
+    [pod] = fleet.list("pods")
+    name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+    where = "kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION"
+    monkeypatch.setattr(where, str(fleet.cluster.kubeconfig))
+    client = await api_client()
+    try:
+        api = ApiServer(client)
+        await api.annotate(fleet.namespace, Ref("Pod", name), NEW_UID, {"example.com/mark": "of another"})
+        assert "example.com/mark" not in fleet.list("pods")[0]["metadata"].get("annotations", {})
+        await api.annotate(fleet.namespace, Ref("Pod", name), uid, {"example.com/mark": "of this one"})
+        assert fleet.list("pods")[0]["metadata"]["annotations"]["example.com/mark"] == "of this one"
+    finally:
+        await client.close()

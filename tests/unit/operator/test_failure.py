@@ -6,6 +6,7 @@ from llmfleet.api.conditions import MEANINGS, Reason
 from llmfleet.api.status import Failure, Status
 from llmfleet.core.failure import last_failure
 from llmfleet.core.remedy import remedy
+from llmfleet.core.trouble import of_preparing
 from llmfleet.core.world import Observed
 from tests.builders import (
     LATER,
@@ -91,7 +92,7 @@ def test_what_is_told_fits_the_schema() -> None:
     assert Status.model_validate({"lastFailure": found.model_dump(by_alias=True)}).last_failure == found
 
 
-@pytest.mark.proves("R43", "S14")
+@pytest.mark.proves("R43", "S14", "S18")
 @pytest.mark.parametrize(
     ("reason", "words", "expected"),
     [
@@ -120,6 +121,15 @@ def test_what_is_told_fits_the_schema() -> None:
         ),
         (Reason.DISK_FULL, "OSError: [Errno 28] No space left on device: '/psm_1a2b'", "Raise resources.sharedMemory."),
         (
+            Reason.INSUFFICIENT_GPU,
+            "0/3 nodes are available: 3 Insufficient cpu, 3 Insufficient nvidia.com/gpuu. no new claims to deallocate",
+            (
+                "Free one nvidia.com/gpuu, add a node that has one, or ask for another product. Where no node "
+                "advertises it (kubectl describe nodes), correct accelerator.resourceName or accelerator.type. What "
+                "runs goes on running."
+            ),
+        ),
+        (
             Reason.SECRET_KEY_MISSING,
             "couldn't find key token in Secret team-a/hf-token",
             "Add the key token to the Secret hf-token.",
@@ -140,6 +150,31 @@ def test_what_is_told_fits_the_schema() -> None:
 )
 def test_a_remedy_names_numbers_and_names_where_the_words_hold_them(reason: Reason, words: str, expected: str) -> None:
     assert remedy(reason, words) == expected
+
+
+@pytest.mark.proves("S58")
+@pytest.mark.parametrize(
+    ("words", "needed"),
+    [
+        ("0/3 nodes: pod has unbound immediate PersistentVolumeClaims.", "Correct the storage class"),
+        ("0/3 nodes: 3 node(s) didn't find available persistent volumes to bind.", "Correct the storage class"),
+        ("0/3 nodes: 3 node(s) didn't match PersistentVolume's node affinity.", "ReadWriteMany (RWX)"),
+        ("0/3 nodes: 3 node(s) had no available volume zone.", "ReadWriteMany (RWX)"),
+        (
+            "0/3 nodes: node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.",
+            "ReadWriteMany (RWX)",
+        ),
+        ('persistentvolumeclaim "models" not found', "create or mend it"),
+    ],
+)
+def test_the_way_out_of_a_volume_is_told_by_what_keeps_it(words: str, needed: str) -> None:
+    assert needed in remedy(Reason.VOLUME_UNAVAILABLE, words)
+
+
+@pytest.mark.proves("S58")
+def test_a_volume_that_another_node_holds_is_told_with_the_access_mode_that_is_needed() -> None:
+    """The kubelet and the attach controller say it in Events only."""
+    assert "ReadWriteMany (RWX)" in remedy(Reason.POD_NOT_PREPARED, of_preparing(BORN).message)
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -60,6 +60,7 @@ def test_a_pod_on_an_older_live_document_is_touched() -> None:
     (touch,) = actions(running(ONE, 0))
     assert isinstance(touch, Annotate)
     assert dict(touch.annotations) == {names.LIVE_ANNOTATION: "1"}
+    assert touch.uid == running(ONE, 0).pods[0].uid
 
 
 def test_a_pod_is_touched_once() -> None:

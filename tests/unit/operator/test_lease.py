@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -16,8 +17,10 @@ def lease(api: FakeLeaseApi, identity: str = "me", duration: float = DURATION) -
     return Lease(api, "system", identity, duration)  # type: ignore[arg-type]  # because the fake has what a Lease asks
 
 
-def held_by(identity: str, duration: int = 1) -> FakeLeaseApi:
-    spec = {"holderIdentity": identity, "leaseDurationSeconds": duration, "leaseTransitions": 4}
+def held_by(identity: str, duration: int = 1, renewed: datetime = datetime(2026, 11, 21, tzinfo=UTC)) -> FakeLeaseApi:
+    stamp = renewed.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    told = {"leaseDurationSeconds": duration, "leaseTransitions": 4, "renewTime": stamp}
+    spec = {"holderIdentity": identity, **told}
     return FakeLeaseApi({"metadata": {"name": "llmfleet", "resourceVersion": "3"}, "spec": spec})
 
 
@@ -53,8 +56,9 @@ async def test_an_own_or_released_lease_is_taken_at_once(identity: str) -> None:
 
 
 @pytest.mark.proves("R26", "R29")
-async def test_anothers_lease_is_taken_only_after_a_whole_silent_duration() -> None:
-    api = held_by("other")
+@pytest.mark.parametrize("minutes", [-10, 10], ids=["its clock is behind", "its clock is ahead"])
+async def test_anothers_lease_is_taken_only_after_a_whole_silent_duration(minutes: int) -> None:
+    api = held_by("other", renewed=datetime.fromtimestamp(time.time() + 60 * minutes, UTC))
     assert await elapsed(lease(api).acquire()) > DURATION
     assert (holder(api), api.lease["spec"]["leaseTransitions"]) == ("me", 5)  # type: ignore[index]  # because it was created
 
@@ -75,6 +79,32 @@ async def test_a_lease_that_is_renewed_is_never_taken() -> None:
         await asyncio.wait_for(follower.acquire(), 2)
     leader.check()
     keeping.cancel()
+
+
+@pytest.mark.proves("R29")
+@pytest.mark.parametrize("minutes", [-10, 10])
+async def test_a_leader_whose_clock_is_wrong_keeps_its_lease_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    """What it stamps is wrong; whether it leads is counted by the monotonic clock, here and there."""
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.fromtimestamp(time.time() + 60 * minutes, tz)
+
+    monkeypatch.setattr("llmfleet.shell.lease.datetime", Wrong)
+    api = FakeLeaseApi()
+    leader = lease(api, "leader")
+    await leader.acquire()
+    keeping = asyncio.create_task(leader.keep())
+    monkeypatch.setattr("llmfleet.shell.lease.datetime", datetime)
+    follower = asyncio.create_task(lease(api, "follower").acquire())
+    await asyncio.sleep(1.5 * DURATION)
+    assert (holder(api), follower.done()) == ("leader", False)
+    keeping.cancel()
+    assert await elapsed(follower) > 0.5 * DURATION
+    assert not leader.is_held
 
 
 async def test_a_leader_that_cannot_renew_stops_before_anyone_may_take_over() -> None:

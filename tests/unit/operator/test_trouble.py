@@ -95,6 +95,11 @@ def test_without_a_beginning_there_is_no_grace_and_a_passing_trouble_never_stall
         ("0/3 nodes: 3 node(s) didn't match PersistentVolume's node affinity", Reason.VOLUME_UNAVAILABLE, False),
         ("0/3 nodes: 3 node(s) didn't find available persistent volumes to bind", Reason.VOLUME_UNAVAILABLE, False),
         ("0/3 nodes: 3 node(s) had no available volume zone", Reason.VOLUME_UNAVAILABLE, False),
+        (
+            "0/3 nodes: node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode",
+            Reason.VOLUME_UNAVAILABLE,
+            False,
+        ),
         ("", Reason.UNSCHEDULABLE, False),
     ],
 )
