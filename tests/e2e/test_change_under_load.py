@@ -4,6 +4,7 @@ Each scenario runs with each engine, unless it has nothing to do with engines.
 """
 
 import time
+from http import HTTPStatus
 
 import pytest
 
@@ -14,7 +15,10 @@ from e2e.stack import Fleet, Stack, chart
 from e2e.stack.fleet import condition, is_settled
 from e2e.stack.kubectl import Document
 from e2e.stack.process import processes_of
-from tests.e2e.scenario import STREAMS, assert_none_failed, load_on, traffic_on
+from llmfleet_runtime.guard import DRAIN_PATH, NAMES_PATH, STATE_PATH
+from llmfleet_runtime.surface import MODELS_PATH, PROBES, SERVED
+from tests.e2e import routes
+from tests.e2e.scenario import STREAMS, Served, assert_none_failed, load_on, traffic_on
 from tests.faults import oracles
 
 
@@ -166,3 +170,17 @@ def test_an_edit_that_cannot_be_realised_leaves_the_fleet_serving_and_says_so(st
         steady.until(lambda seen: is_settled(seen) and revision_of(seen) == revision_of(before), "the old revision")
         report = load.stop()
     assert_none_failed(report)
+
+
+@pytest.mark.proves("R72", "R73")
+def test_another_pod_finds_no_route_of_the_engine_open_but_those_that_are_served(steady: Fleet, served: Served) -> None:
+    known = routes.of_vllm() if served.engine == "VLLM" else routes.of_llamacpp()
+    closed = (known | {STATE_PATH, DRAIN_PATH, NAMES_PATH, "/"}) - SERVED - PROBES
+    asked, asking = staying(steady)
+    found = routes.crawled(steady, asked, asking, closed)
+    assert len(closed) > 30
+    assert {route: status for route, status in found.items() if status != HTTPStatus.NOT_FOUND} == {}
+    assert routes.crawled(steady, asked, asking, {"/health", MODELS_PATH}).items() >= {
+        ("GET /health", HTTPStatus.OK),
+        (f"GET {MODELS_PATH}", HTTPStatus.OK),
+    }
