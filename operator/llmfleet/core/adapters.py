@@ -13,7 +13,15 @@ from llmfleet.api.lora import Adapter as SpecAdapter
 from llmfleet.api.status import AdapterFailure, AdaptersStatus, Condition, ConditionStatus
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.world import Observed
-from llmfleet_runtime.contract import Adapter, AdapterReason, AdapterState, AdapterStatus, LiveConfig, LoraLimits
+from llmfleet_runtime.contract import (
+    Adapter,
+    AdapterReason,
+    AdapterState,
+    AdapterStatus,
+    EngineConfig,
+    LiveConfig,
+    LoraLimits,
+)
 
 MOST_FAILURES = 10
 MESSAGE_CHARACTERS = 256
@@ -72,6 +80,14 @@ def changes(old: LiveConfig | None, new: LiveConfig) -> str:
         "unloads": [name for name in before if name not in after] if new.adapters is not None else [],
     }
     return "; ".join(f"{verb} {', '.join(names)}" for verb, names in kinds.items() if names)
+
+
+def growth(old_document: str, new_document: str) -> str:
+    """What a new revision brings when its engine document has more room than the old one's; empty when it has not."""
+    before, after = (EngineConfig.model_validate_json(each).lora for each in (old_document, new_document))
+    if before is None or after is None or before.max_adapters >= after.max_adapters:
+        return ""
+    return f"room for {after.max_adapters} adapters instead of {before.max_adapters}, which a pod has from its start"
 
 
 def standing(observed: Observed, revision: str) -> Standing:
