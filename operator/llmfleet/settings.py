@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     no_proxy: str = Field(
         default="",
         description="Comma-separated hosts, domains with a leading dot and addresses that pods reach without a proxy. "
-        "The pod itself, .svc and .cluster.local are always among them.",
+        "The pod itself, .svc, .cluster.local and the nodes' identity services are always among them.",
     )
     ca_bundle_config_map: str = Field(
         default="",

@@ -5,7 +5,9 @@ from typing import Any
 
 from llmfleet_runtime.contract import CA_BUNDLE, CERTIFICATES_FOLDER
 
-INSIDE = ("localhost", "127.0.0.1", "::1", ".svc", ".cluster.local")
+IDENTITY = ("169.254.169.254", "169.254.170.23", "metadata.google.internal")
+"""Where clients of stores ask who the pod is: each node answers for itself."""
+INSIDE = ("localhost", "127.0.0.1", "::1", ".svc", ".cluster.local", *IDENTITY)
 """Never reached by a proxy: the pod itself, and what the cluster's own names stand for."""
 
 

@@ -64,6 +64,8 @@ def test_jobs_that_fetch_go_out_by_the_way_of_the_pods() -> None:
         ("minio.store.svc:9000", True),
         ("minio.store.svc.cluster.local", True),
         ("minio.store", True),
+        ("169.254.169.254", True),
+        ("metadata.google.internal", True),
         ("hub.example", False),
         ("svc.example", False),
     ],
