@@ -27,7 +27,8 @@ class Served:
 
     def sample(self, fleet: Fleet, **spec: object) -> Document:
         """The sample for that fleet with other members of its spec."""
-        return sample(fleet.name, **merged(self.spec, spec))
+        document = sample(fleet.name, **self.spec)
+        return document | {"spec": merged(document["spec"], spec)}
 
 
 def load_on(fleet: Fleet, *, clients: int = 8, max_tokens: int = 64, rate: float | None = None) -> Background:
