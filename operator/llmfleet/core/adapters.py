@@ -5,6 +5,7 @@ failed when a pod of the revision to run says so; one of an earlier revision, wi
 What no report tells is never ready.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,6 @@ from llmfleet_runtime.contract import (
     AdapterReason,
     AdapterState,
     AdapterStatus,
-    EngineConfig,
     LiveConfig,
     LoraLimits,
 )
@@ -84,10 +84,12 @@ def changes(old: LiveConfig | None, new: LiveConfig) -> str:
 
 def growth(old_document: str, new_document: str) -> str:
     """What a new revision brings when its engine document has more room than the old one's; empty when it has not."""
-    before, after = (EngineConfig.model_validate_json(each).lora for each in (old_document, new_document))
-    if before is None or after is None or before.max_adapters >= after.max_adapters:
+    before, after = (json.loads(each).get("lora") for each in (old_document, new_document))
+    if not before or not after or before["maxAdapters"] >= after["maxAdapters"]:
         return ""
-    return f"room for {after.max_adapters} adapters instead of {before.max_adapters}, which a pod has from its start"
+    return (
+        f"room for {after['maxAdapters']} adapters instead of {before['maxAdapters']}, which a pod has from its start"
+    )
 
 
 def standing(observed: Observed, revision: str) -> Standing:
