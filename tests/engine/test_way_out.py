@@ -46,11 +46,15 @@ class Connection(socketserver.StreamRequestHandler):
             continue
         self.server.asked.append(asked.rpartition(" ")[0])
         self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.server.target)) as behind:
-            client = self.server.context.wrap_socket(self.request, server_side=True)
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.server.target)) as behind,
+            self.server.context.wrap_socket(self.request, server_side=True) as client,
+        ):
             asking = threading.Thread(target=pass_on, args=(client, behind), daemon=True)
             asking.start()
             pass_on(behind, client)
+            asking.join()
 
 
 def pass_on(source, target):
