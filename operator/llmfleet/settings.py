@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from llmfleet_runtime.contract import DEFAULT_ENGINE, ENGINES
 
 NAME = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+PROXY = r"^(https?://[^\s/?#@]+/?)?$"
 LABEL = "^[a-zA-Z_][a-zA-Z0-9_]*$"
 Engine = Annotated[str, Field(pattern=f"^({'|'.join(name for name in ENGINES if name != DEFAULT_ENGINE)})$")]
 
@@ -69,6 +70,27 @@ class Settings(BaseSettings):
         "beside the operator's own.",
     )
     hf_endpoint: str = Field(default="", description="Hub that hf:// models come from. Empty: the public one.")
+    http_proxy: str = Field(
+        default="",
+        pattern=PROXY,
+        description="Proxy by which pods fetch models and adapters from http:// addresses, such as "
+        "http://proxy.example.org:3128; without user info. Empty: none.",
+    )
+    https_proxy: str = Field(default="", pattern=PROXY, description="The same for https:// addresses.")
+    no_proxy: str = Field(
+        default="",
+        description="Comma-separated hosts, domains with a leading dot and addresses that pods reach without a proxy. "
+        "The pod itself, .svc, .cluster.local and the nodes' identity services are always among them.",
+    )
+    ca_bundle_config_map: str = Field(
+        default="",
+        pattern=r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?)?$",
+        description="ConfigMap of each fleet's namespace with the certificates that pods trust when they fetch "
+        "models, instead of their image's. Empty: their image's.",
+    )
+    ca_bundle_key: str = Field(
+        default="ca-bundle.crt", pattern=r"^[-._a-zA-Z0-9]{1,253}$", description="Its key with the certificates, PEM."
+    )
     host_path_caches: str = Field(
         default="",
         description="Comma-separated folders of nodes that fleets may keep models below, such as /mnt/models. Empty: "
@@ -147,6 +169,11 @@ class Settings(BaseSettings):
     def allowed_host_paths(self) -> tuple[str, ...]:
         """Folders of nodes that may be caches."""
         return _listed(self.host_path_caches)
+
+    @property
+    def direct_hosts(self) -> tuple[str, ...]:
+        """Hosts that pods reach without a proxy."""
+        return _listed(self.no_proxy)
 
     @property
     def status_namespaces(self) -> tuple[str, ...]:

@@ -124,6 +124,9 @@ SCRATCH_FOLDER = "/tmp"  # noqa: S108 because the pod mounts an emptyDir there; 
 CACHE_FOLDER = "/var/cache/llmfleet"
 MODEL_FOLDER = "/models"
 """A ``pvc://claim/path`` model is mounted here, read-only."""
+CERTIFICATES_FOLDER = "/etc/ssl/llmfleet"
+CA_BUNDLE = "ca-bundle.crt"
+"""The certificates to trust instead of the image's, in that folder; only where the operator's settings name some."""
 ADAPTER_FOLDER = f"{SCRATCH_FOLDER}/adapters"
 """Every adapter's files, for the life of the pod: the engine reads them again whenever it needs them."""
 

@@ -11,6 +11,8 @@ from .document import Document
 ADAPTER_NAME_PATTERN = "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 ADAPTER_NAME_CHARACTERS = 63
 ADAPTER_MESSAGE_CHARACTERS = 256
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""vLLM's choices of max_lora_rank (``vllm/config/lora.py``), but for 1."""
 
 
 class LoraLimits(Document):

@@ -10,7 +10,7 @@ from typing import Any
 
 from .base import INNER, Shapes, headless
 from .inspection.safetensors import Tensor
-from .lora import AdapterReason
+from .lora import RANKS, AdapterReason
 
 PREFIX = "base_model.model."
 SUFFIXES = {
@@ -98,9 +98,16 @@ def _rank(config: Mapping[str, Any], max_rank: int) -> int:
     if max(ranks) > max_rank:
         raise AdapterRefused(
             AdapterReason.RANK_TOO_HIGH,
-            f"its rank {max(ranks)} exceeds lora.maxRank {max_rank}; raise that, which makes a new revision",
+            f"its rank {max(ranks)} exceeds lora.maxRank {max_rank}; {_way_out(max(ranks))}",
         )
     return int(config["r"])
+
+
+def _way_out(rank: int) -> str:
+    enough = next((each for each in RANKS if each >= rank), None)
+    if enough is None:
+        return f"the engine serves no rank above {RANKS[-1]}"
+    return f"set that to {enough} (of {', '.join(map(str, RANKS))}), which makes a new revision"
 
 
 def _matrices(tensors: Iterable[Tensor]) -> dict[str, Pair]:
@@ -123,7 +130,9 @@ def _check_pair(module: str, pair: Pair, rank: int | None, max_rank: int) -> Non
         told = "" if rank is None else f", adapter_config.json says {rank}"
         raise AdapterRefused(AdapterReason.INVALID, f"{first}: ranks differ: {down[0]} and {up[1]}{told}")
     if down[0] > max_rank:
-        raise AdapterRefused(AdapterReason.RANK_TOO_HIGH, f"{first}: rank {down[0]} exceeds lora.maxRank {max_rank}")
+        raise AdapterRefused(
+            AdapterReason.RANK_TOO_HIGH, f"{first}: rank {down[0]} exceeds lora.maxRank {max_rank}; {_way_out(down[0])}"
+        )
 
 
 def _check_shape(pair: Pair, shape: tuple[int, int], made_for: str) -> None:

@@ -1,14 +1,16 @@
-"""One running stack for all scenarios, and fleets that several scenarios share."""
+"""One running stack for all scenarios, and fleets of each engine that several scenarios share."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from e2e import cluster as clusters
+from e2e import engine
 from e2e.cluster import Profile, progress
-from e2e.stack import Fleet, Stack, bring_up, sample
+from e2e.stack import Fleet, Stack, bring_up, images, volume
 from e2e.stack.fleet import is_settled
-from tests.e2e.scenario import wait_for_kube_proxy
+from e2e.stack.kubectl import Document
+from tests.e2e.scenario import Served, wait_for_kube_proxy
 
 # Each scenario waits for real engines: some start three of them, one after the other, on two cores.
 TIMEOUT_SECONDS = 600
@@ -30,12 +32,30 @@ def stack() -> Iterator[Stack]:
         clusters.down(Profile.FULL, report=progress.choose())
 
 
+@pytest.fixture(scope="session")
+def llamacpp(stack: Stack) -> Document:
+    """What the sample needs to be served by llama.cpp."""
+    assert stack.cluster is not None
+    environment = engine.llamacpp()
+    clusters.up(Profile.FULL, binds=(environment,))
+    image = images.load(stack.cluster, images.build_llamacpp(environment))
+    own = {"type": "LlamaCpp", "image": image}
+    return {"model": {"uri": volume.provide_gguf(stack.cluster)}, "engine": own}
+
+
+@pytest.fixture(scope="module", params=["VLLM", "LlamaCpp"])
+def served(request: pytest.FixtureRequest) -> Served:
+    """Each engine in turn; a scenario that has nothing to do with engines names one."""
+    spec = {} if request.param == "VLLM" else request.getfixturevalue("llamacpp")
+    return Served(request.param, spec)
+
+
 @pytest.fixture(scope="module")
-def steady_fleet(stack: Stack) -> Iterator[Fleet]:
+def steady_fleet(stack: Stack, served: Served) -> Iterator[Fleet]:
     """Two replicas of fixed number that batch many requests at once."""
-    fleet = stack.fleet("steady")
+    fleet = served.fleet(stack, "steady")
     fleet.delete()
-    fleet.apply(sample("steady", autoscaling=None, replicas=2, engine={"maxConcurrency": 32}))
+    fleet.apply(served.sample(fleet, autoscaling=None, replicas=2, engine={"maxConcurrency": 32}))
     yield fleet
     fleet.delete(wait=False)
 

@@ -1,14 +1,34 @@
-"""What the scenarios share: load on a fleet, and the one verdict on it."""
+"""What the scenarios share: fleets of each engine, load on a fleet, and the one verdict on it."""
 
 import time
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 
 from e2e.load import Background, Plan, Report
-from e2e.stack import Fleet
+from e2e.stack import Fleet, Stack, sample
+from e2e.stack.kubectl import Document
+from e2e.stack.sample import merged
 
 STREAMS = 16
 """Open streams at the moment a pod is told to go."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """One engine, and what the sample's spec needs to be served by it."""
+
+    engine: str
+    spec: Document
+
+    def fleet(self, stack: Stack, name: str) -> Fleet:
+        """The handle on its fleet of this name, which each engine has one of."""
+        return stack.fleet(f"{name}-{self.engine.lower()}")
+
+    def sample(self, fleet: Fleet, **spec: object) -> Document:
+        """The sample for that fleet with other members of its spec."""
+        document = sample(fleet.name, **self.spec)
+        return document | {"spec": merged(document["spec"], spec)}
 
 
 def load_on(fleet: Fleet, *, clients: int = 8, max_tokens: int = 64, rate: float | None = None) -> Background:

@@ -1,6 +1,10 @@
-"""Pods leave, revisions change, the operator and the control plane die while real streams run; no client may notice."""
+"""Pods leave, revisions change, the operator and the control plane die while real streams run; no client may notice.
+
+Each scenario runs with each engine, unless it has nothing to do with engines.
+"""
 
 import time
+from http import HTTPStatus
 
 import pytest
 
@@ -11,7 +15,10 @@ from e2e.stack import Fleet, Stack, chart
 from e2e.stack.fleet import condition, is_settled
 from e2e.stack.kubectl import Document
 from e2e.stack.process import processes_of
-from tests.e2e.scenario import STREAMS, assert_none_failed, load_on, traffic_on
+from llmfleet_runtime.guard import DRAIN_PATH, NAMES_PATH, STATE_PATH
+from llmfleet_runtime.surface import MODELS_PATH, PROBES, SERVED
+from tests.e2e import routes
+from tests.e2e.scenario import STREAMS, Served, assert_none_failed, load_on, traffic_on
 from tests.faults import oracles
 
 
@@ -38,29 +45,34 @@ def busy(fleet: Fleet) -> Background:
 
 
 @pytest.mark.proves("R56", "F38")
-def test_a_pod_is_deleted_twice_under_open_streams_and_no_request_fails(steady: Fleet) -> None:
+def test_a_pod_is_deleted_under_open_streams_and_no_request_fails(steady: Fleet) -> None:
     with busy(steady) as load:
-        streams = [drain.delete_one(steady, load) for _ in range(2)]
+        streams = drain.delete_one(steady, load)
         report = load.stop()
     assert_none_failed(report)
-    assert min(streams) >= STREAMS
+    assert streams >= STREAMS
 
 
-def rolled_under_traffic(fleet: Fleet) -> Document:
-    """Edit the engine of a fleet of two, and return what it is on the new revision; no request may fail."""
-    before = fleet.get()
-    with traffic_on(fleet) as load:
-        fleet.patch(engine={"maxConcurrency": concurrency_of(before) + 1})
-        after = until_replaced(fleet, revision_of(before))
+@pytest.mark.proves("R56", "F38")
+def test_an_edit_of_the_engine_rolls_a_new_revision_out_and_no_request_fails(steady: Fleet) -> None:
+    before, leaving = steady.get(), {pod["metadata"]["name"] for pod in staying(steady)}
+    with traffic_on(steady) as load:
+        steady.patch(engine={"maxConcurrency": concurrency_of(before) + 1})
+        after = until_replaced(steady, revision_of(before))
         report = load.stop()
     assert_none_failed(report)
     assert after["status"]["updatedReplicas"] == 2
-    return after
+    assert all(revision_of(after) in pod["metadata"]["name"] for pod in staying(steady))
+    left = steady.until(lambda seen: len(farewells(seen, leaving)) == 2, "the farewells of both")
+    assert [drain["aborted"] for drain in farewells(left, leaving)] == [0, 0]
 
 
-def test_an_edit_of_the_engine_rolls_a_new_revision_out_and_no_request_fails(steady: Fleet) -> None:
-    after = rolled_under_traffic(steady)
-    assert all(revision_of(after) in pod["metadata"]["name"] for pod in steady.pods() if is_staying(pod))
+def farewells(seen: Document, pods: set[str]) -> list[Document]:
+    return [drain for drain in seen["status"].get("drains", ()) if drain["pod"] in pods]
+
+
+def staying(fleet: Fleet) -> list[Document]:
+    return [pod for pod in fleet.pods() if is_staying(pod)]
 
 
 def is_staying(pod: Document) -> bool:
@@ -76,6 +88,7 @@ def test_an_operator_killed_midway_of_a_rollout_ends_it_rightly(steady: Fleet, s
         assert killed != []
         for process in killed:
             process.kill()
+        assert not is_settled(steady.get())
         after = until_replaced(steady, revision_of(before))
         report = load.stop()
     assert_none_failed(report)
@@ -89,6 +102,7 @@ def containers_of(pod: Document) -> list[Document]:
     return statuses
 
 
+@pytest.mark.parametrize("served", ["VLLM"], indirect=True)
 @pytest.mark.parametrize(
     ("part", "seconds"),
     [
@@ -115,8 +129,7 @@ def test_a_control_plane_that_lacks_a_part_for_a_while_is_no_concern_of_the_pods
 
 def lives(fleet: Fleet) -> set[tuple[str, int]]:
     """UID and restarts of each pod."""
-    staying = [pod for pod in fleet.pods() if is_staying(pod)]
-    return {(pod["metadata"]["uid"], status["restartCount"]) for pod in staying for status in containers_of(pod)}
+    return {(pod["metadata"]["uid"], status["restartCount"]) for pod in staying(fleet) for status in containers_of(pod)}
 
 
 def said_lately(stack: Stack) -> str:
@@ -145,15 +158,29 @@ def test_an_invalid_edit_is_refused_with_field_and_value_while_the_fleet_serves(
 @pytest.mark.proves("R09", "R59", "S41")
 def test_an_edit_that_cannot_be_realised_leaves_the_fleet_serving_and_says_so(steady: Fleet) -> None:
     before = steady.get()
-    serving = {pod["metadata"]["name"] for pod in steady.pods() if is_staying(pod)}
+    serving = {pod["metadata"]["name"] for pod in staying(steady)}
     uri = before["spec"]["model"]["uri"]
     with traffic_on(steady) as load:
         steady.patch(model={"uri": f"{uri}-that-is-missing"})
         stalled = steady.until(lambda seen: condition(seen, "Stalled")["status"] == "True", "Stalled", 240)
         assert condition(stalled, "Stalled")["message"] != ""
         assert condition(stalled, "Available")["status"] == "True"
-        assert serving <= {pod["metadata"]["name"] for pod in steady.pods() if is_staying(pod)}
+        assert serving <= {pod["metadata"]["name"] for pod in staying(steady)}
         steady.patch(model={"uri": uri})
         steady.until(lambda seen: is_settled(seen) and revision_of(seen) == revision_of(before), "the old revision")
         report = load.stop()
     assert_none_failed(report)
+
+
+@pytest.mark.proves("R72", "R73")
+def test_another_pod_finds_no_route_of_the_engine_open_but_those_that_are_served(steady: Fleet, served: Served) -> None:
+    known = routes.of_vllm() if served.engine == "VLLM" else routes.of_llamacpp()
+    closed = (known | {STATE_PATH, DRAIN_PATH, NAMES_PATH, "/"}) - SERVED - PROBES
+    asked, asking = staying(steady)
+    found = routes.crawled(steady, asked, asking, closed)
+    assert len(closed) > 30
+    assert {route: status for route, status in found.items() if status != HTTPStatus.NOT_FOUND} == {}
+    assert routes.crawled(steady, asked, asking, {"/health", MODELS_PATH}).items() >= {
+        ("GET /health", HTTPStatus.OK),
+        (f"GET {MODELS_PATH}", HTTPStatus.OK),
+    }

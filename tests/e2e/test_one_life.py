@@ -1,4 +1,4 @@
-"""One object from apply to delete, as its user sees it."""
+"""One object from apply to delete, as its user sees it, with each engine."""
 
 import json
 import urllib.request
@@ -10,16 +10,20 @@ from e2e.bench import rest
 from e2e.stack import Fleet, Stack, chart, sample
 from e2e.stack.fleet import POD_LABEL, condition
 from e2e.stack.kubectl import Document
-from tests.e2e.scenario import assert_none_failed, load_on
+from tests.e2e.scenario import Served, assert_none_failed, load_on
 
 CHILDREN = "deployments,replicasets,jobs,pods,services,configmaps,controllerrevisions,poddisruptionbudgets"
 
 
+VLLM_ALONE = pytest.mark.parametrize("served", ["VLLM"], indirect=True)
+PRECISION = {"VLLM": "not quantized", "LlamaCpp": "gguf, F32"}
+
+
 @pytest.fixture(scope="module")
-def scaled_fleet(stack: Stack) -> Iterator[Fleet]:
-    fleet = stack.fleet("tiny")
+def scaled_fleet(stack: Stack, served: Served) -> Iterator[Fleet]:
+    fleet = served.fleet(stack, "tiny")
     fleet.delete()
-    fleet.apply(sample())
+    fleet.apply(served.sample(fleet))
     yield fleet
     fleet.delete(wait=False)
 
@@ -41,7 +45,7 @@ def ask(fleet: Fleet, path: str, body: Document | None = None) -> Document:
 
 
 @pytest.mark.proves("R01")
-def test_an_applied_object_becomes_ready_and_its_service_answers(tiny: Fleet) -> None:
+def test_an_applied_object_becomes_ready_and_its_service_answers(tiny: Fleet, served: Served) -> None:
     seen = tiny.get()
     assert [condition(seen, kind)["status"] for kind in ("Ready", "Available", "Reconciling", "Stalled")] == [
         "True",
@@ -49,13 +53,14 @@ def test_an_applied_object_becomes_ready_and_its_service_answers(tiny: Fleet) ->
         "False",
         "False",
     ]
-    assert seen["status"]["endpoint"] == "http://tiny.default.svc:8000/v1"
+    assert seen["status"]["endpoint"] == f"http://{tiny.name}.default.svc:8000/v1"
     assert seen["status"]["readySummary"] == "1/1"
     assert condition(seen, "EngineVerified")["status"] == "True"
+    assert seen["status"]["resolved"]["quantization"] == PRECISION[served.engine]
     (start, *_) = seen["status"]["startup"]["recent"]
-    assert start["seconds"] >= start["phases"]["load"] > 0
-    assert [model["id"] for model in ask(tiny, "/v1/models")["data"]] == ["tiny"]
-    question = {"model": "tiny", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 5}
+    assert start["seconds"] >= start["phases"]["load"] >= (served.engine == "VLLM")
+    assert [model["id"] for model in ask(tiny, "/v1/models")["data"]] == [tiny.name]
+    question = {"model": tiny.name, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 5}
     answer = ask(tiny, "/v1/chat/completions", question)
     assert answer["usage"]["completion_tokens"] == 5
 
@@ -75,6 +80,14 @@ def test_load_scales_out_and_quiet_scales_in_and_no_request_fails(tiny: Fleet) -
     assert all(entry["reason"] and entry["message"] for entry in grown["status"]["autoscaling"]["history"])
 
 
+@pytest.mark.parametrize("served", ["LlamaCpp"], indirect=True)
+def test_what_the_engine_cannot_do_is_refused_and_the_fleet_serves_on(tiny: Fleet) -> None:
+    answer = tiny.refusal(lora={"maxAdapters": 2})
+    assert "lora does not go with engine.type LlamaCpp: it cannot load adapters while it runs" in answer
+    assert tiny.get()["status"]["readyReplicas"] == 1
+
+
+@VLLM_ALONE
 @pytest.mark.proves("R02", "R46")
 def test_at_rest_the_operator_writes_nothing_and_never_touches_the_object(tiny: Fleet, stack: Stack) -> None:
     position = rest.wait_for_quiet(stack, rest.SECONDS)

@@ -17,7 +17,8 @@ from e2e.bench.row import Row
 from e2e.cluster.progress import Report
 from e2e.engine import clients, install
 
-from .sites import KEYS, ROOT, object_store, put, web_site
+from .hub import REPOSITORY
+from .sites import KEYS, ROOT, hub, object_store, put, web_site
 
 LEAST_RATIO = 0.9
 MOST_MEBIBYTES = 200
@@ -25,6 +26,7 @@ POLL_SECONDS = 0.02
 FILES = 4
 WEB_MEBIBYTES = 1024
 """So much that the start of a process does not count."""
+HUB_MEBIBYTES = 1024
 STORE_MEBIBYTES = 256
 """moto holds it in memory, and copies all of a file for each part that is asked for."""
 
@@ -38,6 +40,11 @@ with open(folder + "/model.tar", "rb") as file:
     hashlib.file_digest(file, "sha256")
 with tarfile.open(folder + "/model.tar") as archive:
     archive.extractall(folder)
+"""
+PLAIN_HUB = """
+import sys
+from huggingface_hub import snapshot_download
+snapshot_download(sys.argv[1].removeprefix("hf://"))
 """
 PLAIN_STORE = """
 import boto3, os, sys
@@ -69,7 +76,7 @@ class Taken:
 
 
 def run(report: Report, runs: int) -> tuple[Row, ...]:
-    """Serve models from both kinds of server and fetch them in turn."""
+    """Serve models from each kind of server and fetch them in turn."""
     with tempfile.TemporaryDirectory(prefix="llmfleet-bench-") as folder, _served(Path(folder)) as cases:
         rows = []
         for case in cases:
@@ -103,11 +110,13 @@ def _served(folder: Path) -> Iterator[tuple[Case, ...]]:
         packed.add(_model(folder / "web", WEB_MEBIBYTES), "web")
     with archive.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    with web_site(folder) as web, object_store() as store:
+    model = _model(folder / "hub", HUB_MEBIBYTES)
+    with web_site(folder) as web, object_store() as store, hub(model) as repositories:
         put(store, "bench", _model(folder / "store", STORE_MEBIBYTES))
-        os.environ |= {**KEYS, "AWS_ENDPOINT_URL": store}
+        os.environ |= {**KEYS, "AWS_ENDPOINT_URL": store, "HF_ENDPOINT": repositories}
         yield (
             Case("http", f"{web}/web.tar", PLAIN_WEB, WEB_MEBIBYTES, sha256),
+            Case("hf", f"hf://{REPOSITORY}", PLAIN_HUB, HUB_MEBIBYTES),
             Case("s3", "s3://bench/store", PLAIN_STORE, STORE_MEBIBYTES),
         )
 
@@ -123,20 +132,20 @@ def _model(folder: Path, mebibytes: int) -> Path:
 def _ours(case: Case, folder: Path) -> Taken:
     with tempfile.TemporaryDirectory(dir=folder) as cache:
         request = {"uri": case.uri, "cache": cache} | ({"sha256": case.sha256} if case.sha256 else {})
-        return _taken("-P", "-m", "llmfleet_runtime.sources", json.dumps(request))
+        return _taken(cache, "-P", "-m", "llmfleet_runtime.sources", json.dumps(request))
 
 
 def _plain(case: Case, folder: Path) -> Taken:
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        return _taken("-c", case.plain, case.uri, place)
+        return _taken(place, "-c", case.plain, case.uri, place)
 
 
-def _taken(*arguments: str) -> Taken:
+def _taken(cache: str, *arguments: str) -> Taken:
     paths = os.pathsep.join((str(clients()), str(ROOT / "runtime")))
     began = time.monotonic()
     process = subprocess.Popen(
         (str(install() / "bin" / "python"), *arguments),
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**os.environ, "PYTHONPATH": paths, "HF_HOME": cache},
         stdout=subprocess.DEVNULL,
     )
     peak = 0

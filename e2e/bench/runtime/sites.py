@@ -1,4 +1,4 @@
-"""Servers that a bench downloads from: a web server that sends parts, and moto's S3."""
+"""Servers that a bench downloads from: a web server that sends parts, a hub, and moto's S3."""
 
 import asyncio
 import contextlib
@@ -24,8 +24,21 @@ WAIT_SECONDS = 60.0
 @contextlib.contextmanager
 def web_site(folder: Path) -> Iterator[str]:
     """A process of its own over a folder; yields the address."""
+    with _over("e2e.bench.runtime.sites", folder) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def hub(folder: Path) -> Iterator[str]:
+    """The same, with the folder as the one repository of a hub."""
+    with _over("e2e.bench.runtime.hub", folder) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _over(module: str, folder: Path) -> Iterator[str]:
     port = free_port()
-    with _process((sys.executable, "-m", "e2e.bench.runtime.sites", str(folder), str(port)), {}, port) as address:
+    with _process((sys.executable, "-m", module, str(folder), str(port)), {}, port) as address:
         yield address
 
 

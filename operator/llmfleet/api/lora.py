@@ -13,7 +13,7 @@ MOST_ADAPTERS = 64
 DEFAULT_ADAPTERS = 8
 
 Rank = Literal[8, 16, 32, 64, 128, 256, 320, 512]
-"""vLLM's choices of max_lora_rank (``vllm/config/lora.py``), but for 1."""
+"""Those of the runtime's ``lora.RANKS``; a Literal takes no tuple."""
 
 
 class Adapter(Resource):
@@ -53,10 +53,10 @@ class Lora(Resource):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!has(self.adapters) || size(self.adapters) <= "
-                f"(has(self.maxAdapters) ? self.maxAdapters : {DEFAULT_ADAPTERS})",
-                f"more adapters than maxAdapters ({DEFAULT_ADAPTERS} unless set); raise it, which makes a new "
-                "revision, or remove some",
+                "!has(self.maxAdapters) || !has(self.adapters) || size(self.adapters) <= self.maxAdapters",
+                "more adapters than maxAdapters; raise it, which makes a new revision, remove it, which leaves the "
+                "room to the operator, or remove some adapters",
+                "string(self.maxAdapters) + ' with ' + string(size(self.adapters)) + ' adapters'",
             ),
             rule(
                 "!has(self.maxPerBatch) || !has(self.maxAdapters) || self.maxPerBatch <= self.maxAdapters",
@@ -68,7 +68,8 @@ class Lora(Resource):
     max_adapters: Annotated[int, Field(ge=1, le=MOST_ADAPTERS)] = Field(
         default=DEFAULT_ADAPTERS,
         description="Most adapters, 1 to 64: head-room that needs no new revision; a change makes one. "
-        f"Default: {DEFAULT_ADAPTERS}.",
+        f"Default: {DEFAULT_ADAPTERS}. Left out, it grows to 16, 32 or 64 once there are more adapters, by a new "
+        "revision; with fewer again it stays.",
     )
     max_per_batch: Annotated[int, Field(ge=1, le=MOST_ADAPTERS)] = Field(
         default=4,

@@ -5,6 +5,7 @@ failed when a pod of the revision to run says so; one of an earlier revision, wi
 What no report tells is never ready.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,14 @@ from llmfleet.api.lora import Adapter as SpecAdapter
 from llmfleet.api.status import AdapterFailure, AdaptersStatus, Condition, ConditionStatus
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.world import Observed
-from llmfleet_runtime.contract import Adapter, AdapterReason, AdapterState, AdapterStatus, LiveConfig, LoraLimits
+from llmfleet_runtime.contract import (
+    Adapter,
+    AdapterReason,
+    AdapterState,
+    AdapterStatus,
+    LiveConfig,
+    LoraLimits,
+)
 
 MOST_FAILURES = 10
 MESSAGE_CHARACTERS = 256
@@ -72,6 +80,16 @@ def changes(old: LiveConfig | None, new: LiveConfig) -> str:
         "unloads": [name for name in before if name not in after] if new.adapters is not None else [],
     }
     return "; ".join(f"{verb} {', '.join(names)}" for verb, names in kinds.items() if names)
+
+
+def growth(old_document: str, new_document: str) -> str:
+    """What a new revision brings when its engine document has more room than the old one's; empty when it has not."""
+    before, after = (json.loads(each).get("lora") for each in (old_document, new_document))
+    if not before or not after or before["maxAdapters"] >= after["maxAdapters"]:
+        return ""
+    return (
+        f"room for {after['maxAdapters']} adapters instead of {before['maxAdapters']}, which a pod has from its start"
+    )
 
 
 def standing(observed: Observed, revision: str) -> Standing:

@@ -21,6 +21,7 @@ from llmfleet.core.plan import Action, Annotate, Apply, Blocked, Plan, Ref
 from llmfleet.core.pods import present_troubles
 from llmfleet.core.progress import is_rolling, overdue_in
 from llmfleet.core.resize import resize
+from llmfleet.core.rollout import Path
 from llmfleet.core.room import waiting_for_room
 from llmfleet.core.scene import Rule, Scene, deletion, recorded
 from llmfleet.core.size import current_size
@@ -58,7 +59,7 @@ def plan(observed: Observed, defaults: Defaults, now: str, known: Goal | None = 
         return _kept(Scene(observed, deployment, defaults, aim.wanted, "", desired, NOTHING, None), entry)
     template = frozen or entry.freeze(allowing(deployment, patience(observed.status.startup)), revision, defaults)
     candidate = Candidate(observed, deployment, revision, template.template, desired, now, bool(aim.back))
-    rollout = choose(candidate) if is_rolling(observed, revision, desired) else None
+    rollout = _towards(candidate, template) if is_rolling(observed, revision, desired) else None
     scene = Scene(observed, deployment, defaults, aim.wanted, revision, desired, template, rollout)
     return Plan(
         tuple(action for rule in RULES for action in rule(scene)),
@@ -70,6 +71,16 @@ def plan(observed: Observed, defaults: Defaults, now: str, known: Goal | None = 
         difference(frozen, deployment, defaults) if frozen and not given_up else "",
         _recheck_after(scene, now),
     )
+
+
+def _towards(candidate: Candidate, template: Frozen) -> Path:
+    """The way of a rollout, and that it is for more adapters where it is."""
+    path, observed = choose(candidate), candidate.observed
+    before = [name for name, size in observed.fleets().items() if size and name != candidate.revision]
+    records = [recorded(observed, candidate.deployment, name) for name in before]
+    grown = [adapters.growth(each.engine_json, template.engine_json) for each in records if each]
+    told = next(filter(None, grown), "")
+    return replace(path, message=f"{path.message}; it brings {told}") if told else path
 
 
 def _kept(scene: Scene, entry: Entry) -> Plan:

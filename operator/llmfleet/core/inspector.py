@@ -53,16 +53,18 @@ def quantizing_values(
 
 def _common(deployment: LLMDeployment, defaults: Defaults, app: str) -> dict[str, Any]:
     model, pod, scratch = deployment.spec.model, deployment.spec.pod, contract.SCRATCH_FOLDER
-    env = [{"name": name, "value": scratch} for name in ("HOME", "TMPDIR", "HF_HOME")]
-    hub = [{"name": "HF_ENDPOINT", "value": defaults.hf_endpoint}] if defaults.hf_endpoint else []
+    variables = dict.fromkeys(("HOME", "TMPDIR", "HF_HOME"), scratch) | defaults.outside()
+    env = [{"name": name, "value": value} for name, value in variables.items()]
     return {
         "labels": dict(pod.labels or {}) | names.job_labels(deployment.name, app),
         "annotations": dict(pod.annotations or {}),
         "placement": _placement(deployment),
-        "env": [*env, *hub, *credentials(deployment)],
+        "env": [*env, *credentials(deployment)],
         "scratch_folder": scratch,
         "model_folder": contract.MODEL_FOLDER,
         "claim": claim(model.uri),
+        "certificates": defaults.egress.certificates(),
+        "certificates_folder": contract.CERTIFICATES_FOLDER,
         "cache_claim": None,
         "refused": [],
     }

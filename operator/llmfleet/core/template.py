@@ -16,6 +16,7 @@ from llmfleet.api.tuning import KVCacheDType, PrefixCaching
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.api.workload import AcceleratorType, EngineType, ResourceAmounts
 from llmfleet.core import adapters
+from llmfleet.core.egress import DIRECT, Egress
 from llmfleet.core.render import render
 from llmfleet.core.source import claim, credentials, model_files, model_source
 from llmfleet_runtime import contract
@@ -47,16 +48,22 @@ class Defaults:
     """By engine and accelerator, of the engines that ``images`` are not of."""
     quantize_image: str = ""
     """Of Jobs that make checkpoints. Not part of a revision."""
+    egress: Egress = DIRECT
 
     def image(self, engine: EngineType, accelerator: AcceleratorType) -> str:
         """Of pods that do not name their own."""
         return self.engine_images.get((engine, accelerator)) or self.images[accelerator]
 
+    def outside(self) -> dict[str, str]:
+        """Variables that tell a pod where models come from and by which way."""
+        hub = {"HF_ENDPOINT": self.hf_endpoint} if self.hf_endpoint else {}
+        return hub | self.egress.environment()
+
     @cached_property
     def made_by(self) -> str:
         """What the making of a revision depends on besides the spec: this operator's version and its settings."""
         known = (__version__, sorted(self.images.items()), self.hf_endpoint, self.endpoint_lag_seconds)
-        settings = (*known, *sorted(self.engine_images.items()))
+        settings = (*known, *sorted(self.engine_images.items()), *((self.egress,) if self.egress != DIRECT else ()))
         return hashlib.sha256(repr(settings).encode()).hexdigest()[:10]
 
 
@@ -189,6 +196,8 @@ def _pod_values(deployment: LLMDeployment, revision: str, image: str, defaults: 
         "cache_folder": contract.CACHE_FOLDER,
         "model_folder": contract.MODEL_FOLDER,
         "claim": claim(spec.model.uri),
+        "certificates": defaults.egress.certificates(),
+        "certificates_folder": contract.CERTIFICATES_FOLDER,
         "cache_volume": {"name": "cache"} | _cache_source(spec.model.cache),
         "volume_group": None if spec.model.cache.type is CacheType.EMPTY_DIR else VOLUME_GROUP,
         "engine_config_map": names.revision_name(deployment.name, revision),
@@ -203,7 +212,7 @@ def selector(uid: str, revision: str | None = None) -> dict[str, str]:
 
 
 def _environment(deployment: LLMDeployment, defaults: Defaults) -> list[dict[str, str]]:
-    """Folders that a read-only root file system lacks, and where models come from."""
+    """Folders that a read-only root file system lacks, and where models come from and by which way."""
     values = {
         "HOME": contract.SCRATCH_FOLDER,
         "TMPDIR": contract.SCRATCH_FOLDER,
@@ -212,9 +221,7 @@ def _environment(deployment: LLMDeployment, defaults: Defaults) -> list[dict[str
     }
     for name, value in contract.ENGINES[deployment.spec.engine.type].pod_environment.items():
         values[name] = value.format(cache=contract.CACHE_FOLDER)
-    if defaults.hf_endpoint:
-        values["HF_ENDPOINT"] = defaults.hf_endpoint
-    return [{"name": name, "value": value} for name, value in values.items()]
+    return [{"name": name, "value": value} for name, value in (values | defaults.outside()).items()]
 
 
 def _chat_template(deployment: LLMDeployment) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """What is, as one frozen value: the object, its children, its pods. Parsers from raw objects."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.capacity import Capacity
 from llmfleet.core.drains import Removal
 from llmfleet.core.foreign import Scaler
+from llmfleet.core.headroom import with_room
 from llmfleet.core.plan import Ref
 from llmfleet.core.pods import Health, PodView, pod_view
 from llmfleet_runtime.contract import DownloadStatus, LiveConfig, RuntimeStatus
@@ -35,7 +36,7 @@ class Observed:
 
     raw: Raw
     deployment: LLMDeployment | None
-    """None when the stored spec breaks the schema; ``invalid`` says how."""
+    """None when the stored spec breaks the schema; ``invalid`` says how. Room for adapters is filled in."""
     invalid: str
     status: Status
     children: Mapping[Ref, Raw]
@@ -127,7 +128,7 @@ def observe(
     ours = {Ref(each["kind"], each["metadata"]["name"]): each for each in children if owner_uid(each) == uid}
     seen = tuple(pods)
     jobs = {each["metadata"]["uid"] for ref, each in ours.items() if ref.kind == "Job"}
-    return Observed(
+    found = Observed(
         raw=raw,
         deployment=deployment,
         invalid=invalid,
@@ -140,6 +141,7 @@ def observe(
         reports=reports or {},
         scalers=scalers,
     )
+    return replace(found, deployment=with_room(deployment, found.fleets())) if deployment else found
 
 
 def _parsed(raw: Raw) -> tuple[LLMDeployment | None, str]:

@@ -1,6 +1,7 @@
 """What settings put into a new revision."""
 
 from llmfleet.api.workload import AcceleratorType
+from llmfleet.core.egress import Egress
 from llmfleet.core.template import Defaults
 from llmfleet.settings import Settings
 from llmfleet_runtime.contract import DEFAULT_ENGINE, ENGINES
@@ -29,6 +30,17 @@ def defaults_of(settings: Settings) -> Defaults:
         settings.inspection_timeout_seconds,
         _engine_images(settings),
         settings.quantize_image,
+        _egress(settings),
+    )
+
+
+def _egress(settings: Settings) -> Egress:
+    return Egress(
+        settings.http_proxy,
+        settings.https_proxy,
+        settings.direct_hosts,
+        settings.ca_bundle_config_map,
+        settings.ca_bundle_key if settings.ca_bundle_config_map else "",
     )
 
 

@@ -3,8 +3,9 @@
 import os
 import sys
 import time
+from pathlib import Path
 
-from llmfleet_runtime.source import SourceRefused
+from llmfleet_runtime.source import DownloadReason, SourceRefused
 
 from .bring import bring
 from .exchange import Failed, Progressed, Request
@@ -32,13 +33,25 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+def untrusting() -> str:
+    """What keeps every client from trusting anybody, before its own words; empty when nothing does."""
+    bundle = os.environ.get("SSL_CERT_FILE", "")
+    if not bundle or Path(bundle).is_file():
+        return ""
+    return (
+        f"{bundle} is missing: give this namespace the ConfigMap that the operator's setting caBundleConfigMap names, "
+        "with the key of caBundleKey; "
+    )
+
+
 def main() -> None:
     """Fetch what the first argument asks for."""
     request = Request.model_validate_json(sys.argv[1])
     try:
         say(bring(request, Speaker()).to_json())
     except SourceRefused as error:
-        say(Failed(reason=error.reason, message=str(error)).to_json())
+        hint = untrusting() if error.reason is DownloadReason.FAILED else ""
+        say(Failed(reason=error.reason, message=f"{hint}{error}").to_json())
 
 
 if __name__ == "__main__":

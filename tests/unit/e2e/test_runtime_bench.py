@@ -1,9 +1,13 @@
 """The runtime bench: which versions an answer may be of, and what the bare engine's pod is."""
 
-import pytest
+from pathlib import Path
 
-from e2e.bench.runtime import adapters, startup
+import pytest
+from huggingface_hub import HfApi, snapshot_download
+
+from e2e.bench.runtime import adapters, download, sites, startup
 from e2e.bench.runtime.adapters import TOKENS, Answer, Swap, restarts, wrong
+from e2e.bench.runtime.hub import REPOSITORY
 
 SWAPS = (Swap("ba", 0.0, 12.0), Swap("zo", 10.0, float("inf")))
 """The edit was made at 10 s and served everywhere at 12 s."""
@@ -69,3 +73,24 @@ def test_the_bare_pod_differs_in_command_and_probes_alone() -> None:
 def test_startup_compares_medians() -> None:
     assert startup.judge([10.4, 9.0, 90.0], [10.0, 10.0, 11.0])[-1].met is True
     assert startup.judge([10.6, 10.6], [10.0, 10.0])[-1].met is False
+
+
+def test_the_hubs_own_client_takes_its_look_alike_for_one(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    files = {"config.json": b"{}", "model.safetensors": bytes(range(256)) * 4096}
+    for name, content in files.items():
+        (model / name).write_bytes(content)
+    with sites.hub(model) as address:
+        told = HfApi(address).model_info(REPOSITORY, files_metadata=True).siblings or ()
+        found = Path(snapshot_download(REPOSITORY, endpoint=address, cache_dir=tmp_path / "cache"))
+    assert {each.rfilename: each.size for each in told} == {name: len(content) for name, content in files.items()}
+    assert {path.name: path.read_bytes() for path in found.iterdir()} == files
+
+
+def test_a_download_is_judged_by_medians_and_by_its_largest_memory() -> None:
+    case = download.Case("hf", "hf://a/b", "", 100)
+    pairs = [(download.Taken(seconds, 90 + seconds), download.Taken(9.0, 500.0)) for seconds in (10.0, 10.1, 200.0)]
+    found = {each.what: (round(each.measured, 2), each.met) for each in download.judge(case, pairs)}
+    assert found["hf: throughput / plain"] == (0.89, False)
+    assert found["hf: largest memory"] == (290.0, False)

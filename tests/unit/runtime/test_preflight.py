@@ -59,7 +59,13 @@ REFUSED = {
     "rank above the limit": (
         {"rank": 64},
         "AdapterRankTooHigh",
-        "its rank 64 exceeds lora.maxRank 16; raise that, which makes a new revision",
+        "its rank 64 exceeds lora.maxRank 16; set that to 64 (of 8, 16, 32, 64, 128, 256, 320, 512), which makes",
+    ),
+    "a rank between two that the engine has": ({"rank": 20}, "AdapterRankTooHigh", "maxRank 16; set that to 32 (of "),
+    "a rank above all that the engine has": (
+        {"rank": 1024},
+        "AdapterRankTooHigh",
+        "its rank 1024 exceeds lora.maxRank 16; the engine serves no rank above 512",
     ),
     "a rank for one module above the limit": ({"config": {"rank_pattern": {"up": 32}}}, "AdapterRankTooHigh", "32"),
     "a matrix above the limit that the config hides": (
