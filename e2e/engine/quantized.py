@@ -224,8 +224,9 @@ FORMATS: dict[str, Format] = {
     "mxfp8": Format({"quant_method": "mxfp8", "quant_algo": "MXFP8", "ignore": ["lm_head"]}, _microscaled(FP8_MOST)),
     "bnb4": Format({**_BITS, "bnb_4bit_compute_dtype": "bfloat16"}, None),
     "torchao_int8": Format({"quant_method": "torchao", "quant_type": {"default": _TORCHAO}}, None),
+    "humming": Format({"quant_method": "humming", "b_dtype": "uint4", "weight_scale_group_size": GROUP}, None),
 }
-"""Every format by name. The last two have only the section: to see how the engine answers."""
+"""Every format by name. The last three have only the section: to see how the engine answers."""
 
 
 def quantized_model(base: Path, target: Path, name: str) -> Path:

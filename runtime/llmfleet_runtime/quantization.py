@@ -27,7 +27,9 @@ class Unsupported(BadConfig):
     reason = "QuantizationUnsupported"
 
 
-def on_the_fly(wanted: Quantization | None, found: Precision, platform: Platform) -> str | None:
+def on_the_fly(
+    wanted: Quantization | None, found: Precision, platform: Platform, *, has_adapters: bool = False
+) -> str | None:
     """The engine's word for what it must make of the weights while it loads them; None to serve them as they are.
 
     Raises ``Mismatch`` and ``Unsupported``, which say what would work.
@@ -36,7 +38,7 @@ def on_the_fly(wanted: Quantization | None, found: Precision, platform: Platform
     if wanted is not None and (words := contradiction(wanted.method, wanted.source, found, made)):
         raise Mismatch(words)
     if wanted is None or wanted.method in ("Auto", *found.meets):
-        _refuse_what_cannot_run(found, platform)
+        _refuse_what_cannot_run(found, platform, has_adapters)
         return None
     return made[wanted.method]
 
@@ -46,10 +48,11 @@ def served(wanted: Quantization | None, found: Precision, made: str | None) -> s
     return f"{wanted.method} made on the fly" if wanted and made else str(found)
 
 
-def _refuse_what_cannot_run(found: Precision, platform: Platform) -> None:
+def _refuse_what_cannot_run(found: Precision, platform: Platform, has_adapters: bool) -> None:
     if not is_of(platform.engine_version, VERIFIED):
         return
-    why = unserved(found, is_cpu_build=platform.is_cpu_build, has_amx=platform.has_amx)
+    cpu, amx = platform.is_cpu_build, platform.has_amx
+    why = unserved(found, is_cpu_build=cpu, has_amx=amx, has_adapters=has_adapters)
     if why:
         would = f"here {', '.join(SERVED_ON_CPU)} would work" if platform.is_cpu_build else "take another checkpoint"
         raise Unsupported(f"the weights are {found}: {why}; {would}")

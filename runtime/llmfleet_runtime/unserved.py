@@ -45,12 +45,18 @@ NEEDS_AMX = frozenset(
 
 Of mxfp4, which has no layers but experts, layers/fused_moe/experts/cpu_moe.py says so; it was not tried.
 """
+NEEDS_AMX_WITH_ADAPTERS = frozenset({Precision("compressed-tensors", "INT8 channel dynamic int8 token")})
+"""Checkpoints to which the CPU build without AMX can add no LoRA: their kernel leaves a layer no weight, of whose
+device lora/layers/utils.py asks. With AMX the weight stays (kernels/linear/scaled_mm/cpu.py); it was not tried.
+"""
 
 
-def unserved(found: Precision, *, is_cpu_build: bool, has_amx: bool = True) -> str:
+def unserved(found: Precision, *, is_cpu_build: bool, has_amx: bool = True, has_adapters: bool = False) -> str:
     """Why such weights are not served; empty when nothing is known against them. ``has_amx`` is true if not known."""
     if is_cpu_build and found in NOT_ON_CPU:
         return "vLLM's CPU build has no kernel for it"
     if is_cpu_build and not has_amx and found in NEEDS_AMX:
         return "vLLM's CPU build runs it on processors with AMX only, which this one is not"
+    if is_cpu_build and not has_amx and has_adapters and found in NEEDS_AMX_WITH_ADAPTERS:
+        return "vLLM's CPU build runs it with adapters (lora) on processors with AMX only, which this one is not"
     return NOWHERE.get(found) or NOWHERE.get(Precision(found.method), "")

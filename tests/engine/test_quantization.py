@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from e2e.engine import plugins
+from e2e.engine import plugins, tiny_gguf
 from e2e.engine.versions import PLUGINS
 from llmfleet.api.conditions import Reason
 from llmfleet.core.dictionary import CRASHES, cause
@@ -26,7 +26,7 @@ SERVED = ("awq", "gptq", "autoround", "ct_w4a16", "ct_w4a16_asym", "ct_w8a8_int8
 REFUSED = ("gptq8", "gptq_actorder", "ct_w8a16", "ct_nvfp4", "ct_mxfp4", "ct_mxfp8", "modelopt_nvfp4",
            "modelopt_mxfp8", "mxfp8")  # fmt: skip
 REFUSED_WITHOUT_AMX = ("fp8", "fp8_static", "fp8_block", "ct_fp8_block", "modelopt_fp8")
-LEFT_TO_THE_ENGINE = ("torchao_int8", "bnb4")
+LEFT_TO_THE_ENGINE = ("torchao_int8", "bnb4", "humming")
 """They need a package that an image may have."""
 CHECKPOINTS = (*SERVED, *REFUSED, *REFUSED_WITHOUT_AMX, *LEFT_TO_THE_ENGINE)
 ONLINE_FAILS = ("mxfp4", "mxfp8")
@@ -56,7 +56,9 @@ def answers(python, model, folder):
     online = ("fp8_per_channel", *ONLINE_FAILS, *ONLINE_NEEDS_AMX, *NO_EFFECT, "deepseek_v4_fp8")
     asked += [{"name": f"online {each}", "model": base, "quantization": each} for each in online]
     asked += [{"name": f"cache {each}", "model": base, "kv_cache_dtype": each} for each in (*CACHES, *WRONG_CACHES)]
-    asked += [{"name": "adapters", "model": str(folder / "ct_w8a8_int8"), "enable_lora": True}]
+    asked += [{"name": f"{each} with adapters", "model": str(folder / each), "enable_lora": True} for each in SERVED]
+    gguf = str(tiny_gguf(folder / "gguf" / "model.gguf", model))
+    asked += [{"name": "gguf", "model": gguf, "tokenizer": base, "hf_config_path": base}]
     asked += [{"name": "plugin", "model": base, "quantization": "bitsandbytes", "plugins": "bitsandbytes"}]
     done = subprocess.run(
         [python, str(Path(__file__).with_name("judge_weights.py"))],
@@ -77,10 +79,10 @@ def distance(answers, name):
     return sum(abs(one - other) for one, other in pairs) / len(pairs)
 
 
-def admitted(folder, name):
+def admitted(folder, name, *, has_adapters=False):
     """None, or the launcher's refusal of a checkpoint."""
     try:
-        on_the_fly(None, precision(facts_of(folder / name).quantization), CPU)
+        on_the_fly(None, precision(facts_of(folder / name).quantization), CPU, has_adapters=has_adapters)
     except BadConfig as refused:
         return refused
     return None
@@ -119,9 +121,17 @@ def test_what_depends_on_the_image_is_left_to_the_engine_whose_words_are_known(a
     assert reason(answers, name) == Reason.QUANTIZATION_UNSUPPORTED, answers[name]
 
 
-def test_adapters_on_int8_weights_fail_on_the_cpu_in_words_of_which_no_cause_is_guessed(answers):
-    assert "has no attribute 'device'" in answers["adapters"]["error"]
-    assert reason(answers, "adapters") is None
+@pytest.mark.parametrize("name", SERVED)
+def test_weights_to_which_no_adapter_can_be_added_are_refused_with_adapters_only(answers, folder, name):
+    refused, found = admitted(folder, name, has_adapters=True), answers[f"{name} with adapters"]
+    assert (refused is None) == ("error" not in found), found
+    assert refused is None or ("adapters" in str(refused) and "has no attribute 'device'" in found["error"])
+
+
+@pytest.mark.proves("S21")
+def test_a_gguf_file_is_refused_and_the_engine_would_not_serve_it(answers, folder):
+    assert "engine.type LlamaCpp serves it" in str(admitted(folder, "gguf"))
+    assert reason(answers, "gguf") == Reason.QUANTIZATION_UNSUPPORTED, answers["gguf"]
 
 
 def test_what_is_made_on_the_fly_serves_nearly_as_the_unquantized_model(answers):

@@ -163,7 +163,7 @@ def _fixed(config: EngineConfig, platform: Platform) -> dict[str, str]:
 
 
 def _weigh(config: EngineConfig, found: Precision, platform: Platform) -> str | None:
-    return on_the_fly(config.quantization, found, platform)
+    return on_the_fly(config.quantization, found, platform, has_adapters=config.lora is not None)
 
 
 VLLM = Dialect(

@@ -6,7 +6,7 @@ from llmfleet_runtime.argv import BadConfig, Platform
 from llmfleet_runtime.contract import Quantization
 from llmfleet_runtime.precision import Precision
 from llmfleet_runtime.quantization import Mismatch, Unsupported, on_the_fly, served
-from llmfleet_runtime.unserved import NEEDS_AMX, NOT_ON_CPU
+from llmfleet_runtime.unserved import NEEDS_AMX, NEEDS_AMX_WITH_ADAPTERS, NOT_ON_CPU
 
 GPU = Platform("0.32.0", cpus=16)
 CPU = Platform("0.32.0+cpu", is_cpu_build=True, cpus=2)
@@ -82,6 +82,15 @@ def test_what_needs_amx_is_refused_without_it(found):
         on_the_fly(None, found, CPU)
     for platform in (GPU, Platform("0.32.0+cpu", is_cpu_build=True, has_amx=True)):
         assert on_the_fly(asked(min(found.meets)), found, platform) is None
+
+
+@pytest.mark.parametrize("found", NEEDS_AMX_WITH_ADAPTERS, ids=str)
+def test_what_needs_amx_with_adapters_is_refused_without_it_and_serves_without_them(found):
+    with pytest.raises(Unsupported, match=r"with adapters \(lora\)"):
+        on_the_fly(None, found, CPU, has_adapters=True)
+    for platform in (GPU, Platform("0.32.0+cpu", is_cpu_build=True, has_amx=True), NEWER_CPU):
+        assert on_the_fly(None, found, platform, has_adapters=True) is None
+    assert on_the_fly(None, found, CPU) is None
 
 
 def test_what_no_build_runs_is_refused_everywhere():
