@@ -29,7 +29,8 @@ class Names:
         self.is_used = True
         self._versions = dict(names)
         found = b"|".join(re.escape(name.encode()) for name in names)
-        self._mention = re.compile(rb'"model"\s*:\s*"(?:' + found + rb')"') if names else None
+        # An escape may stand for any letter, and reading every body whole to see would hold up the engine's loop.
+        self._mention = re.compile(rb'"model"\s*:\s*"(?:(?:' + found + rb')"|[^"\\]*\\u)') if names else None
 
     def requested(self, scope: Message, body: bytes, receive: Receive) -> tuple[Message, Receive]:
         """The request with the version in the place of the name; ``receive`` gives its ``body`` again."""

@@ -22,7 +22,8 @@ from .evaluation import Observed
 RECORD = "llmfleet-quantized.json"
 """In each checkpoint: what it was made of, and how."""
 SAMPLE_BYTES = 2**20
-
+READABLE = 0o644
+"""Of every file: safetensors writes for its own user alone, and the pods that serve it may run as another."""
 
 Finish = Callable[[Mapping[str, Any]], None]
 
@@ -101,8 +102,10 @@ class Store:
 
         def finish(record: Mapping[str, Any]) -> None:
             (partial / RECORD).write_text(json.dumps(record, indent=1) + "\n")
-            for each in (*partial.iterdir(), partial):
+            for each in partial.iterdir():
+                each.chmod(READABLE)
                 _sync(each)
+            _sync(partial)
             partial.rename(self.place(method))
             _sync(self._out)
 

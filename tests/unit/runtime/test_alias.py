@@ -74,6 +74,7 @@ async def test_a_request_for_a_name_reaches_its_version(guard, engine):
     [
         b'{"model": "tiny", "prompt": "sql"}',
         b'{"model": "chat"}',
+        b'{"model": "\\u0063hat"}',
         b'{"model": "sql@1"}',
         b'{"model":  "tiny", "metadata": {"model": "sql"}}',
         b'{"prompt": "{\\"model\\": \\"sql\\"}", "model": "tiny"}',
@@ -86,6 +87,12 @@ async def test_a_request_for_a_name_reaches_its_version(guard, engine):
 async def test_every_other_request_passes_byte_for_byte(guard, body):
     await point(guard, {"sql": "sql@2"})
     assert await completed(guard, body) == body
+
+
+@pytest.mark.parametrize("name", [rb"\u0073ql", rb"s\u0071l", rb"sq\u006C", rb"\u0073\u0071\u006c"])
+async def test_a_name_in_escapes_is_the_same_name(guard, name):
+    await point(guard, {"sql": "sql@2"})
+    assert json.loads(await completed(guard, b'{"model":"' + name + b'"}')) == {"model": "sql@2"}
 
 
 async def test_a_body_in_parts_is_put_together(guard):

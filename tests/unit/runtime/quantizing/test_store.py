@@ -18,6 +18,7 @@ def store(tmp_path):
 def make(store, method="FP8", identity="one"):
     with store.making(method) as (folder, finish):
         (folder / "model.safetensors").write_bytes(b"weights")
+        (folder / "model.safetensors").chmod(0o600)
         finish({"identity": identity})
 
 
@@ -32,6 +33,11 @@ def test_a_checkpoint_appears_whole_with_its_record(store):
     assert {each.name for each in store.place("FP8").iterdir()} == {"model.safetensors", RECORD}
     assert store.made("FP8", "one") == {"identity": "one"}
     assert size(store.place("FP8")) == len(b"weights")
+
+
+def test_pods_of_any_user_can_read_a_checkpoint(store):
+    make(store)
+    assert {each.stat().st_mode & 0o777 for each in store.place("FP8").iterdir()} == {0o644}
 
 
 def test_what_breaks_while_it_is_made_leaves_nothing(store, tmp_path):
