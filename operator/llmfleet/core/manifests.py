@@ -1,7 +1,6 @@
 """The children of one LLMDeployment as manifests: owned, labelled, and stamped with the hash of their intent."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -112,7 +111,7 @@ def engine_config_map(deployment: LLMDeployment, revision: str, frozen: Frozen) 
 
 def fleet(deployment: LLMDeployment, revision: str, frozen: Frozen, replicas: int) -> Manifest:
     """The Deployment of one revision. Its template never changes; only its size does."""
-    startup = json.loads(frozen.engine_json)["startupTimeoutSeconds"]
+    startup = orjson.loads(frozen.engine_json)["startupTimeoutSeconds"]
     values = {
         "replicas": replicas,
         "progress_deadline_seconds": int(startup) + PROGRESS_MARGIN_SECONDS,
@@ -168,7 +167,7 @@ def _kept(template: str, values: bytes) -> Manifest:
 def _stamped(template: str, values: bytes) -> Manifest:
     """The manifest with the hash of itself, so that intent can be compared with intent."""
     manifest = render(template, orjson.loads(values))
-    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
     manifest["metadata"]["annotations"][names.INTENT_ANNOTATION] = digest
     return manifest
 

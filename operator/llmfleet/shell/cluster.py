@@ -17,6 +17,7 @@ from llmfleet.core.world import Raw, owner_uid
 from llmfleet.shell.errors import Conflict, FleetError, Refused, Unavailable
 from llmfleet.shell.kinds import BY_KIND, EVENT, OWN, POD, Kind
 from llmfleet.shell.ports import Key
+from llmfleet.shell.wire import event, watched
 
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
@@ -76,17 +77,20 @@ class ApiServer:
         self, method: str, path: str, body: Any = None, content_type: str = JSON, **query: str
     ) -> dict[str, Any]:
         """One request; the answer's JSON. Raises FleetError."""
+        answer: dict[str, Any] = orjson.loads(await self._ask(method, path, body, content_type, query))
+        return answer
+
+    async def _ask(self, method: str, path: str, body: Any, content_type: str, query: Mapping[str, str]) -> bytes:
+        """One request; the answer. Raises FleetError."""
         if method != "GET":
             self._check_leadership()
         try:
-            return await self._ask(method, path, body, content_type, query)
+            return await self._asked(method, path, body, content_type, query)
         except Unavailable:
             self._failed()
             raise
 
-    async def _ask(
-        self, method: str, path: str, body: Any, content_type: str, query: Mapping[str, str]
-    ) -> dict[str, Any]:
+    async def _asked(self, method: str, path: str, body: Any, content_type: str, query: Mapping[str, str]) -> bytes:
         try:
             response = await self._send(method, path, query, body, content_type, REQUEST_TIMEOUT)
             text = await response.read()
@@ -94,8 +98,7 @@ class ApiServer:
             raise Unavailable(f"{method} {path}: {error!r}") from error
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise _refusal(response.status, text, response.headers)
-        answer: dict[str, Any] = orjson.loads(text)
-        return answer
+        return text
 
     async def _send(
         self, method: str, path: str, query: Mapping[str, str], body: Any, content_type: str, limits: ClientTimeout
@@ -165,7 +168,7 @@ class ApiServer:
                 if answer.status >= HTTPStatus.BAD_REQUEST:
                     raise _refusal(answer.status, await answer.read(), answer.headers)
                 while line := await answer.content.readline():
-                    yield orjson.loads(line)
+                    yield event(kind.kind, line)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise Unavailable(f"watch {path}: {error!r}") from error
 
@@ -207,7 +210,7 @@ class ApiServer:
         kind, metadata = BY_KIND[manifest["kind"]], manifest["metadata"]
         body = {**manifest, "metadata": {**metadata, "resourceVersion": version}} if version else manifest
         query = {"fieldManager": names.CHILDREN_MANAGER, "force": "true"}
-        return await self.request("PATCH", kind.path(namespace, metadata["name"]), body, APPLY, **query)
+        return watched(await self._ask("PATCH", kind.path(namespace, metadata["name"]), body, APPLY, query))
 
     async def _version_of_ours(self, namespace: str, manifest: Mapping[str, Any]) -> str:
         """Version of a child that was thought not to exist; empty when it does not. NameTaken when it is foreign."""
@@ -251,7 +254,7 @@ class ApiServer:
         metadata = {"name": key.name, "namespace": key.namespace, "resourceVersion": resource_version}
         body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "status": status}
         path = OWN.path(key.namespace, key.name, "status")
-        return await self.request("PATCH", path, body, APPLY, fieldManager=manager, force="true")
+        return watched(await self._ask("PATCH", path, body, APPLY, {"fieldManager": manager, "force": "true"}))
 
     async def post_event(self, about: Raw, kind: str, reason: str, message: str) -> None:
         """See ``ports.Cluster``."""

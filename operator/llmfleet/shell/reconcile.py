@@ -14,7 +14,7 @@ from llmfleet.core.inspection import is_inspection
 from llmfleet.core.plan import Action, Annotate, Apply, Outcome, Outcomes, Plan
 from llmfleet.core.template import Defaults
 from llmfleet.core.usage import usage
-from llmfleet.core.world import Observed, Raw, Report
+from llmfleet.core.world import Observed, Report
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.cluster import NameTaken
 from llmfleet.shell.errors import Conflict, Refused
@@ -73,7 +73,7 @@ class Reconciler:
             left = drains.removals(raw["metadata"]["uid"], departed, observed.status.drains, now)
             observed = replace(observed, removals=left)
             plan = fleet.plan(observed, self.defaults, now, aim)
-            await self._check_owner(key, raw, plan)
+            await self._check_owner(key, observed, plan)
             outcomes = await self._execute(key, plan)
             if any(is_inspection(each.action.ref) for each in outcomes.refusals):
                 observed = replace(observed, inspection_refused=True)
@@ -95,13 +95,14 @@ class Reconciler:
         reports = {pod.uid: told[pod.uid] for pod in speakers if pod.is_ready}
         return replace(download.with_arrivals(seen, arrivals), reports=reports, capacity=capacity), aim
 
-    async def _check_owner(self, key: Key, raw: Raw, plan: Plan) -> None:
+    async def _check_owner(self, key: Key, observed: Observed, plan: Plan) -> None:
         """Conflict when children would be made for an owner that is gone.
 
         Where the garbage of a deleted fleet is collected, one watch may tell of the children's end before another of
-        the owner's; upstream asks before it adopts for the same reason (``RecheckDeletionTimestamp``).
+        the owner's; upstream asks before it adopts for the same reason (``RecheckDeletionTimestamp``). Of an owner that
+        has never had a status there is no garbage.
         """
-        if plan.makes and not await self.cluster.lives(raw):
+        if plan.makes and observed.status.conditions and not await self.cluster.lives(observed.raw):
             raise Conflict(f"{key} was deleted, of which its watch has not told yet")
 
     async def _execute(self, key: Key, plan: Plan) -> Outcomes:

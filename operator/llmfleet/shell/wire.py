@@ -1,0 +1,90 @@
+"""What is read of a watched object as the server writes it; what is passed over is never made into anything.
+
+Half of an object is its managed fields, and half of the rest of a pod is what it was made from.
+"""
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from llmfleet.core.world import Raw
+
+
+class _Metadata(msgspec.Struct, rename="camel", omit_defaults=True):
+    """ObjectMeta but its managedFields (apimachinery, pkg/apis/meta/v1/types.go)."""
+
+    name: Any = None
+    generate_name: Any = None
+    namespace: Any = None
+    uid: Any = None
+    resource_version: Any = None
+    generation: Any = None
+    creation_timestamp: Any = None
+    deletion_timestamp: Any = None
+    deletion_grace_period_seconds: Any = None
+    labels: Any = None
+    annotations: Any = None
+    owner_references: Any = None
+    finalizers: Any = None
+
+
+class _Object(msgspec.Struct, rename="camel", omit_defaults=True):
+    """All members that a watched kind has."""
+
+    metadata: _Metadata | None = None
+    api_version: Any = None
+    kind: Any = None
+    spec: Any = None
+    status: Any = None
+    data: Any = None
+    binary_data: Any = None
+    immutable: Any = None
+    revision: Any = None
+
+
+class _PodSpec(msgspec.Struct, rename="camel", omit_defaults=True):
+    node_name: Any = None
+
+
+class _Pod(_Object, omit_defaults=True):
+    spec: _PodSpec | None = None
+
+
+class _Event(msgspec.Struct):
+    type: str
+    object: _Object
+
+
+class _PodEvent(msgspec.Struct):
+    type: str
+    object: _Pod
+
+
+_OBJECTS = msgspec.json.Decoder(_Object)
+_EVENTS, _POD_EVENTS = msgspec.json.Decoder(_Event), msgspec.json.Decoder(_PodEvent)
+
+
+def watched(text: bytes) -> Raw:
+    """An object other than a pod. ValueError where the text is none."""
+    return _builtin(_OBJECTS, text)
+
+
+def event(kind: str, line: bytes) -> dict[str, Any]:
+    """An event of a watch, its ``type`` and ``object``; an ERROR, whose object is a Status, whole.
+
+    ValueError where the line is none.
+    """
+    found = _builtin(_POD_EVENTS if kind == "Pod" else _EVENTS, line)
+    if found["type"] != "ERROR":
+        return found
+    whole: dict[str, Any] = orjson.loads(line)
+    return whole
+
+
+def _builtin(decoder: msgspec.json.Decoder[Any], text: bytes) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = msgspec.to_builtins(decoder.decode(text))
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not what a server writes of an object: {error}") from error
+    return found
