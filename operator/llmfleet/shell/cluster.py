@@ -85,19 +85,16 @@ class ApiServer:
         if method != "GET":
             self._check_leadership()
         try:
-            return await self._asked(method, path, body, content_type, query)
+            response = await self._send(method, path, query, body, content_type, REQUEST_TIMEOUT)
+            text = await response.read()
+            if response.status >= HTTPStatus.BAD_REQUEST:
+                raise _refusal(response.status, text, response.headers)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            self._failed()
+            raise Unavailable(f"{method} {path}: {error!r}") from error
         except Unavailable:
             self._failed()
             raise
-
-    async def _asked(self, method: str, path: str, body: Any, content_type: str, query: Mapping[str, str]) -> bytes:
-        try:
-            response = await self._send(method, path, query, body, content_type, REQUEST_TIMEOUT)
-            text = await response.read()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise Unavailable(f"{method} {path}: {error!r}") from error
-        if response.status >= HTTPStatus.BAD_REQUEST:
-            raise _refusal(response.status, text, response.headers)
         return text
 
     async def _send(
