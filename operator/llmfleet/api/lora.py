@@ -56,7 +56,6 @@ class Lora(Resource):
                 "!has(self.maxAdapters) || !has(self.adapters) || size(self.adapters) <= self.maxAdapters",
                 "more adapters than maxAdapters; raise it, which makes a new revision, remove it, which leaves the "
                 "room to the operator, or remove some adapters",
-                "string(self.maxAdapters) + ' with ' + string(size(self.adapters)) + ' adapters'",
             ),
             rule(
                 "!has(self.maxPerBatch) || !has(self.maxAdapters) || self.maxPerBatch <= self.maxAdapters",
