@@ -88,8 +88,8 @@ class Policed:
         return ""
 
     def kubectl(self, verb: str, *flags: str, document: dict[str, Any]) -> str:
-        where = ("--namespace", self._namespace)
-        return self._cluster.kubectl(*where, verb, *flags, "-f", "-", input=json.dumps(document))
+        here = merged(document, {"metadata": {"namespace": self._namespace}})
+        return self._cluster.kubectl(verb, *flags, "-f", "-", input=json.dumps(here))
 
 
 def policy(cluster: Cluster, namespace: str, **values: object) -> str:
