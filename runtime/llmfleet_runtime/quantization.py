@@ -38,7 +38,7 @@ def on_the_fly(
     if wanted is not None and (words := contradiction(wanted.method, wanted.source, found, made)):
         raise Mismatch(words)
     if wanted is None or wanted.method in ("Auto", *found.meets):
-        _refuse_what_cannot_run(found, platform, has_adapters)
+        _refuse_what_cannot_run(found, platform, has_adapters=has_adapters)
         return None
     return made[wanted.method]
 
@@ -48,7 +48,7 @@ def served(wanted: Quantization | None, found: Precision, made: str | None) -> s
     return f"{wanted.method} made on the fly" if wanted and made else str(found)
 
 
-def _refuse_what_cannot_run(found: Precision, platform: Platform, has_adapters: bool) -> None:
+def _refuse_what_cannot_run(found: Precision, platform: Platform, *, has_adapters: bool) -> None:
     if not is_of(platform.engine_version, VERIFIED):
         return
     cpu, amx = platform.is_cpu_build, platform.has_amx
