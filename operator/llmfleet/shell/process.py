@@ -3,7 +3,7 @@
 import gc
 import resource
 
-YOUNG, YOUNG_AGAIN, OLD = 100_000, 20, 100
+YOUNG, YOUNG_AGAIN, OLD = 20_000, 20, 100
 """Objects made, and collections of the generation before, until each of the collector's three generations is looked at.
 
 Nearly nothing here is let go of in a cycle. With Python's own numbers a third of the cost of a thousand fleets is the

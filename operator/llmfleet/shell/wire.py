@@ -11,7 +11,7 @@ import orjson
 from llmfleet.core.world import Raw
 
 
-class _Metadata(msgspec.Struct, rename="camel", omit_defaults=True):
+class _Metadata(msgspec.Struct, rename="camel"):
     """ObjectMeta but its managedFields (apimachinery, pkg/apis/meta/v1/types.go)."""
 
     name: Any = None
@@ -29,7 +29,7 @@ class _Metadata(msgspec.Struct, rename="camel", omit_defaults=True):
     finalizers: Any = None
 
 
-class _Object(msgspec.Struct, rename="camel", omit_defaults=True):
+class _Object(msgspec.Struct, rename="camel"):
     """All members that a watched kind has."""
 
     metadata: _Metadata | None = None
@@ -43,11 +43,11 @@ class _Object(msgspec.Struct, rename="camel", omit_defaults=True):
     revision: Any = None
 
 
-class _PodSpec(msgspec.Struct, rename="camel", omit_defaults=True):
+class _PodSpec(msgspec.Struct, rename="camel"):
     node_name: Any = None
 
 
-class _Pod(_Object, omit_defaults=True):
+class _Pod(_Object):
     spec: _PodSpec | None = None
 
 
@@ -84,7 +84,16 @@ def event(kind: str, line: bytes) -> dict[str, Any]:
 
 def _builtin(decoder: msgspec.json.Decoder[Any], text: bytes) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = msgspec.to_builtins(decoder.decode(text))
+        return _members(decoder.decode(text))
     except msgspec.DecodeError as error:
         raise ValueError(f"not what a server writes of an object: {error}") from error
-    return found
+
+
+def _members(found: msgspec.Struct) -> dict[str, Any]:
+    """What is set, under its name on the wire. Not ``to_builtins``, which copies all that is in it."""
+    named = zip(found.__struct_encode_fields__, msgspec.structs.astuple(found), strict=True)
+    return {
+        name: _members(value) if isinstance(value, msgspec.Struct) else value
+        for name, value in named
+        if value is not None
+    }

@@ -22,8 +22,8 @@ LARGE_OBJECTS = 3
 EVERY_SECONDS = 0.02
 SLOWEST_PAGE_SECONDS = 1.5
 """The loop may be blocked for less than a second; the machine is busy besides. Seen under load: 0.3."""
-MOST_GROWTH_BYTES = 90 * 2**20
-"""Seen: 75 MiB with three objects of 1.3 MiB."""
+MOST_GROWTH_BYTES = 128 * 2**20
+"""Seen: 47 to 91 MiB with three objects of 1.3 MiB, as their passes happen to overlap."""
 
 
 def high_water(operator: OperatorProcess) -> int:
