@@ -14,14 +14,7 @@ from llmfleet.api.lora import Adapter as SpecAdapter
 from llmfleet.api.status import AdapterFailure, AdaptersStatus, Condition, ConditionStatus
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.world import Observed
-from llmfleet_runtime.contract import (
-    Adapter,
-    AdapterReason,
-    AdapterState,
-    AdapterStatus,
-    LiveConfig,
-    LoraLimits,
-)
+from llmfleet_runtime.contract import Adapter, AdapterReason, AdapterState, AdapterStatus, LiveConfig, LoraLimits
 
 MOST_FAILURES = 10
 MESSAGE_CHARACTERS = 256

@@ -3,7 +3,7 @@
 Half of an object is its managed fields, and half of the rest of a pod is what it was made from.
 """
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import orjson
@@ -51,18 +51,16 @@ class _Pod(_Object):
     spec: _PodSpec | None = None
 
 
-class _Event(msgspec.Struct):
-    type: str
-    object: _Object
+T = TypeVar("T", bound=_Object)
 
 
-class _PodEvent(msgspec.Struct):
+class _Event(msgspec.Struct, Generic[T]):
     type: str
-    object: _Pod
+    object: T
 
 
 _OBJECTS = msgspec.json.Decoder(_Object)
-_EVENTS, _POD_EVENTS = msgspec.json.Decoder(_Event), msgspec.json.Decoder(_PodEvent)
+_EVENTS, _POD_EVENTS = msgspec.json.Decoder(_Event[_Object]), msgspec.json.Decoder(_Event[_Pod])
 
 
 def watched(text: bytes) -> Raw:

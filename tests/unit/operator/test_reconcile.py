@@ -140,6 +140,21 @@ async def test_nothing_is_made_for_an_object_whose_end_is_told_after_that_of_its
     assert made.cluster.writes == []
 
 
+async def test_a_new_object_is_not_asked_for_before_its_first_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, asked = operator(), []
+
+    async def lives(owner: Raw) -> bool:
+        asked.append(owner["metadata"]["name"])
+        return True
+
+    monkeypatch.setattr(made.cluster, "lives", lives)
+    await made.reconcile()
+    assert (made.cluster.writes != [], asked) == (True, [])
+    made.world.objects.clear()
+    await made.reconcile()
+    assert asked == ["qwen"]
+
+
 async def test_an_edit_rolls_without_dropping_below_the_size() -> None:
     made = await settled()
     old = revision(made.world.raw)
