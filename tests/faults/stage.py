@@ -37,7 +37,7 @@ class Stage:
         """How each process that is gone ended; minus nine for killed."""
         self._kubeconfig, self._folder, self._settings = kubeconfig, folder, settings
         self._operator: OperatorProcess | None = None
-        self._started = 0.0
+        self._started = self._armed = 0.0
         self._newborn = 0
         self._claims = ExitStack()
 
@@ -85,6 +85,7 @@ class Stage:
     def arm(self, *faults: Fault) -> int:
         """Let exactly these rules stand; where the record of exchanges ends now."""
         self.proxy.arm(*faults)
+        self._armed = time.monotonic()
         return self.here()
 
     def here(self) -> int:
@@ -117,16 +118,18 @@ class Stage:
         """Wait until the present spec is Ready, or as ``reached`` says, and nothing is written any more."""
         generation = self.fleet.get()["metadata"]["generation"]
         self.until(lambda: self.status().get("observedGeneration") == generation, "the present spec is seen", seconds)
-        self.until(lambda: (reached or is_ready)(self), "the end is reached", seconds)
-        self.rest(seconds)
+        at_the_end = reached or is_ready
+        self.until(lambda: at_the_end(self), "the end is reached", seconds)
+        self.until(lambda: self._at_rest() and at_the_end(self), "the end is reached, and nothing written", seconds)
 
     def rest(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until nothing was written for a while (O8)."""
-        self.until(lambda: time.monotonic() - self._last_write() > QUIET_SECONDS, "nothing is written", seconds)
+        self.until(self._at_rest, "nothing is written", seconds)
 
-    def _last_write(self) -> float:
-        """When it was; an operator that was started since has not been at rest for longer."""
-        return max([self._started, *(each.at for each in oracles.writes(self.proxy.exchanges))])
+    def _at_rest(self) -> bool:
+        """Whether it was quiet for long; what was started or let through since has had no time to be heard of."""
+        last = max([self._started, self._armed, *(each.at for each in oracles.writes(self.proxy.exchanges))])
+        return time.monotonic() - last > QUIET_SECONDS
 
     def objects(self) -> list[oracles.Raw]:
         """The LLMDeployment and its children."""
