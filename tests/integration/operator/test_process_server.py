@@ -148,7 +148,7 @@ def test_pods_that_die_while_the_operator_is_away_are_replaced_and_the_service_k
         return fleet.condition("Ready")
 
     eventually(look, lambda found: found.get("status") == "True")
-    assert min(seen) == 3
+    assert min(seen) >= 3
     assert (len(targets(fleet)), len(fleet.sizes())) == (4, 1)
 
 
