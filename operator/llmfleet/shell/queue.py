@@ -10,7 +10,7 @@ from llmfleet.shell.errors import Conflict, FleetError
 K = TypeVar("K")
 FIRST_BACKOFF_SECONDS = 0.5
 LAST_BACKOFF_SECONDS = 30.0
-FIRST_SPACING_SECONDS = 0.3
+FIRST_SPACING_SECONDS = 1.0
 LAST_SPACING_SECONDS = 2.0
 CALM_SECONDS = 1.0
 """A key that nothing has woken for so long is worked on at once."""
