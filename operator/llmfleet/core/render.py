@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined, Undefined, pass_context
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, Undefined, pass_context
 from jinja2.runtime import Context
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -42,6 +42,11 @@ def _environment() -> Environment:
     )
 
 
+@cache
+def _template(name: str) -> Template:
+    return _environment().get_template(f"{name}.yaml.j2")
+
+
 @lru_cache(maxsize=256)
 def _shape(text: str) -> Any:
     return yaml.load(text, Loader=_LOADER)  # noqa: S506 because both loaders are the safe ones
@@ -50,7 +55,7 @@ def _shape(text: str) -> Any:
 def render(template: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """One manifest from ``templates/<template>.yaml.j2``; a missing value raises jinja2.UndefinedError."""
     placed: list[Any] = []
-    text = _environment().get_template(f"{template}.yaml.j2").render({**values, _PLACED: placed})
+    text = _template(template).render({**values, _PLACED: placed})
     manifest: dict[str, Any] = _filled(_shape(text), orjson.loads(orjson.dumps(placed)))
     return manifest
 

@@ -7,6 +7,8 @@ from pythonjsonlogger.orjson import OrjsonFormatter
 
 def configure(level: str) -> None:
     """Send everything at ``level`` and above to standard error as JSON."""
+    # What is not in a line need not be looked for ("Optimization" in Python's logging HOWTO).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler()
     fields = {"asctime": "time", "levelname": "level", "name": "logger"}
     handler.setFormatter(OrjsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields=fields))

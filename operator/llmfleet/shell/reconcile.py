@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from llmfleet import names
 from llmfleet.api.conditions import Reason
-from llmfleet.api.status import ConditionStatus
 from llmfleet.core import download, drains, entry, fleet, starts, status
 from llmfleet.core.goal import Goal, goal
 from llmfleet.core.inspection import is_inspection
@@ -141,12 +140,9 @@ class Reconciler:
         """Write the status when its meaning changed, and say the change as Events."""
         derived = status.derive(observed, plan, outcomes, now)
         recorded = observed.status.model_copy(update={"autoscaling": None})
-        self.metrics.desired.labels(*key).set(plan.desired)
-        self.metrics.ready.labels(*key).set(observed.ready())
+        self.metrics.standing.hold(*key, derived)
         self.metrics.meter.hold(*key, usage(observed))
         self.metrics.expect(*key)
-        for each in derived.conditions:
-            self.metrics.condition.labels(*key, each.type).set(each.status == ConditionStatus.TRUE)
         if derived != recorded and "deletionTimestamp" not in observed.raw["metadata"]:
             version, members = observed.raw["metadata"]["resourceVersion"], as_members(derived)
             self.cache.put(await self.cluster.apply_status(key, version, members, names.STATUS_MANAGER))

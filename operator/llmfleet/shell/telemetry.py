@@ -15,6 +15,7 @@ from llmfleet.shell.errors import FleetError
 from llmfleet.shell.meter import Meter
 from llmfleet.shell.ports import Cluster
 from llmfleet.shell.sizing import Sizing
+from llmfleet.shell.standing import Standing
 
 REPEAT_SECONDS = 300
 """The same Event about the same object is posted again only after this time."""
@@ -49,21 +50,19 @@ class Metrics:
             "llmfleet_reconcile_seconds", "Time of one reconcile, seconds.", registry=registry
         )
         self.leader = Gauge("llmfleet_leader", "1 while this replica holds the Lease.", registry=registry)
-        self.desired = Gauge("llmfleet_desired_replicas", "Replicas wanted.", labels, registry=registry)
-        self.ready = Gauge("llmfleet_ready_replicas", "Replicas that answer.", labels, registry=registry)
         self.decisions = Counter(
             "llmfleet_scaling_decisions", "Changes of size, by reason.", (*labels, "reason"), registry=registry
         )
-        self.condition = Gauge(
-            "llmfleet_condition", "1 while a condition is True.", (*labels, "type"), registry=registry
-        )
         self.sizing = Sizing(registry)
         self.meter = Meter(prices or {})
+        self.standing = Standing()
         registry.register(self.meter)
+        registry.register(self.standing)
         self._add_lives(labels)
 
     def _add_lives(self, labels: tuple[str, str]) -> None:
         """How pods come and go."""
+        self._expected: set[tuple[str, str]] = set()
         self.drained = Counter(
             "llmfleet_drained_pods",
             "Pods that left; told is no where a pod did not say what it cost.",
@@ -91,6 +90,9 @@ class Metrics:
 
     def expect(self, namespace: str, name: str) -> None:
         """Tell of a fleet's drained requests from zero on, so that the first one shows as a rise."""
+        if (namespace, name) in self._expected:
+            return
+        self._expected.add((namespace, name))
         for counter in self.requests.values():
             counter.labels(namespace, name)
 
@@ -106,8 +108,9 @@ class Metrics:
         """Drop the series of an object that is gone."""
         self.sizing.forget(namespace, name)
         self.meter.forget(namespace, name)
-        measures = (self.desired, self.ready, self.condition)
-        for each in (*measures, self.decisions, self.drained, *self.requests.values()):
+        self.standing.forget(namespace, name)
+        self._expected.discard((namespace, name))
+        for each in (self.decisions, self.drained, *self.requests.values()):
             each.remove_by_labels({"namespace": namespace, "name": name})
 
 

@@ -141,14 +141,33 @@ async def test_a_dip_is_an_event_before_a_pod_is_taken(rollout: dict) -> None:
 
 def test_series_of_an_object_that_is_gone_are_dropped() -> None:
     metrics = Metrics()
-    metrics.ready.labels("a", "x").set(1)
+    metrics.standing.hold("a", "x", Status(ready_replicas=1))
     metrics.decisions.labels("a", "x", "Panic").inc()
-    metrics.ready.labels("a", "y").set(2)
+    metrics.standing.hold("a", "y", Status(ready_replicas=2))
     metrics.forget("a", "x")
     metrics.forget("a", "never-there")
     value = metrics.registry.get_sample_value
     assert value("llmfleet_ready_replicas", {"namespace": "a", "name": "x"}) is None
     assert value("llmfleet_ready_replicas", {"namespace": "a", "name": "y"}) == 2
+
+
+def test_how_a_fleet_stands_is_read_as_it_was_told_last() -> None:
+    metrics = Metrics()
+    metrics.standing.hold("a", "x", status(ready=False).model_copy(update={"desired_replicas": 3, "ready_replicas": 1}))
+    metrics.standing.hold("a", "x", status(ready=True).model_copy(update={"desired_replicas": 2, "ready_replicas": 2}))
+    fleet, value = {"namespace": "a", "name": "x"}, metrics.registry.get_sample_value
+    assert value("llmfleet_desired_replicas", fleet) == value("llmfleet_ready_replicas", fleet) == 2
+    conditions = {"Ready": 1, "Reconciling": 0, "Stalled": 0}
+    assert {each: value("llmfleet_condition", {**fleet, "type": each}) for each in conditions} == conditions
+
+
+def test_a_fleets_drained_requests_are_told_from_zero_on() -> None:
+    metrics, fleet = Metrics(), {"namespace": "a", "name": "x"}
+    for _ in range(2):
+        metrics.expect("a", "x")
+        assert metrics.registry.get_sample_value("llmfleet_aborted_requests_total", fleet) == 0
+        metrics.forget("a", "x")
+        assert metrics.registry.get_sample_value("llmfleet_aborted_requests_total", fleet) is None
 
 
 async def test_an_adapter_that_fails_is_an_event_and_one_that_loads_is_none() -> None:
