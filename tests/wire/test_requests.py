@@ -10,6 +10,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from llmfleet.core.plan import Ref
 from llmfleet.shell.cluster import ApiServer, NameTaken
 from llmfleet.shell.errors import Conflict, FleetError, NotLeader, Refused, Unavailable
+from llmfleet.shell.held import Held
 from llmfleet.shell.kinds import BY_KIND
 from llmfleet.shell.ports import Key
 from tests.builders import NOW, UID, children, deployment, merged
@@ -35,7 +36,7 @@ WRITES: dict[str, Call] = {
 
 async def test_a_known_child_is_applied_on_the_version_it_was_decided_on(api: ApiServer, wire: Wire) -> None:
     wire.respond = lambda _: (200, SERVICE)
-    assert await api.apply("team-a", MANIFEST, "7") == SERVICE
+    assert Held.of(await api.apply("team-a", MANIFEST, "7")).raw == SERVICE
     (request,) = wire.requests
     assert (request.method, request.path, request.query) == ("PATCH", PATH, FORCED)
     assert request.content_type == "application/apply-patch+yaml"
@@ -76,7 +77,7 @@ def where(existing: tuple, request: Request) -> tuple:
 
 async def test_a_new_child_is_applied_as_one_that_is_not_there(api: ApiServer, wire: Wire) -> None:
     wire.respond = lambda _: (201, SERVICE)
-    assert await api.apply("team-a", MANIFEST, "") == SERVICE
+    assert Held.of(await api.apply("team-a", MANIFEST, "")).raw == SERVICE
     assert [request.body for request in wire.requests] == [UNBORN]
 
 

@@ -9,7 +9,7 @@ from llmfleet.core.foreign import Scaler
 from llmfleet.core.plan import Ref
 from llmfleet.core.world import Observed, Raw, labels, observe
 from llmfleet.shell.departures import Departures
-from llmfleet.shell.held import Held, trimmed
+from llmfleet.shell.held import Held
 from llmfleet.shell.ports import Key
 
 
@@ -62,7 +62,7 @@ class Cache:
             del mine[_ref(raw)]
             self._editions[key] += 1
         if raw["kind"] == "Pod" and (is_known or self._departures.knows(key, _uid(raw))):
-            self._departures.gone(key, trimmed(raw))
+            self._departures.gone(key, Held.of(raw).raw)
         if not self._has_owner(key):
             self._departures.forget(key)
         if not mine:

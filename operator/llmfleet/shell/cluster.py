@@ -4,17 +4,19 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import orjson
 from aiohttp import ClientTimeout
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from yarl import URL
 
 from llmfleet import names
 from llmfleet.core.plan import Ref
 from llmfleet.core.world import Raw, owner_uid
-from llmfleet.shell.errors import Conflict, FleetError, Refused, Unavailable
+from llmfleet.shell.errors import Conflict, Refused, Unavailable, refusal
 from llmfleet.shell.kinds import BY_KIND, EVENT, OWN, POD, Kind
 from llmfleet.shell.ports import Key
 from llmfleet.shell.wire import event, watched
@@ -88,7 +90,7 @@ class ApiServer:
             response = await self._send(method, path, query, body, content_type, REQUEST_TIMEOUT)
             text = await response.read()
             if response.status >= HTTPStatus.BAD_REQUEST:
-                raise _refusal(response.status, text, response.headers)
+                raise refusal(response.status, text, response.headers)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             self._failed()
             raise Unavailable(f"{method} {path}: {error!r}") from error
@@ -109,8 +111,8 @@ class ApiServer:
             headers["Content-Type"] = content_type
         return await self._session().request(
             method,
-            configuration.host + path,
-            params=query,
+            # Names that the server took need no quoting, which would look at each character.
+            URL(f"{configuration.host}{path}?{urlencode(query)}", encoded=True),
             data=None if body is None else orjson.dumps(body),
             headers=headers,
             timeout=limits,
@@ -163,7 +165,7 @@ class ApiServer:
             answer = await self._send("GET", path, query, None, JSON, limits)
             async with answer:
                 if answer.status >= HTTPStatus.BAD_REQUEST:
-                    raise _refusal(answer.status, await answer.read(), answer.headers)
+                    raise refusal(answer.status, await answer.read(), answer.headers)
                 while line := await answer.content.readline():
                     yield event(kind.kind, line)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
@@ -206,8 +208,11 @@ class ApiServer:
     async def _apply(self, namespace: str, manifest: Mapping[str, Any], version: str) -> Raw:
         kind, metadata = BY_KIND[manifest["kind"]], manifest["metadata"]
         body = {**manifest, "metadata": {**metadata, "resourceVersion": version}} if version else manifest
-        query = {"fieldManager": names.CHILDREN_MANAGER, "force": "true"}
-        return watched(await self._ask("PATCH", kind.path(namespace, metadata["name"]), body, APPLY, query))
+        return await self._applied(kind, kind.path(namespace, metadata["name"]), body, names.CHILDREN_MANAGER)
+
+    async def _applied(self, kind: Kind, path: str, body: Any, manager: str) -> Raw:
+        query = {"fieldManager": manager, "force": "true"}
+        return watched(kind.kind, await self._ask("PATCH", path, body, APPLY, query))
 
     async def _version_of_ours(self, namespace: str, manifest: Mapping[str, Any]) -> str:
         """Version of a child that was thought not to exist; empty when it does not. NameTaken when it is foreign."""
@@ -250,8 +255,7 @@ class ApiServer:
         # The version and not the UID: the server ignores a UID here, and the name may have been born again.
         metadata = {"name": key.name, "namespace": key.namespace, "resourceVersion": resource_version}
         body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "status": status}
-        path = OWN.path(key.namespace, key.name, "status")
-        return watched(await self._ask("PATCH", path, body, APPLY, {"fieldManager": manager, "force": "true"}))
+        return await self._applied(OWN, OWN.path(key.namespace, key.name, "status"), body, manager)
 
     async def post_event(self, about: Raw, kind: str, reason: str, message: str) -> None:
         """See ``ports.Cluster``."""
@@ -279,20 +283,3 @@ class ApiServer:
 
 class NameTaken(Refused):
     """An object of a needed name belongs to somebody else."""
-
-
-def _refusal(status: int, text: bytes, headers: Mapping[str, str]) -> FleetError:
-    try:
-        message = orjson.loads(text).get("message", "")
-    except (ValueError, AttributeError):  # no JSON, or JSON that is no object: a proxy's words
-        message = text[:200].decode(errors="replace")
-    if status == HTTPStatus.CONFLICT:
-        return Conflict(message)
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Unavailable(f"{status}: {message}", _seconds(headers.get("Retry-After", "")))
-    return Refused(message, status)
-
-
-def _seconds(retry_after: str) -> float:
-    """As the API server writes it; 0 for anything else."""
-    return float(retry_after) if retry_after.isdecimal() else 0.0

@@ -7,6 +7,11 @@ FleetError
 └── NotLeader     the Lease has run out; write nothing
 """
 
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import orjson
+
 
 class FleetError(Exception):
     """Trouble that a later pass may overcome."""
@@ -39,3 +44,21 @@ class Refused(FleetError):
 
 class NotLeader(FleetError):
     """The Lease has run out."""
+
+
+def refusal(status: int, text: bytes, headers: Mapping[str, str]) -> FleetError:
+    """What an answer of 400 or more says."""
+    try:
+        message = orjson.loads(text).get("message", "")
+    except (ValueError, AttributeError):  # no JSON, or JSON that is no object: a proxy's words
+        message = text[:200].decode(errors="replace")
+    if status == HTTPStatus.CONFLICT:
+        return Conflict(message)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Unavailable(f"{status}: {message}", _seconds(headers.get("Retry-After", "")))
+    return Refused(message, status)
+
+
+def _seconds(retry_after: str) -> float:
+    """As the API server writes it; 0 for anything else."""
+    return float(retry_after) if retry_after.isdecimal() else 0.0

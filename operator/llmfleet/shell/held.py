@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from llmfleet.core.world import Raw
@@ -43,6 +44,13 @@ def _only(part: Mapping[str, Any], members: frozenset[str]) -> dict[str, Any]:
     return {key: value for key, value in part.items() if key in members}
 
 
+def _verbatim(part: Any) -> orjson.Fragment:
+    """A member that ``wire`` left as the server wrote it."""
+    if isinstance(part, msgspec.Raw):
+        return orjson.Fragment(bytes(part))
+    raise TypeError(f"no part of an object: {part!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """One object: what tells it from its forerunners, and the rest as JSON."""
@@ -57,7 +65,7 @@ class Held:
         slim = trimmed(raw)
         version = slim["metadata"].pop("resourceVersion", "0")
         # A copy, for what orjson gives lies in a block of up to four times its length.
-        return cls(raw["metadata"]["uid"], version, bytes(memoryview(orjson.dumps(slim))))
+        return cls(raw["metadata"]["uid"], version, bytes(memoryview(orjson.dumps(slim, default=_verbatim))))
 
     @property
     def raw(self) -> Raw:

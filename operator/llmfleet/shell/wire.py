@@ -1,71 +1,84 @@
-"""What is read of a watched object as the server writes it; what is passed over is never made into anything.
+"""What is read of a watched object as the server writes it: the rest is passed over and never made into anything.
 
-Half of an object is its managed fields, and half of the rest of a pod is what it was made from.
+Half of an object is its managed fields, and half of the rest of a pod is what it was made from. Of what is left most is
+kept for later as it is written: such a member is a ``msgspec.Raw``, and ``held`` keeps it as its text.
 """
 
-from typing import Any, Generic, TypeVar
+from collections import defaultdict
+from typing import Any, TypedDict
 
 import msgspec
-import orjson
+from msgspec import Raw as Text
 
+from llmfleet import names
 from llmfleet.core.world import Raw
 
 
-class _Metadata(msgspec.Struct, rename="camel"):
+class _Metadata(TypedDict, total=False):
     """ObjectMeta but its managedFields (apimachinery, pkg/apis/meta/v1/types.go)."""
 
-    name: Any = None
-    generate_name: Any = None
-    namespace: Any = None
-    uid: Any = None
-    resource_version: Any = None
-    generation: Any = None
-    creation_timestamp: Any = None
-    deletion_timestamp: Any = None
-    deletion_grace_period_seconds: Any = None
-    labels: Any = None
-    annotations: Any = None
-    owner_references: Any = None
-    finalizers: Any = None
+    name: str
+    generateName: str
+    namespace: str
+    uid: str
+    resourceVersion: str
+    generation: int
+    creationTimestamp: Any
+    deletionTimestamp: Any
+    deletionGracePeriodSeconds: Any
+    labels: Any
+    annotations: Any
+    ownerReferences: Any
+    finalizers: Any
 
 
-class _Object(msgspec.Struct, rename="camel"):
-    """All members that a watched kind has."""
-
-    metadata: _Metadata | None = None
-    api_version: Any = None
-    kind: Any = None
-    spec: Any = None
-    status: Any = None
-    data: Any = None
-    binary_data: Any = None
-    immutable: Any = None
-    revision: Any = None
+class _Object(TypedDict, total=False):
+    metadata: _Metadata
+    apiVersion: str
+    kind: str
 
 
-class _PodSpec(msgspec.Struct, rename="camel"):
-    node_name: Any = None
+class _Own(_Object, total=False):
+    spec: Any
+    status: Any
 
 
-class _Pod(_Object):
-    spec: _PodSpec | None = None
+class _Child(_Object, total=False):
+    """All members that a child of any kind has."""
+
+    spec: Text
+    status: Any
+    data: Text
+    binaryData: Text
+    immutable: Text
+    revision: Text
 
 
-T = TypeVar("T", bound=_Object)
+class _PodSpec(TypedDict, total=False):
+    nodeName: str
 
 
-class _Event(msgspec.Struct, Generic[T]):
+class _Pod(_Object, total=False):
+    spec: _PodSpec
+    status: Any
+
+
+class _Event(msgspec.Struct):
     type: str
-    object: T
+    object: Text
 
 
-_OBJECTS = msgspec.json.Decoder(_Object)
-_EVENTS, _POD_EVENTS = msgspec.json.Decoder(_Event[_Object]), msgspec.json.Decoder(_Event[_Pod])
+_ANY, _EVENT = msgspec.json.Decoder(), msgspec.json.Decoder(_Event)
+_OBJECTS: defaultdict[str, msgspec.json.Decoder[Any]] = defaultdict(
+    lambda: msgspec.json.Decoder(_Child),
+    {names.KIND: msgspec.json.Decoder(_Own), "Pod": msgspec.json.Decoder(_Pod)},
+)
 
 
-def watched(text: bytes) -> Raw:
-    """An object other than a pod. ValueError where the text is none."""
-    return _builtin(_OBJECTS, text)
+def watched(kind: str, text: bytes | Text) -> Raw:
+    """An object. ValueError where the text is none."""
+    found: dict[str, Any] = _read(_OBJECTS[kind], text)
+    return found
 
 
 def event(kind: str, line: bytes) -> dict[str, Any]:
@@ -73,25 +86,13 @@ def event(kind: str, line: bytes) -> dict[str, Any]:
 
     ValueError where the line is none.
     """
-    found = _builtin(_POD_EVENTS if kind == "Pod" else _EVENTS, line)
-    if found["type"] != "ERROR":
-        return found
-    whole: dict[str, Any] = orjson.loads(line)
-    return whole
+    found: _Event = _read(_EVENT, line)
+    is_error = found.type == "ERROR"
+    return {"type": found.type, "object": _read(_ANY, found.object) if is_error else watched(kind, found.object)}
 
 
-def _builtin(decoder: msgspec.json.Decoder[Any], text: bytes) -> dict[str, Any]:
+def _read(decoder: msgspec.json.Decoder[Any], text: bytes | Text) -> Any:
     try:
-        return _members(decoder.decode(text))
+        return decoder.decode(text)
     except msgspec.DecodeError as error:
         raise ValueError(f"not what a server writes of an object: {error}") from error
-
-
-def _members(found: msgspec.Struct) -> dict[str, Any]:
-    """What is set, under its name on the wire. Not ``to_builtins``, which copies all that is in it."""
-    named = zip(found.__struct_encode_fields__, msgspec.structs.astuple(found), strict=True)
-    return {
-        name: _members(value) if isinstance(value, msgspec.Struct) else value
-        for name, value in named
-        if value is not None
-    }
