@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from llmfleet.api.conditions import Reason
 from llmfleet.api.quantization import Source
 from llmfleet.api.v1alpha1 import Spec
-from llmfleet.core.capability import needed, needed_to_make
+from llmfleet.core.capability import needed, needed_to_make, needed_to_produce
 from llmfleet.core.landing import Landing, landing, too_old, unservable_cache
 from llmfleet.core.plan import Blocked
 
@@ -29,6 +29,8 @@ REFUSING = frozenset(
     }
 )
 """Reasons that a refusal may have."""
+_NEED = {Source.ON_THE_FLY: needed_to_make, Source.PRODUCED: needed_to_produce}
+"""Where the spec says how its weights come about; a checkpoint has the last word itself."""
 
 
 def refusals(spec: Spec, host_paths: tuple[str, ...] = ()) -> tuple[Blocked, ...]:
@@ -49,5 +51,5 @@ def _node_folder(spec: Spec, allowed: tuple[str, ...]) -> Iterator[Blocked]:
 
 def _weights(spec: Spec, on: Landing) -> Iterator[Blocked]:
     method = spec.quantization.method
-    need = needed_to_make if spec.quantization.source is Source.ON_THE_FLY else needed
+    need = _NEED.get(spec.quantization.source, needed)
     yield from too_old(f"quantization.method {method} needs", need(method, on.vendor), on)

@@ -107,6 +107,11 @@ _SCHEMES_ON_AMD: Mapping[str, tuple[tuple[str, int], ...]] = {
 _MADE: Mapping[Method, Precision] = {Method.FP8: Precision("fp8", "FP8 tensor")}
 """What the engine makes while loading, where the format decides."""
 
+_PRODUCED: Mapping[Method, Precision] = {
+    Method.FP8: Precision("compressed-tensors", "FP8 channel dynamic float8 token")
+}
+"""What our own Job makes, where the format decides: llmfleet_runtime/quantizing/recipes.py."""
+
 _NEEDED_BY_CACHE: Mapping[KVCacheDType, int] = {
     KVCacheDType.FP8: 80,  # v1/attention/backends/flashinfer.py; flash_attn.py needs 90, triton_attn.py 89
     KVCacheDType.FP8_E5M2: 80,  # the same
@@ -142,7 +147,15 @@ def needed_by_checkpoint(found: Precision, vendor: AcceleratorType) -> int:
 
 def needed_to_make(method: Method, vendor: AcceleratorType) -> int:
     """The least generation that serves what is made of unquantized weights while they are loaded."""
-    made = _MADE.get(method)
+    return _needed(method, _MADE.get(method), vendor)
+
+
+def needed_to_produce(method: Method, vendor: AcceleratorType) -> int:
+    """The least generation that serves the checkpoint that is made for the method."""
+    return _needed(method, _PRODUCED.get(method), vendor)
+
+
+def _needed(method: Method, made: Precision | None, vendor: AcceleratorType) -> int:
     return max(needed(method, vendor), needed_by_checkpoint(made, vendor) if made else 0)
 
 
@@ -155,3 +168,10 @@ def working(least: int, vendor: AcceleratorType) -> tuple[Method, ...]:
 def shown(found: int, vendor: AcceleratorType = AcceleratorType.NVIDIA) -> str:
     """As its maker writes it: ``8.9``, ``CDNA3``."""
     return _CDNA.get(found, "") if vendor is AcceleratorType.AMD else f"{found // 10}.{found % 10}"
+
+
+def requirement(least: int, vendor: AcceleratorType) -> str:
+    """A generation as something is said to need it."""
+    if least >= NEVER:
+        return f"a GPU of another vendor than {vendor}"
+    return f"compute capability {shown(least)}" if vendor is AcceleratorType.NVIDIA else shown(least, vendor)

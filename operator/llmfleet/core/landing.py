@@ -9,7 +9,7 @@ from llmfleet.api.quantization import listed
 from llmfleet.api.tuning import KVCacheDType
 from llmfleet.api.v1alpha1 import Spec
 from llmfleet.api.workload import AcceleratorType
-from llmfleet.core.capability import NEVER, generation, needed_by_cache, shown, working
+from llmfleet.core.capability import NEVER, generation, needed_by_cache, requirement, shown, working
 from llmfleet.core.plan import Blocked
 
 Labels = Mapping[str, str]
@@ -72,14 +72,8 @@ def too_old(what: str, least: int, on: Landing, works: Works = working) -> Itera
         told = ", ".join(f"{product} ({shown(found, on.vendor)})" for product, found in weak.items())
         where = f"accelerator.products names {told}" if on.are_named else f"the cluster's nodes have {told}"
         would = f"there {listed(works(min(weak.values()), on.vendor))} would work"
-        words = f"{what} {_need(least, on.vendor)}, and {where}; {would}. {_others(on, weak, least)}"
+        words = f"{what} {requirement(least, on.vendor)}, and {where}; {would}. {_others(on, weak, least)}"
         yield Blocked(Reason.QUANTIZATION_UNSUPPORTED, words)
-
-
-def _need(least: int, vendor: AcceleratorType) -> str:
-    if least >= NEVER:
-        return f"a GPU of another vendor than {vendor}"
-    return f"compute capability {shown(least)}" if vendor is AcceleratorType.NVIDIA else shown(least, vendor)
 
 
 def _others(on: Landing, weak: Mapping[str, int], least: int) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmfleet.api.quantization import NOT_ON_CPU, Method, listed
-from llmfleet.core.capability import needed, shown
+from llmfleet.api.workload import AcceleratorType
+from llmfleet.core.capability import needed_to_produce, shown
 from llmfleet.core.fit.accelerators import Accelerator
 from llmfleet.core.fit.planner import Fit
 from llmfleet_runtime.contract import QUANTIZING_METHODS, Made
@@ -22,20 +23,19 @@ def refusal(methods: Sequence[str], accelerator: Accelerator) -> str:
 
 
 def is_served(method: str, accelerator: Accelerator) -> bool:
-    """Of a GPU whose capability is not known, the engine has the last word."""
+    """Of a GPU whose generation is not known, the engine has the last word."""
     if accelerator.vendor == "CPU":
         return method not in NOT_ON_CPU
-    if accelerator.capability is None:
-        return True
-    major, minor = accelerator.capability
-    return 10 * major + minor >= needed(Method(method))
+    least = needed_to_produce(Method(method), AcceleratorType(accelerator.vendor))
+    return accelerator.architecture is None or accelerator.architecture >= least
 
 
 def _words(accelerator: Accelerator) -> str:
-    if accelerator.capability is None:
+    if accelerator.architecture is None:
         return accelerator.product
-    major, minor = accelerator.capability
-    return f"{accelerator.product}, whose compute capability is {shown(10 * major + minor)}"
+    found = shown(accelerator.architecture, AcceleratorType(accelerator.vendor))
+    what = "compute capability" if accelerator.vendor == "NVIDIA" else "generation"
+    return f"{accelerator.product}, whose {what} is {found}"
 
 
 @dataclass(frozen=True)

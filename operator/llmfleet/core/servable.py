@@ -6,7 +6,7 @@ from llmfleet.api.conditions import Reason
 from llmfleet.api.quantization import MADE_ON_THE_FLY, Source, listed
 from llmfleet.api.v1alpha1 import Spec
 from llmfleet.api.workload import AcceleratorType
-from llmfleet.core.capability import needed, needed_by_checkpoint, needed_to_make, working
+from llmfleet.core.capability import needed_by_checkpoint, needed_to_make, needed_to_produce, working
 from llmfleet.core.landing import Landing, too_old, unservable_cache
 from llmfleet.core.plan import Blocked
 from llmfleet_runtime.contract import SERVED_ON_CPU, ModelFacts, precision, unserved
@@ -39,7 +39,7 @@ def least(facts: ModelFacts, spec: Spec) -> int:
     if found.method:
         return needed_by_checkpoint(found, vendor)
     if asked.source is Source.PRODUCED:
-        return needed(asked.method, vendor)
+        return needed_to_produce(asked.method, vendor)
     return needed_to_make(asked.method, vendor) if asked.method in MADE_ON_THE_FLY else 0
 
 

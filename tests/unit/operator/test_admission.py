@@ -136,6 +136,9 @@ MI210, MI300X = "AMD_Instinct_MI210", "AMD_Instinct_MI300X_OAM"
         (MI210, {"method": "FP8", "source": "OnTheFly"}, True),
         (MI210, {"method": "FP8"}, False),  # a checkpoint in blocks has a kernel
         (MI300X, {"method": "FP8", "source": "OnTheFly"}, False),
+        (MI210, {"method": "FP8", "source": "Produced"}, True),
+        (MI300X, {"method": "FP8", "source": "Produced"}, False),
+        (MI210, {"method": "INT8", "source": "Produced"}, False),
         (MI210, {"method": "BitsAndBytes"}, False),
         (MI210, {"method": "MXFP8", "source": "OnTheFly"}, False),
         ("AMD_Radeon_RX_7900_XTX", {"method": "FP8", "source": "OnTheFly"}, False),

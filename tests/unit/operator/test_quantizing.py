@@ -2,6 +2,9 @@
 
 import pytest
 
+from llmfleet.api.quantization import Method
+from llmfleet.api.workload import AcceleratorType
+from llmfleet.core.capability import needed, needed_by_checkpoint, needed_to_produce
 from llmfleet.core.fit.accelerators import cpu, named
 from llmfleet.core.fit.planner import fit
 from llmfleet.core.fit.settings import Settings
@@ -16,6 +19,7 @@ from llmfleet_runtime.contract import (
     WeightRole,
     Weights,
 )
+from llmfleet_runtime.quantizing.recipes import RECIPES
 
 CPU = cpu(16 * 2**30)
 
@@ -53,6 +57,18 @@ def test_what_no_cpu_serves_is_refused_with_what_they_serve():
 
 def test_of_a_gpu_without_a_known_capability_the_engine_has_the_last_word():
     assert refusal(QUANTIZING_METHODS, named("MI300X")) == ""
+
+
+def test_what_is_made_of_fp8_needs_a_newer_gpu_of_amds_than_any_fp8_does():
+    told = "vLLM does not serve FP8 on AMD_Instinct_MI210, whose generation is CDNA2; INT8, GPTQ, AWQ or NVFP4 would"
+    assert refusal(["INT8", "FP8"], named("MI210")).startswith(told)
+
+
+@pytest.mark.parametrize("vendor", [AcceleratorType.NVIDIA, AcceleratorType.AMD])
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_what_a_recipe_makes_is_what_its_method_is_judged_by(recipe, vendor):
+    least = max(needed(Method(recipe.method), vendor), needed_by_checkpoint(recipe.makes, vendor))
+    assert needed_to_produce(Method(recipe.method), vendor) == least
 
 
 def test_ratios_are_to_the_source():

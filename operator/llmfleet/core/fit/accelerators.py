@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from llmfleet.api.workload import AcceleratorType
+from llmfleet.core.capability import generation
 from llmfleet.core.fit.products import AMD, NVIDIA, Product
 
 GIB, MIB = 2**30, 2**20
@@ -30,6 +32,13 @@ class Accelerator:
     """CUDA compute capability; None where it is not known, and for other vendors."""
     note: str = ""
     """What was assumed of it, empty when nothing was."""
+
+    @property
+    def architecture(self) -> int | None:
+        """Its generation as ``capability`` counts them; None of a CPU, and where it is not known."""
+        if self.capability is not None:
+            return 10 * self.capability[0] + self.capability[1]
+        return generation(self.product, AcceleratorType(self.vendor))
 
 
 def named(text: str) -> Accelerator | None:

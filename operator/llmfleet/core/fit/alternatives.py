@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from llmfleet.api.tuning import KVCacheDType
+from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.capability import needed_by_cache
 from llmfleet.core.fit.accelerators import Accelerator
 from llmfleet.core.fit.planner import LEAST_CONTEXT, Fit, Verdict, fit
@@ -80,12 +81,9 @@ def _precisions(facts: ModelFacts, start: _Step) -> Iterator[_Step]:
 
 
 def _caches(facts: ModelFacts, start: _Step) -> Iterator[_Step]:
-    major, minor = start.accelerator.capability or (0, 0)
-    if (
-        start.settings.kv_cache_dtype == "auto"
-        and facts.layers
-        and 10 * major + minor >= needed_by_cache(KVCacheDType.FP8)
-    ):
+    least = needed_by_cache(KVCacheDType.FP8, AcceleratorType(start.accelerator.vendor))
+    is_served = (start.accelerator.architecture or 0) >= least
+    if start.settings.kv_cache_dtype == "auto" and facts.layers and is_served:
         changed = replace(start.settings, kv_cache_dtype="fp8")
         yield _Step("KV cache FP8", "half of what a token takes", changed, start.accelerator)
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from llmfleet.api.workload import AcceleratorType
+from llmfleet.core.capability import requirement, shown
 from llmfleet.core.fit.accelerators import GIB, Accelerator
 from llmfleet.core.fit.cache import Layout, Pool, pool
 from llmfleet.core.fit.overhead import activation_bytes, cpu_worker_bytes, driver_bytes, graph_bytes, lora_bytes
@@ -182,10 +184,10 @@ def _refused(facts: ModelFacts, settings: Settings, accelerator: Accelerator, le
         return f"{facts.heads} attention heads cannot be split over {settings.tensor} devices"
     if facts.max_positions and length > facts.max_positions:
         return f"{length:,} tokens are more than the {facts.max_positions:,} of the model"
-    least = settings.precision.least_capability
-    if accelerator.capability and accelerator.capability < least:
-        have, need = (".".join(map(str, each)) for each in (accelerator.capability, least))
-        return f"{settings.precision.name} needs compute capability {need}, {accelerator.product} has {have}"
+    least, vendor = settings.precision.least(accelerator.vendor), AcceleratorType(accelerator.vendor)
+    if accelerator.architecture is not None and accelerator.architecture < least:
+        need, have = requirement(least, vendor), shown(accelerator.architecture, vendor)
+        return f"{settings.precision.name} needs {need}, {accelerator.product} has {have}"
     return ""
 
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from llmfleet.api.quantization import Method
+from llmfleet.api.workload import AcceleratorType
+from llmfleet.core.capability import needed_to_make
 from llmfleet.core.fit.accelerators import GIB, Accelerator
 
 UTILIZATION = 0.92
@@ -22,13 +25,18 @@ class Precision:
     bits: float | None = None
     """Per weight with scales; None: as the checkpoint stores them."""
     how: Literal["stored", "on the fly", "other checkpoint"] = "stored"
-    least_capability: tuple[int, int] = (0, 0)
+    method: Method = Method.AUTO
+    """What is asked of a spec for it."""
+
+    def least(self, vendor: str) -> int:
+        """The least generation that serves it, as ``capability`` counts them."""
+        return needed_to_make(self.method, AcceleratorType(vendor))
 
 
 AS_STORED = Precision("as stored")
-FP8 = Precision("FP8", 8, "on the fly", (7, 5))
+FP8 = Precision("FP8", 8, "on the fly", Method.FP8)
 """vLLM's ``fp8``: native from 8.9, weights only below."""
-INT4 = Precision("INT4", 4 + 20 / 128, "other checkpoint", (7, 5))
+INT4 = Precision("INT4", 4 + 20 / 128, "other checkpoint", Method.AWQ)
 """AWQ or GPTQ in groups of 128, with zero points."""
 PRECISIONS = (AS_STORED, FP8, INT4)
 

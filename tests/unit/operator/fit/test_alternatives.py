@@ -63,9 +63,34 @@ def test_a_quantized_checkpoint_keeps_its_precision() -> None:
     assert "NVIDIA-H100-80GB-HBM3" in found
 
 
-@pytest.mark.parametrize(("card", "is_proposed"), [("T4", False), ("A10G", True), ("L4", True)])
-def test_an_fp8_cache_is_proposed_where_admission_takes_it(card: str, *, is_proposed: bool) -> None:
-    assert ("KV cache FP8" in changes(LLAMA, Settings(max_model_len=40960), card)) is is_proposed
+@pytest.mark.parametrize(
+    ("card", "tokens", "is_proposed"),
+    [
+        ("T4", 40960, False),
+        ("A10G", 40960, True),
+        ("L4", 40960, True),
+        ("MI210", 3 * 131072, True),
+        ("MI300X", 16 * 131072, True),
+    ],
+)
+def test_an_fp8_cache_is_proposed_where_admission_takes_it(card: str, tokens: int, *, is_proposed: bool) -> None:
+    length = min(tokens, 131072)
+    given = Settings(max_model_len=length, concurrency=tokens // length)
+    assert ("KV cache FP8" in changes(LLAMA, given, card)) is is_proposed
+
+
+def test_an_fp8_cache_is_proposed_on_a_cpu() -> None:
+    given = fit(LLAMA, Settings(max_model_len=40960), cpu(24 * 2**30))
+    assert "KV cache FP8" in [each.change for each in alternatives(LLAMA, given)]
+
+
+@pytest.mark.parametrize(("card", "is_proposed"), [("MI210", False), ("MI250X", False), ("MI300X", True)])
+def test_of_amds_products_fp8_is_proposed_where_what_is_made_is_served(card: str, *, is_proposed: bool) -> None:
+    llama = public("meta-llama/Llama-3.1-405B") if card == "MI300X" else public("meta-llama/Llama-3.1-70B")
+    tensor = 4 if card == "MI300X" else 2
+    found = changes(llama, Settings(max_model_len=4096, tensor=tensor), card)
+    assert any(each.startswith("precision FP8") for each in found) is is_proposed
+    assert found != []
 
 
 def test_only_products_that_are_there_are_proposed() -> None:
