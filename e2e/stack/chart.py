@@ -30,11 +30,19 @@ def install(helm: str, kubectl: Kubectl, operator: str, runtime: str, settings: 
     command += ["--wait", "--timeout", "120s"]
     # On a cluster of our own the definition may have been applied by hand before.
     command += ["--kube-context", kubectl.context] if kubectl.context else ["--take-ownership"]
-    for name, value in values.items():
-        command += ["--set", f"{name}={value}"]
+    command += chosen(values)
     done = subprocess.run(command, env=kubectl.environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise KubectlError(f"installing the chart failed: {done.stderr.strip()}\n{explain(kubectl)}")
+
+
+def chosen(values: Mapping[str, int | str]) -> list[str]:
+    """Helm's arguments for these values. A tag is a hash: where it is all digits, helm would take it for a number."""
+    return [
+        argument
+        for name, value in values.items()
+        for argument in ("--set-string" if isinstance(value, str) else "--set", f"{name}={value}")
+    ]
 
 
 def explain(kubectl: Kubectl) -> str:

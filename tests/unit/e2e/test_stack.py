@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.stack import sample
+from e2e.stack import chart, sample
 from e2e.stack.audit import AuditLog
 from e2e.stack.fleet import condition, is_settled
 from e2e.stack.kubectl import Kubectl, parse_stream
@@ -57,6 +57,11 @@ def test_watched_documents_are_told_apart() -> None:
 def test_a_command_names_namespace_and_context() -> None:
     kubectl = Kubectl(context="mine").inside("team")
     assert kubectl.command("get", "pods") == ["kubectl", "--namespace", "team", "--context", "mine", "get", "pods"]
+
+
+def test_a_tag_of_digits_stays_a_text_and_a_number_a_number() -> None:
+    given = ["--set-string", "image.tag=1630957", "--set", "settings.relistSeconds=60"]
+    assert chart.chosen({"image.tag": "1630957", "settings.relistSeconds": 60}) == given
 
 
 def test_a_sample_is_changed_by_merging() -> None:
