@@ -203,6 +203,27 @@ class Fetcher:
         return json.loads(said[-1])
 
 
+@contextlib.contextmanager
+def disk(folder, size):
+    """A disk of so many bytes there; gone after the test."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder):
+    """Leave no room there; the file that takes it."""
+    path = folder / "filler"
+    with path.open("wb") as file:
+        while free := os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize:
+            with contextlib.suppress(OSError):  # somebody else took some of it meanwhile
+                os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), free)
+    return path
+
+
 def packed(model, path, top="", mode="w:gz"):
     """A tar file of a folder; its sha256."""
     with tarfile.open(path, mode) as archive:

@@ -10,7 +10,7 @@ import pytest
 from e2e.engine import clients
 from tests.engine.cutter import Cutter
 from tests.engine.hub import COMMIT, TOKEN, hub
-from tests.engine.sourced import DOWN, Fetcher, contents
+from tests.engine.sourced import DOWN, Fetcher, contents, disk, fill
 from tests.engine.test_sources import big, wait_for
 
 
@@ -51,6 +51,20 @@ def test_of_a_killed_download_of_a_repository_nothing_unfinished_stays(large):
     large.fetch.variables["HF_ENDPOINT"] = large.address
     assert contents(large.fetch("hf://team/large")["path"]) == contents(large.folder)
     assert list(large.fetch.cache.rglob("*.incomplete")) == []
+
+
+@pytest.mark.proves("F45")
+def test_a_disk_that_fills_while_a_repository_comes_is_named_and_heals(large):
+    with disk(large.fetch.cache, 200 * 2**20), Cutter(large.address, 15 * 2**20, 1000) as cutter:
+        large.fetch.variables["HF_ENDPOINT"] = cutter.address
+        process = large.fetch.begin("hf://team/large")
+        wait_for(lambda: any(each.stat().st_size for each in large.fetch.cache.rglob("*.incomplete")))
+        filler = fill(large.fetch.cache)
+        said = json.loads(process.communicate()[0].splitlines()[-1])
+        assert (said["reason"], said["message"]) == ("DiskFull", "the cache's disk became full during the download")
+        filler.unlink()
+        large.fetch.variables["HF_ENDPOINT"] = large.address
+        assert contents(large.fetch("hf://team/large")["path"]) == contents(large.folder)
 
 
 def test_two_pods_over_one_cache_fetch_a_repository_once(large):

@@ -11,7 +11,7 @@ import pytest
 
 from e2e.engine import clients, servers
 from tests.engine.cutter import Cutter
-from tests.engine.sourced import DOWN, KEYS, Fetcher, Site, contents, packed, s3_server, serving
+from tests.engine.sourced import DOWN, KEYS, Fetcher, Site, contents, disk, fill, packed, s3_server, serving
 
 
 @pytest.fixture
@@ -188,6 +188,19 @@ def test_a_killed_download_goes_on_with_what_it_had(stored, s3, tmp_path):
     begun = json.loads(first_line(stored.begin("s3://killed/models/tiny")))
     assert begun["done"] >= 20 * 2**20
     assert contents(stored("s3://killed/models/tiny")["path"]) == contents(tmp_path / "big")
+
+
+@pytest.mark.proves("F45")
+def test_a_disk_that_fills_while_a_model_comes_is_named_and_heals(stored, s3, tmp_path):
+    s3.put("filling", big(tmp_path / "big", 150 * 2**20))
+    with disk(stored.cache, 300 * 2**20):
+        process = stored.begin("s3://filling/models/tiny")
+        wait_for(lambda: next(stored.cache.glob("models/*/.*/.llmfleet-journal"), None))
+        filler = fill(stored.cache)
+        said = json.loads(process.communicate()[0].splitlines()[-1])
+        assert (said["reason"], said["message"]) == ("DiskFull", "the cache's disk became full during the download")
+        filler.unlink()
+        assert contents(stored("s3://filling/models/tiny")["path"]) == contents(tmp_path / "big")
 
 
 def first_line(process):
