@@ -17,6 +17,7 @@ from llmfleet_runtime.engines.llamacpp import LLAMACPP, SWITCHES
 from llmfleet_runtime.measures import missing
 from llmfleet_runtime.surface import PROBES, SERVED
 from tests.engine.clients import Tally, leave_under_load, stream
+from tests.engine.hub import COMMIT, hub
 from tests.engine.pictures import DOT, ask, host, looking
 from tests.engine.test_serving import post
 from tests.unit.runtime.launched import launch
@@ -210,6 +211,22 @@ def test_a_model_in_another_format_never_starts(start, model):
     pod = start(model=str(model))
     assert pod.wait(30) == ExitCode.BAD_CONFIG
     assert "holds no GGUF file, and this engine serves no other" in pod.farewell().message
+
+
+def test_a_model_of_a_hub_is_fetched_and_served(start, weights, tmp_path, monkeypatch):
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "tiny.gguf").symlink_to(weights)
+    (folder / "README.md").write_text("tiny")
+    with hub({"team/tiny": folder}) as address:
+        variables = {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "hf"), "LLMFLEET_CLIENTS_FOLDER": str(clients())}
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        pod = start(model="team/tiny")
+        pod.until_ready(READY_SECONDS)
+    assert RuntimeStatus.model_validate_json(pod.get("/status")[1]).commit == COMMIT
+    request = {"model": "tiny", "prompt": "hello", "max_tokens": 3}
+    assert post(pod, "/v1/completions", request)["usage"]["completion_tokens"] == 3
 
 
 @pytest.mark.proves("R74")
