@@ -11,6 +11,7 @@ from tests.integration.operator.conftest import Start
 from tests.integration.operator.fleet import Fleet
 from tests.integration.operator.operator_process import eventually
 from tests.unit.operator.fit.models import public
+from tests.unit.operator.test_inspection import REFUSALS
 
 pytestmark = pytest.mark.cluster
 H100 = {"products": ["NVIDIA-H100-80GB-HBM3"]}
@@ -60,6 +61,26 @@ def test_a_model_that_is_not_there_is_named_and_looked_for_again(start: Start, f
     assert (told["reason"], told["message"].partition(" | ")[0]) == ("ModelNotFound", "absent: 404")
     lay_ready(fleet, SMALL)
     fleet.await_condition("Ready")
+
+
+@pytest.mark.proves("S41", "S43")
+@pytest.mark.parametrize("reason", REFUSALS)
+def test_a_broken_model_is_named_soon_and_the_fleet_that_serves_is_left_alone(
+    start: Start, fleet: Fleet, reason: InspectionReason
+) -> None:
+    start(INSPECTION_TIMEOUT_SECONDS="60")
+    lay_ready(fleet, SMALL)
+    fleet.create(model={"uri": "hf://org/small"}, accelerator=H100, replicas=1)
+    fleet.await_condition("Ready")
+    serving = [raw["metadata"]["uid"] for kind in ("deployments", "pods") for raw in fleet.list(kind)]
+    lay_ready(fleet, Findings(reason=reason, message="the words"))
+    fleet.edit(model={"uri": "hf://org/broken"})
+    told = eventually(lambda: fleet.condition("Stalled"), lambda found: found.get("status") == "True", 30)
+    assert (told["reason"], told["message"].partition(" | ")[0]) == (reason, "the words")
+    assert fleet.condition("Available")["status"] == "True"
+    fleet.edit(model={"uri": "hf://org/small"})
+    fleet.await_condition("Ready")
+    assert [raw["metadata"]["uid"] for kind in ("deployments", "pods") for raw in fleet.list(kind)] == serving
 
 
 def test_a_namespace_that_takes_no_jobs_gets_its_fleet_without(start: Start, fleet: Fleet) -> None:
