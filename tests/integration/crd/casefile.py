@@ -58,7 +58,7 @@ def smallest() -> dict[str, Any]:
     return {
         "apiVersion": "llmfleet.io/v1alpha1",
         "kind": "LLMDeployment",
-        "metadata": {"name": "case", "namespace": "default"},
+        "metadata": {"name": "case"},
         "spec": {"model": {"uri": "hf://org/name"}},
     }
 

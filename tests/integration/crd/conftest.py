@@ -1,5 +1,6 @@
 """An API server with our CRD, and nothing else."""
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -15,8 +16,11 @@ def cluster() -> Cluster:
     return with_crd(Profile.API)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(cluster: Cluster) -> Iterator[Server]:
-    """One connection to it."""
-    with Server(cluster.kubeconfig) as opened:
+    """A connection to it, and a namespace of the module's own: others run beside it, with objects of the same names."""
+    namespace = f"judged-{uuid.uuid4().hex[:8]}"
+    cluster.kubectl("create", "namespace", namespace)
+    with Server(cluster.kubeconfig, namespace) as opened:
         yield opened
+    cluster.kubectl("delete", "namespace", namespace, "--wait=false")

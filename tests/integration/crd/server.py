@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 import yaml
 
-_OBJECTS = "/apis/llmfleet.io/v1alpha1/namespaces/default/llmdeployments"
-
 
 class Server:
-    """Creates and updates LLMDeployments; every answer is (status code, document)."""
+    """Creates and updates LLMDeployments of one namespace; every answer is (status code, document)."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, namespace: str) -> None:
+        self.namespace = namespace
+        self._objects = f"/apis/llmfleet.io/v1alpha1/namespaces/{namespace}/llmdeployments"
         document = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
         address = urlsplit(document["clusters"][0]["cluster"]["server"])
         self._connection = http.client.HTTPSConnection(
@@ -35,26 +35,26 @@ class Server:
 
     def create(self, document: dict[str, Any], *, keep: bool = False) -> tuple[int, dict[str, Any]]:
         """Ask whether the object may be created; ``keep`` creates it."""
-        return self._send("POST", f"{_OBJECTS}?{_parameters(keep=keep)}", document)
+        return self._send("POST", f"{self._objects}?{_parameters(keep=keep)}", document)
 
     def update(self, document: dict[str, Any], *, keep: bool = False) -> tuple[int, dict[str, Any]]:
         """Ask whether the stored object may become this; ``keep`` makes it so."""
-        path = f"{_OBJECTS}/{document['metadata']['name']}"
+        path = f"{self._objects}/{document['metadata']['name']}"
         _, stored = self._send("GET", path)
         versioned = {**document, "metadata": {**document["metadata"], **_version(stored)}}
         return self._send("PUT", f"{path}?{_parameters(keep=keep)}", versioned)
 
     def get(self, name: str, subresource: str = "") -> tuple[int, dict[str, Any]]:
         """The stored object, or one of its subresources."""
-        return self._send("GET", f"{_OBJECTS}/{name}{subresource}")
+        return self._send("GET", f"{self._objects}/{name}{subresource}")
 
     def delete(self, name: str) -> None:
         """Take the object away where it is."""
-        self._send("DELETE", f"{_OBJECTS}/{name}")
+        self._send("DELETE", f"{self._objects}/{name}")
 
     def create_text(self, text: str, validation: str = "Strict") -> tuple[int, dict[str, Any], str]:
         """As ``create``, with the body as written; the third is the answer's warnings."""
-        answer = self._ask("POST", f"{_OBJECTS}?fieldValidation={validation}&dryRun=All", text)
+        answer = self._ask("POST", f"{self._objects}?fieldValidation={validation}&dryRun=All", text)
         return answer.status, json.loads(answer.read()), answer.getheader("Warning", "")
 
     def _send(self, verb: str, path: str, document: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
