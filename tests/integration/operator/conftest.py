@@ -115,6 +115,12 @@ def rare() -> str:
     return f"example.com/{uuid.uuid4().hex[:8]}"
 
 
+def on_rare(rare: str, **pod: object) -> Raw:
+    """The spec's members of a fleet that uses the rare device."""
+    tolerations = [{"key": rare, "operator": "Exists"}]
+    return {"accelerator": {"resourceName": rare}, "pod": {"tolerations": tolerations, **pod}}
+
+
 @pytest.fixture
 def nodes(cluster: Cluster, rare: str) -> Iterator[Nodes]:
     """Makes nodes with one rare device, which are gone after the test.
@@ -137,7 +143,7 @@ def nodes(cluster: Cluster, rare: str) -> Iterator[Nodes]:
 
 
 def node(name: str, kind: str, rare: str) -> Raw:
-    """A node with one rare device."""
+    """A node with one rare device, which nothing else may use: pods of other tests would go with it."""
     given = {"cpu": "8", "memory": "64Gi", "pods": "10", rare: "1"}
     return {
         "apiVersion": "v1",
@@ -147,5 +153,6 @@ def node(name: str, kind: str, rare: str) -> Raw:
             "labels": {"type": kind, "kubernetes.io/hostname": name},
             "annotations": {"kwok.x-k8s.io/node": "fake"},
         },
+        "spec": {"taints": [{"key": rare, "effect": "NoSchedule"}]},
         "status": {"allocatable": given, "capacity": given, "conditions": [{"type": "Ready", "status": "True"}]},
     }

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.integration.operator.conftest import Nodes, Start
+from tests.integration.operator.conftest import Nodes, Start, on_rare
 from tests.integration.operator.fleet import Fleet
 from tests.integration.operator.operator_process import eventually
 
@@ -17,7 +17,7 @@ def placed(start: Start, fleet: Fleet, nodes: Nodes, rare: str) -> str:
     """The node of a fleet of one that finds a device nowhere else."""
     start()
     name = nodes()
-    fleet.create(replicas=1, accelerator={"resourceName": rare})
+    fleet.create(replicas=1, **on_rare(rare))
     fleet.await_condition("Ready")
     return name
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.integration.operator.conftest import Nodes, Start
+from tests.integration.operator.conftest import Nodes, Start, on_rare
 from tests.integration.operator.fleet import Fleet
 from tests.integration.operator.operator_process import eventually
 
@@ -30,7 +30,7 @@ def test_one_replica_on_the_only_gpu_is_replaced_and_the_gap_is_said_beforehand(
     fleet: Fleet, nodes: Nodes, rare: str
 ) -> None:
     nodes()
-    fleet.create(replicas=1, accelerator={"resourceName": rare})
+    fleet.create(replicas=1, **on_rare(rare))
     fleet.await_condition("Ready")
     old = fleet.sizes()
     fleet.edit(engine={"maxModelLen": 512})
@@ -53,7 +53,7 @@ def test_a_revision_that_never_starts_is_given_up_and_the_good_one_serves_alone_
     fleet.create(replicas=2, rollout={"progressDeadlineSeconds": 10})
     fleet.await_condition("Ready")
     good = fleet.sizes()
-    fleet.edit(pod={"nodeSelector": {"kubernetes.io/hostname": dead}}, accelerator={"resourceName": rare})
+    fleet.edit(**on_rare(rare, nodeSelector={"kubernetes.io/hostname": dead}))
     stalled = fleet.await_condition("Stalled", seconds=90)
     assert (stalled["reason"], fleet.ready_pods()) == ("RolledBack", 2)
     # Nobody confirms the end of a pod on a node that nobody plays, so its Deployment stays, at zero.
