@@ -18,7 +18,7 @@ from e2e.cluster.progress import Report
 from e2e.engine import clients, install
 
 from .hub import REPOSITORY
-from .sites import KEYS, ROOT, hub, object_store, put, web_site
+from .sites import KEYS, ROOT, hub, image_registry, object_store, put, web_site
 
 LEAST_RATIO = 0.9
 MOST_MEBIBYTES = 200
@@ -27,6 +27,7 @@ FILES = 4
 WEB_MEBIBYTES = 1024
 """So much that the start of a process does not count."""
 HUB_MEBIBYTES = 1024
+REGISTRY_MEBIBYTES = 1024
 STORE_MEBIBYTES = 256
 """moto holds it in memory, and copies all of a file for each part that is asked for."""
 
@@ -53,6 +54,17 @@ bucket, _, prefix = uri.removeprefix("s3://").partition("/")
 store = boto3.client("s3")
 for each in store.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
     store.download_file(bucket, each["Key"], os.path.join(folder, os.path.basename(each["Key"])))
+"""
+PLAIN_REGISTRY = """
+import oras.client, sys
+uri, folder = sys.argv[1:]
+oras.client.OrasClient(insecure=True).pull(target=uri.removeprefix("oci://"), outdir=folder)
+"""
+PUSH = """
+import oras.client, os, sys
+target, folder = sys.argv[1:]
+os.chdir(folder)
+oras.client.OrasClient(insecure=True).push(target=target, files=sorted(os.listdir()))
 """
 
 
@@ -111,12 +123,20 @@ def _served(folder: Path) -> Iterator[tuple[Case, ...]]:
     with archive.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     model = _model(folder / "hub", HUB_MEBIBYTES)
-    with web_site(folder) as web, object_store() as store, hub(model) as repositories:
+    with (
+        web_site(folder) as web,
+        object_store() as store,
+        hub(model) as repositories,
+        image_registry(folder / "blobs") as registry,
+    ):
+        artifact = f"{registry}/bench/model:v1"
+        _taken(str(folder), "-c", PUSH, artifact, str(_model(folder / "artifact", REGISTRY_MEBIBYTES)))
         put(store, "bench", _model(folder / "store", STORE_MEBIBYTES))
         os.environ |= {**KEYS, "AWS_ENDPOINT_URL": store, "HF_ENDPOINT": repositories}
         yield (
             Case("http", f"{web}/web.tar", PLAIN_WEB, WEB_MEBIBYTES, sha256),
             Case("hf", f"hf://{REPOSITORY}", PLAIN_HUB, HUB_MEBIBYTES),
+            Case("oci", f"oci://{artifact}", PLAIN_REGISTRY, REGISTRY_MEBIBYTES),
             Case("s3", "s3://bench/store", PLAIN_STORE, STORE_MEBIBYTES),
         )
 

@@ -1,4 +1,4 @@
-"""Servers that a bench downloads from: a web server that sends parts, a hub, and moto's S3."""
+"""Servers that a bench downloads from: a web server that sends parts, a hub, moto's S3, and a registry."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import web
 
 from e2e.bench.port import free_port
-from e2e.engine import install, servers
+from e2e.engine import install, registry, servers
 
 ROOT = Path(__file__).resolve().parents[3]
 KEYS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_REGION": "eu-west-1"}
@@ -51,6 +51,15 @@ def object_store() -> Iterator[str]:
         yield address
 
 
+@contextlib.contextmanager
+def image_registry(folder: Path) -> Iterator[str]:
+    """Go-containerregistry's over a folder; yields HOST:PORT."""
+    port = free_port()
+    folder.mkdir()
+    with _process((str(registry()), f"127.0.0.1:{port}", str(folder)), {}, port) as address:
+        yield address.removeprefix("http://")
+
+
 def put(store: str, bucket: str, folder: Path) -> None:
     """A bucket with a folder's files below the folder's name."""
     _send(f"{store}/{bucket}", b"")
@@ -72,7 +81,7 @@ def _process(command: tuple[str, ...], variables: dict[str, str], port: int) -> 
         deadline = time.monotonic() + WAIT_SECONDS
         while not _listens(port):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{command[2]} does not listen")
+                raise RuntimeError(f"{' '.join(command)} does not listen")
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}"
     finally:
