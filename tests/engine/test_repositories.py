@@ -38,7 +38,8 @@ def test_a_hub_that_cuts_is_asked_for_the_rest(large):
         large.fetch.variables["HF_ENDPOINT"] = cutter.address
         found = large.fetch("hf://team/large")
     assert (contents(found["path"]), cutter.cuts) == (contents(large.folder), 0)
-    assert ranges(large) == [0, 10 * 2**20, 20 * 2**20]  # the client writes pieces of ten mebibytes
+    begun = [start / 2**20 for start in ranges(large)]
+    assert begun == [0, pytest.approx(15, abs=1), pytest.approx(30, abs=2)]
 
 
 def test_of_a_killed_download_of_a_repository_nothing_unfinished_stays(large):
