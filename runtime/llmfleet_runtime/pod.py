@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shlex
 import signal
 import sys
 import time
@@ -260,7 +261,7 @@ async def _run(config: EngineConfig, platform: Platform, place: Places, began: f
         dialect(config.engine).title,
         platform.engine_version,
         platform.cpus,
-        " ".join(start.command[1:]),
+        shlex.join(start.command[1:]),
     )
     engine = Engine(start.command, start.environment)
     pod = Pod(config, platform, place, engine, start)

@@ -5,6 +5,7 @@ The bare one has the engine arguments that the launcher chose, without what is o
 """
 
 import copy
+import shlex
 import time
 
 from e2e.bench.row import Row, compared
@@ -78,7 +79,7 @@ def patient(spec: Document) -> Document:
 def arguments(log: str) -> list[str]:
     """The engine's arguments out of the launcher's own line, less those that load code of ours."""
     line = next(each for each in log.splitlines() if f" -m {FORKED} {MODULE} " in each or f" -m {MODULE} " in each)
-    words = line.partition(f" {MODULE} ")[2].split()
+    words = shlex.split(line.partition(f" {MODULE} ")[2])
     return [word for word in words if word != f"--middleware={GUARD}"]
 
 

@@ -50,12 +50,20 @@ def test_a_replaced_pod_is_a_restart_too(before: dict[str, int], after: dict[str
 
 LOG = (
     "launcher INFO vLLM 0.32.0+cpu, 1 cores: -P -m llmfleet_runtime.forked vllm.entrypoints.openai.api_server "
-    "--model=/models/tiny --served-model-name tiny --middleware=llmfleet_runtime.guard.Guard --port=8000\nmore\n"
+    "--model=/models/tiny --served-model-name tiny --middleware=llmfleet_runtime.guard.Guard --port=8000 "
+    "'--allowed-media-domains=none: not set'\nmore\n"
 )
 
 
 def test_the_bare_engine_gets_the_launchers_arguments_without_its_guard() -> None:
-    assert startup.arguments(LOG) == ["--model=/models/tiny", "--served-model-name", "tiny", "--port=8000"]
+    told = [
+        "--model=/models/tiny",
+        "--served-model-name",
+        "tiny",
+        "--port=8000",
+        "--allowed-media-domains=none: not set",
+    ]
+    assert startup.arguments(LOG) == told
 
 
 def test_the_bare_pod_differs_in_command_and_probes_alone() -> None:
