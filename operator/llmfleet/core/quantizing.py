@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmfleet.api.quantization import NOT_ON_CPU, Method, listed
-from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.capability import needed_to_produce, shown
 from llmfleet.core.fit.accelerators import Accelerator
 from llmfleet.core.fit.planner import Fit
@@ -26,14 +25,14 @@ def is_served(method: str, accelerator: Accelerator) -> bool:
     """Of a GPU whose generation is not known, the engine has the last word."""
     if accelerator.vendor == "CPU":
         return method not in NOT_ON_CPU
-    least = needed_to_produce(Method(method), AcceleratorType(accelerator.vendor))
+    least = needed_to_produce(Method(method), accelerator.vendor)
     return accelerator.architecture is None or accelerator.architecture >= least
 
 
 def _words(accelerator: Accelerator) -> str:
     if accelerator.architecture is None:
         return accelerator.product
-    found = shown(accelerator.architecture, AcceleratorType(accelerator.vendor))
+    found = shown(accelerator.architecture, accelerator.vendor)
     what = "compute capability" if accelerator.vendor == "NVIDIA" else "generation"
     return f"{accelerator.product}, whose {what} is {found}"
 

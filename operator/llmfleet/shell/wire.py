@@ -4,7 +4,6 @@ Half of an object is its managed fields, and half of the rest of a pod is what i
 kept for later as it is written: such a member is a ``msgspec.Raw``, and ``held`` keeps it as its text.
 """
 
-from collections import defaultdict
 from typing import Any, TypedDict
 
 import msgspec
@@ -69,15 +68,16 @@ class _Event(msgspec.Struct):
 
 
 _ANY, _EVENT = msgspec.json.Decoder(), msgspec.json.Decoder(_Event)
-_OBJECTS: defaultdict[str, msgspec.json.Decoder[Any]] = defaultdict(
-    lambda: msgspec.json.Decoder(_Child),
-    {names.KIND: msgspec.json.Decoder(_Own), "Pod": msgspec.json.Decoder(_Pod)},
-)
+_CHILD = msgspec.json.Decoder(_Child)
+_OTHERS: dict[str, msgspec.json.Decoder[Any]] = {
+    names.KIND: msgspec.json.Decoder(_Own),
+    "Pod": msgspec.json.Decoder(_Pod),
+}
 
 
 def watched(kind: str, text: bytes | Text) -> Raw:
-    """An object. ValueError where the text is none."""
-    found: dict[str, Any] = _read(_OBJECTS[kind], text)
+    """An object, for ``held`` alone to look into. ValueError where the text is none."""
+    found: dict[str, Any] = _read(_OTHERS.get(kind, _CHILD), text)
     return found
 
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.capability import generation
@@ -24,7 +23,7 @@ class Accelerator:
     """One device."""
 
     product: str
-    vendor: Literal["NVIDIA", "AMD", "CPU"]
+    vendor: AcceleratorType
     memory_bytes: int
     """What the engine sees as the device's total; of a CPU, the container's."""
     generation: str | None = None
@@ -38,7 +37,7 @@ class Accelerator:
         """Its generation as ``capability`` counts them; None of a CPU, and where it is not known."""
         if self.capability is not None:
             return 10 * self.capability[0] + self.capability[1]
-        return generation(self.product, AcceleratorType(self.vendor))
+        return generation(self.product, self.vendor)
 
 
 def named(text: str) -> Accelerator | None:
@@ -57,7 +56,7 @@ def names() -> tuple[str, ...]:
 
 def cpu(memory_bytes: int) -> Accelerator:
     """The CPU of a container with so much memory."""
-    return Accelerator("CPU", "CPU", memory_bytes)
+    return Accelerator("CPU", AcceleratorType.CPU, memory_bytes)
 
 
 def of_node(labels: Mapping[str, str]) -> Accelerator | None:
@@ -82,7 +81,7 @@ def _nvidia(label: str, labels: Mapping[str, str]) -> Accelerator | None:
     what = "a slice of a known product" if whole and _MIG.search(label) else "a product that is not in the table"
     return Accelerator(
         label,
-        "NVIDIA",
+        AcceleratorType.NVIDIA,
         int(int(mib) * MIB * USABLE),
         whole.generation if whole else labels.get("nvidia.com/gpu.family"),
         whole.capability if whole else _capability(labels),
@@ -103,10 +102,10 @@ def _amd(label: str, vram: str) -> Accelerator | None:
     if found is None:
         return None
     note = f"a product that is not in the table: memory is {USABLE:.1%} of the {vram} of its label"
-    return Accelerator(label, "AMD", int(int(found[1]) * GIB * USABLE), note=note)
+    return Accelerator(label, AcceleratorType.AMD, int(int(found[1]) * GIB * USABLE), note=note)
 
 
 def _known(product: Product) -> Accelerator:
-    vendor: Literal["NVIDIA", "AMD"] = "AMD" if product in AMD else "NVIDIA"
+    vendor = AcceleratorType.AMD if product in AMD else AcceleratorType.NVIDIA
     size = int(product.total_gib * GIB)
     return Accelerator(product.label, vendor, size, product.generation, product.capability)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from llmfleet.api.tuning import KVCacheDType
-from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.capability import needed_by_cache
 from llmfleet.core.fit.accelerators import Accelerator
 from llmfleet.core.fit.planner import LEAST_CONTEXT, Fit, Verdict, fit
@@ -81,7 +80,7 @@ def _precisions(facts: ModelFacts, start: _Step) -> Iterator[_Step]:
 
 
 def _caches(facts: ModelFacts, start: _Step) -> Iterator[_Step]:
-    least = needed_by_cache(KVCacheDType.FP8, AcceleratorType(start.accelerator.vendor))
+    least = needed_by_cache(KVCacheDType.FP8, start.accelerator.vendor)
     is_served = (start.accelerator.architecture or 0) >= least
     if start.settings.kv_cache_dtype == "auto" and facts.layers and is_served:
         changed = replace(start.settings, kv_cache_dtype="fp8")

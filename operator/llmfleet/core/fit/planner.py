@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.capability import requirement, shown
 from llmfleet.core.fit.accelerators import GIB, Accelerator
 from llmfleet.core.fit.cache import Layout, Pool, pool
@@ -184,7 +183,8 @@ def _refused(facts: ModelFacts, settings: Settings, accelerator: Accelerator, le
         return f"{facts.heads} attention heads cannot be split over {settings.tensor} devices"
     if facts.max_positions and length > facts.max_positions:
         return f"{length:,} tokens are more than the {facts.max_positions:,} of the model"
-    least, vendor = settings.precision.least(accelerator.vendor), AcceleratorType(accelerator.vendor)
+    vendor = accelerator.vendor
+    least = settings.precision.least(vendor)
     if accelerator.architecture is not None and accelerator.architecture < least:
         need, have = requirement(least, vendor), shown(accelerator.architecture, vendor)
         return f"{settings.precision.name} needs {need}, {accelerator.product} has {have}"

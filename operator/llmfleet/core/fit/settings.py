@@ -28,9 +28,9 @@ class Precision:
     method: Method = Method.AUTO
     """What is asked of a spec for it."""
 
-    def least(self, vendor: str) -> int:
+    def least(self, vendor: AcceleratorType) -> int:
         """The least generation that serves it, as ``capability`` counts them."""
-        return needed_to_make(self.method, AcceleratorType(vendor))
+        return needed_to_make(self.method, vendor)
 
 
 AS_STORED = Precision("as stored")

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.fit.accelerators import GIB, MIB, Accelerator, cpu, named
 from llmfleet.core.fit.planner import Fit, Verdict, fit, layout
 from llmfleet.core.fit.settings import FP8, INT4, Lora, Settings, batched_tokens, sequences
 from llmfleet_runtime.contract import LayerKind, ModelFacts, QuantizationFacts, WeightRole, Weights
 from tests.unit.operator.fit.models import PUBLIC, layer, public, tiny
 
-CARD = Accelerator("CARD", "NVIDIA", 4 * GIB, capability=(9, 0))
+CARD = Accelerator("CARD", AcceleratorType.NVIDIA, 4 * GIB, capability=(9, 0))
 LLAMA = public("meta-llama/Llama-3.1-8B")
 
 
@@ -247,7 +248,7 @@ def test_every_answer_is_whole_and_keeps_its_promises(name: str, settings: Setti
 def test_more_memory_never_turns_a_yes_into_a_no(name: str, settings: Settings, gibibytes: int, more: int) -> None:
     """With the batch held: larger devices take larger ones by default."""
     held: Any = replace(settings, max_num_batched_tokens=2048, max_num_seqs=256)
-    small = Accelerator("S", "NVIDIA", gibibytes * GIB)
-    large = Accelerator("L", "NVIDIA", (gibibytes + more) * GIB)
+    small = Accelerator("S", AcceleratorType.NVIDIA, gibibytes * GIB)
+    large = Accelerator("L", AcceleratorType.NVIDIA, (gibibytes + more) * GIB)
     if fit(public(name), held, small).verdict is Verdict.FITS:
         assert fit(public(name), held, large).verdict is Verdict.FITS
