@@ -8,7 +8,8 @@ from llmfleet_runtime.source import DownloadReason, SourceRefused
 
 from .store import Interrupted, after
 
-CHUNK_BYTES = 2**20
+CHUNK_BYTES = 2**18
+"""Larger ones leave the processor's cache before they are written."""
 DENIED = (401, 403)
 ABSENT = (404, 410)
 

@@ -30,8 +30,7 @@ from .store import File, Listing, Report
 POLL_SECONDS = 0.5
 LOCK_SECONDS = 0.01
 PIECE_BYTES = 2**18
-"""What is written at once. For pieces of the client's ten mebibytes the C library asks the kernel for memory anew each
-time: half of the speed, and five times the memory."""
+"""What is written at once. The client's ten mebibytes take half of the speed, and five times the memory."""
 
 
 def bring(request: Request, report: Report) -> Fetched:
