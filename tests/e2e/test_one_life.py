@@ -90,7 +90,7 @@ def test_what_the_engine_cannot_do_is_refused_and_the_fleet_serves_on(tiny: Flee
 @VLLM_ALONE
 @pytest.mark.proves("R02", "R46")
 def test_at_rest_the_operator_writes_nothing_and_never_touches_the_object(tiny: Fleet, stack: Stack) -> None:
-    position = rest.wait_for_quiet(stack, rest.SECONDS)
+    position = rest.wait_for_quiet(stack)
     assert tiny.get()["status"]["readyReplicas"] == 1
     assert [str(write) for write in stack.audit.writes(position, chart.OPERATOR_USER)] == []
     ever = stack.audit.writes(0, chart.OPERATOR_USER)

@@ -1,4 +1,4 @@
-"""To zero and back with a real engine: nobody asks, somebody calls, and the reasons can be read afterwards."""
+"""To zero and back with each real engine: nobody asks, somebody calls, and the reasons can be read afterwards."""
 
 import os
 import subprocess
@@ -10,23 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from e2e.stack import Fleet, Stack, chart, sample
+from e2e.stack import Fleet, Stack, chart
 from e2e.stack.fleet import POD_LABEL, condition
+from tests.e2e.scenario import Served
 from tests.integration.operator.operator_process import kubeconfig_of
 
 SLEEPY = {"minReplicas": 0, "maxReplicas": 1, "scaleToZeroAfterSeconds": 10}
 
 
 @pytest.fixture
-def sleepy(stack: Stack) -> Iterator[Fleet]:
+def sleepy(stack: Stack, served: Served) -> Iterator[Fleet]:
     """Asleep, as nobody asked it anything."""
-    fleet = stack.fleet("sleepy")
+    fleet = served.fleet(stack, "sleepy")
     fleet.delete()
-    fleet.apply(sample("sleepy", autoscaling=SLEEPY))
+    fleet.apply(served.sample(fleet, autoscaling=SLEEPY))
     fleet.until_ready_replicas(1, seconds=240)
     fleet.until(lambda seen: condition(seen, "Ready")["reason"] == "ScaledToZero", "asleep")
     # The pod that leaves answers until every proxy has forgotten it.
-    fleet.kubectl.run("wait", "pods", "--selector", f"{POD_LABEL}=sleepy", "--for=delete", "--timeout=60s")
+    fleet.kubectl.run("wait", "pods", "--selector", f"{POD_LABEL}={fleet.name}", "--for=delete", "--timeout=60s")
     yield fleet
     fleet.delete(wait=False)
 
@@ -65,13 +66,13 @@ def test_a_fleet_that_sleeps_refuses_requests_and_a_call_through_a_port_forward_
 ) -> None:
     with pytest.raises((urllib.error.URLError, OSError)):
         urllib.request.urlopen(f"{sleepy.url()}/v1/models", timeout=5)
-    said = llmfleet(caller, "wake", "sleepy")
-    assert said.startswith("sleepy is waking: 0 -> 1 replicas (Woken: ")
+    said = llmfleet(caller, "wake", sleepy.name)
+    assert said.startswith(f"{sleepy.name} is waking: 0 -> 1 replicas (Woken: ")
     sleepy.until_ready_replicas(1, seconds=240)
     with urllib.request.urlopen(f"{sleepy.url()}/v1/models", timeout=30) as answer:
         assert answer.status == 200
-    told = llmfleet(caller, "explain", "sleepy", "--picture")
+    told = llmfleet(caller, "explain", sleepy.name, "--picture")
     assert "1 → 0  Idle" in told
     assert "0 → 1  Woken" in told
     assert "the memory of the operator since" in told
-    assert "replicas" in told.split("default/sleepy")[0]
+    assert "replicas" in told.split(f"default/{sleepy.name}")[0]
