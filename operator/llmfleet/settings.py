@@ -110,7 +110,7 @@ class Settings(BaseSettings):
         "runtime/quantize.Containerfile. Empty: such objects are refused.",
     )
     autoscale_tick_seconds: Annotated[float, Field(ge=0.5, le=60)] = Field(
-        default=2.0, description="Time between two looks at the load, seconds."
+        default=5.0, description="Time between two looks at the load, seconds."
     )
     stable_window_seconds: Annotated[float, Field(ge=5, le=3600)] = Field(
         default=60.0, description="Window over which load is averaged for calm decisions, seconds."

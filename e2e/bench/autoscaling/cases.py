@@ -105,8 +105,9 @@ def visits(rate: float, length: float, every: float) -> Rate:
 CHAT_SCENE = Scene(A100, CHAT_PROMISE, 3480.0, initial=3)
 CODE_SCENE = Scene(A100, CODE_PROMISE, 3420.0, initial=3)
 FAULTY = (900.0, 1260.0)
-"""When the pages of the cases C10 are lost or wrong, seconds; load rises all the while."""
+"""When the pages of the cases C10 are lost or wrong, seconds; load changes all the while."""
 SLOW_RAMP = made(synthetic.ramp(9, 27, 600, 1800), 2700, CHAT)
+SLOW_FALL = made(synthetic.ramp(27, 9, 600, 1800), 2700, CHAT)
 
 
 def lasting(scene: Scene, seconds: float, initial: int = 3, fault: Fault | None = None) -> Scene:
@@ -114,10 +115,15 @@ def lasting(scene: Scene, seconds: float, initial: int = 3, fault: Fault | None 
     return replace(scene, seconds=seconds, initial=initial, fault=fault)
 
 
-def faulty(letter: str, about: str, fault: Fault) -> Case:
-    """A ramp up and, for six minutes in the middle of it, pages that are not what they should be."""
-    scene = lasting(CHAT_SCENE, 2700, fault=faults.between(*FAULTY, fault))
-    return Case(f"C10{letter}", about, SLOW_RAMP, scene)
+def faulty(letter: str, about: str, fault: Fault, trace: Trace = SLOW_RAMP, initial: int = 3) -> Case:
+    """A ramp and, for six minutes in the middle of it, pages that are not what they should be."""
+    scene = lasting(CHAT_SCENE, 2700, initial, faults.between(*FAULTY, fault))
+    return Case(f"C10{letter}", about, trace, scene)
+
+
+def part_of(case: str) -> str:
+    """The one of the thirteen that a case is, or a part of: the faults are one, in six forms."""
+    return "C10" if case.startswith("C10") else case
 
 
 def cases() -> tuple[Case, ...]:
@@ -147,6 +153,7 @@ def cases() -> tuple[Case, ...]:
         faulty("d", "numbers are NaN", faults.rewritten(faults.no_numbers)),
         faulty("e", "counters begin anew", faults.counted_anew()),
         faulty("f", "counters stand at zero", faults.rewritten(faults.at_zero)),
+        faulty("g", "no pod answers for 6 minutes of a fall", faults.silent, SLOW_FALL, 7),
         Case("C11", "200 s of traffic every 25 minutes", made(visits(6, 200, 1500), 9000, CHAT),
              replace(CHAT_SCENE, world=quick, seconds=9000, initial=1)),
         Case("C12r", "six times the load within 6 minutes", made(synthetic.ramp(9, 54, 600, 960), 2400, CHAT),

@@ -94,16 +94,21 @@ class Knative(Rival):
     """Knative's pod autoscaler on requests in flight.
 
     Source: knative/serving ``pkg/autoscaler/scaling/autoscaler.go``, ``aggregation/bucketing.go``; stable window 60 s,
-    panic window 6 s, panic at twice the size, no more than half the pods leave at a tick.
+    panic window 6 s, panic at twice the size, no more than half the pods leave at a tick; with several pods it begins
+    in panic.
     """
 
     every_seconds: float = 2.0
+    has_begun: bool = False
     past: list[tuple[float, float]] = field(default_factory=list)
     panic: float | None = None
     most: int = 0
 
     def wanted(self, seen: Tick, size: int) -> int:
         """See ``Rival``."""
+        if not self.has_begun and seen.ready > 1:
+            self.panic, self.most = seen.time, seen.ready
+        self.has_begun = True
         if seen.heard:
             self.past.append((seen.time, seen.demand * seen.ready / seen.heard))
         self.past = [each for each in self.past if seen.time - each[0] < 60.0]

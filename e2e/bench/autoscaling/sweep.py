@@ -8,6 +8,7 @@ from statistics import fmean
 
 import llmfleet
 
+from .cases import part_of
 from .suite import OURS, Played
 
 RESULT = Path(__file__).parent / "sweep.json"
@@ -45,15 +46,19 @@ def save(found: Numbers, seeds: Sequence[int]) -> None:
 def best(found: Numbers, family: str) -> tuple[float, ...]:
     """Its three targets that do best over all cases: the cheapest that serve well, then those that come closest."""
     ranked = sorted(
-        (_rank(cases.values()), float(target))
+        (_rank(cases), float(target))
         for name, _, target in (policy.rpartition(" ") for policy in found)
         if name == family and (cases := found[f"{name} {target}"])
     )
     return tuple(sorted(target for _, target in ranked[:3]))
 
 
-def _rank(cases: Iterable[Sequence[float]]) -> tuple[bool, float]:
-    attained, hours = fmean(each[0] for each in cases), sum(each[1] for each in cases)
+def _rank(cases: Mapping[str, Sequence[float]]) -> tuple[bool, float]:
+    found: dict[str, list[Sequence[float]]] = defaultdict(list)
+    for case, each in cases.items():
+        found[part_of(case)].append(each)
+    attained = fmean(fmean(each[0] for each in forms) for forms in found.values())
+    hours = sum(fmean(each[1] for each in forms) for forms in found.values())
     return attained < ABLE, hours if attained >= ABLE else -attained
 
 

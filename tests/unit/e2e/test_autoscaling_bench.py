@@ -13,11 +13,12 @@ from e2e.bench.autoscaling import faults, suite
 from e2e.bench.autoscaling.cases import Case, cases
 from e2e.bench.autoscaling.command import command
 from e2e.bench.autoscaling.families import FAMILIES
-from e2e.bench.autoscaling.judge import KEPT_APART, judge
+from e2e.bench.autoscaling.judge import KEPT_APART, attained, flips, hours, judge
 from e2e.bench.autoscaling.kept_apart import kept_apart
 from e2e.bench.autoscaling.suite import OURS, Played, Rivals
 from llmfleet.core.simulation.decider import read
 from llmfleet.core.simulation.outcome import Change, Outcome
+from llmfleet.settings import Settings
 from tests.unit.e2e.test_request_rivals import page
 
 
@@ -105,6 +106,19 @@ GOOD = [
     played("HPA 8", "C5", 0.95, 6.0, flips=8),
     played("HPA 8", "C10a", 0.95, 6.0),
 ]
+
+
+def test_the_forms_of_one_case_count_as_one() -> None:
+    forms = [
+        played(OURS, f"C10{form}", share, cost, flips=2) for form, share, cost in (("a", 0.6, 4.0), ("b", 0.8, 6.0))
+    ]
+    all_of_them = [played(OURS, "C5", 0.9, 2.0, flips=4), *forms]
+    assert attained(all_of_them) == pytest.approx(80)
+    assert (hours(all_of_them), flips(all_of_them)) == (7.0, 6.0)
+
+
+def test_the_decider_is_judged_at_the_pace_that_is_shipped() -> None:
+    assert Settings().autoscale_tick_seconds == suite.TICK_SECONDS
 
 
 def missed(rows: Iterable) -> set[str]:

@@ -161,6 +161,13 @@ def test_the_best_settings_are_the_cheapest_that_serve_well_then_those_that_come
     assert best(few | {"HPA 40": {"C1": (65.0, 0.5, 0)}}, "HPA") == (12, 30, 40)
 
 
+def test_the_forms_of_one_case_count_as_one_when_settings_are_ranked() -> None:
+    good_once = {"C1": (92.0, 1.0, 0.0), "C10a": (60.0, 9.0, 0.0), "C10b": (60.0, 9.0, 0.0)}
+    good_in_both_forms = {"C1": (70.0, 1.0, 0.0), "C10a": (80.0, 9.0, 0.0), "C10b": (80.0, 9.0, 0.0)}
+    found = {"HPA 5": good_once, **{f"HPA {target}": good_in_both_forms for target in (8, 12, 20)}}
+    assert best(found, "HPA") == (5, 8, 12)
+
+
 def test_a_sweep_is_kept_with_its_version_and_seeds(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(sweep, "RESULT", tmp_path / "sweep.json")
     sweep.save(SWEPT, [1, 2])

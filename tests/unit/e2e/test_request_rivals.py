@@ -85,6 +85,12 @@ def test_knative_panics_at_twice_its_size_and_never_shrinks_in_panic() -> None:
     assert min(found[66:85]) == 5
 
 
+@pytest.mark.parametrize(("start", "expected"), [(3, 3), (1, 1)])
+def test_knative_with_several_pods_begins_in_panic_and_shrinks_a_minute_later(start: int, expected: int) -> None:
+    found = sizes(Knative(30), [9] * 40, start=start)
+    assert (set(found[:29]), found[-1]) == ({expected}, 1)
+
+
 def test_knative_without_data_holds() -> None:
     assert Knative(10).size([Page("0", None)], 7, 0.0)[0] == 7
 

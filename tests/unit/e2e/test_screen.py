@@ -9,7 +9,7 @@ from rich.console import Console
 from e2e.demo.screen import Screen, in_short
 from e2e.demo.stage import Stage, last_change
 from e2e.stack import Kubectl, Stack, sample
-from llmfleet.api.status import Decision
+from llmfleet.api.scaled import Decision
 from llmfleet.core.explain.account import Account
 from llmfleet.core.explain.story import story
 
