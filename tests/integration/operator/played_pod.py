@@ -16,11 +16,12 @@ Pages = Mapping[str, Callable[[], Document]]
 
 
 class PlayedPod(ThreadingHTTPServer):
-    """Pages at a pod's address."""
+    """Pages at a pod's address; ``spoil`` makes other bytes of each, or none."""
 
     def __init__(self, address: str, pages: Pages) -> None:
         super().__init__((address, STATUS_PORT), _Answer)
         self.pages = pages
+        self.spoil: Callable[[bytes], bytes | None] = lambda page: page
 
 
 class _Answer(BaseHTTPRequestHandler):
@@ -29,7 +30,10 @@ class _Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path not in self.server.pages:
             return self.send_error(404)
-        page = self.server.pages[self.path]().to_json().encode()
+        page = self.server.spoil(self.server.pages[self.path]().to_json().encode())
+        if page is None:
+            self.close_connection = True
+            return None
         self.send_response(200)
         self.send_header("Content-Length", str(len(page)))
         self.end_headers()
@@ -41,14 +45,14 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def answers_at(address: str, pages: Pages) -> Iterator[None]:
+def answers_at(address: str, pages: Pages) -> Iterator[PlayedPod]:
     """Answer at an address, which this machine has meanwhile."""
     subprocess.run(["ip", "address", "replace", f"{address}/32", "dev", "lo"], check=True)
     try:
         with PlayedPod(address, pages) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             try:
-                yield
+                yield server
             finally:
                 server.shutdown()
     finally:
