@@ -5,8 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from llmfleet.api.fields import LIST_ATOMIC, Count, Name, Percent, Resource, Text, Time, list_map
+from llmfleet.api.fields import Count, Name, Resource, Text, Time, list_map
 from llmfleet.api.foretold import FitStatus
+from llmfleet.api.scaled import AutoscalingStatus
 
 
 class ConditionStatus(StrEnum):
@@ -160,44 +161,6 @@ class StartupStatus(Resource):
     phases: StartupPhases = Field(description="The median of each phase.")
     recent: tuple[Start, ...] = Field(
         default=(), max_length=10, description="The last starts, oldest first.", json_schema_extra=list_map("pod")
-    )
-
-
-class Decision(Resource):
-    """One change of size by the autoscaler."""
-
-    time: Time = Field(description="When it was decided.")
-    from_: Count = Field(alias="from", description="Replicas before the change.")
-    to: Count = Field(description="Replicas after the change.")
-    reason: Name = Field(description="The rule that decided.")
-    message: Text = Field(default="", description="The numbers it decided on, step by step.")
-
-
-class AutoscalingStatus(Resource):
-    """The autoscaler's standing decision and how it came about."""
-
-    desired: Count = Field(description="Replicas that the load calls for, within bounds.")
-    reason: Name = Field(description="The rule that decided.")
-    message: Text = Field(default="", description="The numbers it decided on, step by step.")
-    since: Time = Field(description="When desired last changed.")
-    limited_by: Name | None = Field(
-        default=None, description="The rule that kept the load from what it calls for; absent when none did."
-    )
-    next_schedule_change: Time | None = Field(
-        default=None, description="When a schedule begins or ends next; absent when none will soon."
-    )
-    load_seen: bool = Field(default=True, description="False while too few pods report their load.")
-    source: Name | None = Field(default=None, description="The metrics source that was read; absent: the pods.")
-    coverage_percent: Percent | None = Field(
-        default=None, description="Ready pods whose load was known when this was written, percent."
-    )
-    trust_percent: Percent | None = Field(
-        default=None,
-        description="The least of coverage, freshness and known names, percent. Below 70 nothing is released, below "
-        "50 the size is held.",
-    )
-    history: tuple[Decision, ...] = Field(
-        default=(), max_length=10, description="The last ten changes, oldest first.", json_schema_extra=LIST_ATOMIC
     )
 
 

@@ -15,16 +15,8 @@ Stalled and Reconciling are never both True: kstatus reads Reconciling first and
 
 from llmfleet import __version__, names
 from llmfleet.api.conditions import MEANINGS, ConditionType, Reason, condition, merge
-from llmfleet.api.status import (
-    AutoscalingStatus,
-    Condition,
-    ConditionStatus,
-    Problem,
-    Resolved,
-    RevisionRole,
-    RevisionStatus,
-    Status,
-)
+from llmfleet.api.scaled import AutoscalingStatus
+from llmfleet.api.status import Condition, ConditionStatus, Problem, Resolved, RevisionRole, RevisionStatus, Status
 from llmfleet.core import adapters, download, drains, starts
 from llmfleet.core.engine import engine_verified
 from llmfleet.core.failure import last_failure

@@ -62,6 +62,7 @@ PANELS = (
         "short",
         (
             _recorded("llmfleet_desired_replicas", f"{FLEET} wanted"),
+            _recorded("llmfleet_decided_replicas", f"{FLEET} decided"),
             _recorded("llmfleet_ready_replicas", f"{FLEET} ready"),
             _recorded("llmfleet_max_replicas", f"{FLEET} most"),
         ),
@@ -75,6 +76,12 @@ PANELS = (
                 "{{reason}}",
             ),
         ),
+    ),
+    Panel(
+        "What the size rests on",
+        "short",
+        (_recorded("llmfleet_scaling_reason", f"{FLEET} {{{{reason}}}}"),),
+        "1 for the reason of the last decision; `llmfleet explain` has its numbers.",
     ),
     Panel(
         "Requests in the pods",

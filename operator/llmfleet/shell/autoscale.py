@@ -9,18 +9,20 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 from llmfleet import names
-from llmfleet.api.status import AutoscalingStatus, Decision
+from llmfleet.api.scaled import AutoscalingStatus, Decision, Learned
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.core.explain import account as accounts
 from llmfleet.core.explain import seen as look
 from llmfleet.core.explain.account import Account, NotAutoscaled
+from llmfleet.core.explain.standing import standing
 from llmfleet.core.scaling import decide as scaling
 from llmfleet.core.scaling.attainment import attainment
 from llmfleet.core.scaling.bounds import Bounds, bounds
 from llmfleet.core.scaling.decide import Memory, Policy
+from llmfleet.core.scaling.learned import EVERY_SECONDS, is_news, learned, recalled
 from llmfleet.core.scaling.load import tick
 from llmfleet.core.scaling.targets import policy_of
-from llmfleet.core.scaling.why import LIMITS
+from llmfleet.core.scaling.why import TROUBLES
 from llmfleet.core.size import desired_size, held_by, standing_size
 from llmfleet.core.wake import hindrance
 from llmfleet.core.world import Observed
@@ -58,6 +60,8 @@ class Autoscaler:
     """A changed size does not wait for the watch to bring it."""
     _memories: dict[str, Memory] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
+    _kept: dict[str, float] = field(default_factory=dict)
+    """When what was learned of a fleet was last written."""
     _news: dict[str, float] = field(default_factory=dict)
     """When a fleet's source can next have read its pods again."""
     _chronicles: dict[str, Chronicle] = field(default_factory=dict)
@@ -91,7 +95,7 @@ class Autoscaler:
         """Have at least so many replicas, and keep them for a while. Raises FleetError, Refused with what to do."""
         observed, deployment = self._wakeable(key, replicas)
         before, now = standing_size(observed), self.clock.monotonic()
-        memory = self._memories.get(deployment.uid) or Memory.fresh(now)
+        memory = self._memory(deployment.uid, observed, now)
         rest = memory.rest.wake(replicas, now, policy(deployment, self.settings).awake_seconds)
         self._memories[deployment.uid] = replace(memory, rest=rest)
         for _ in range(WAKE_TRIES):
@@ -150,7 +154,7 @@ class Autoscaler:
         heard = await Signals(self.pods, self.sources).look(key, source_of(deployment), ready)
         now = self.clock.monotonic()
         self._news[uid] = now + heard.interval
-        memory = self._memories.get(uid) or Memory.fresh(now)
+        memory = self._memory(uid, observed, now)
         startup = observed.status.startup
         seen = tick(now, heard.samples, tuple(float(each.seconds) for each in startup.recent) if startup else ())
         within = _within(deployment, wall)
@@ -161,12 +165,28 @@ class Autoscaler:
         if heard.trouble and decision.replicas == size:
             told = f"{heard.said}; holding {size}"
             decision = replace(decision, why=heard.trouble, message=told, load_seen=False)
-        self.metrics.sizing.look(key, seen, decision.trust, asked.max_replicas)
+        self.metrics.sizing.look(key, seen, decision, asked.max_replicas)
         self.metrics.sizing.judge(key, attainment(asked.objectives, self._memories[uid].arrivals.since(now)))
         chronicle = self._chronicles.setdefault(uid, Chronicle(wall))
-        chronicle.note(wall, look.seen(asked, self._memories[uid], decision, seen, now), decision, size)
-        await self._record(key, observed, decision, size, within.changes)
+        past = observed.status.autoscaling
+        before = past.desired if past and not enforced else size  # what is not enforced is told once all the same
+        chronicle.note(wall, look.seen(asked, self._memories[uid], decision, seen, now), decision, before)
+        await self._record(key, observed, decision, before, within.changes)
         return decision
+
+    def _memory(self, uid: str, observed: Observed, now: float) -> Memory:
+        """What is remembered; after a restart what the status has of it."""
+        known = self._memories.get(uid)
+        if known is None:
+            past = observed.status.autoscaling
+            known = replace(Memory.fresh(now), arrivals=recalled(past.learned if past else None, now))
+        return known
+
+    def _learned(self, uid: str, past: AutoscalingStatus | None, now: float) -> Learned | None:
+        """What the status is to have of what was learned: the same as before until other numbers are worth a write."""
+        before, found = past.learned if past else None, learned(self._memories[uid].arrivals)
+        is_due = now - self._kept.get(uid, -math.inf) >= EVERY_SECONDS
+        return found if found and is_due and is_news(found, before) else before
 
     async def _record(
         self, key: Key, observed: Observed, decision: scaling.Decision, size: int, changes: str | None
@@ -177,16 +197,21 @@ class Autoscaler:
         resized = past is None or past.desired != decision.replicas
         told = (decision.why, decision.load_seen, changes)
         retold = past is not None and (past.reason, past.load_seen, past.next_schedule_change) != told
-        if not resized and not (retold and now - self._written.get(uid, -REASON_SECONDS) >= REASON_SECONDS):
+        is_due = retold and now - self._written.get(uid, -REASON_SECONDS) >= REASON_SECONDS
+        kept = self._learned(uid, past, now)
+        has_learned = kept is not None and (past is None or kept != past.learned)
+        if not (resized or is_due or has_learned):
             return
         recorded = _status(past, decision, size, self.clock.rfc3339())
         recorded = recorded.model_copy(
-            update={"next_schedule_change": changes, "source": source_of(observed.deployment)}
+            update={"next_schedule_change": changes, "source": source_of(observed.deployment), "learned": kept}
         )
         members = {"autoscaling": recorded.model_dump(mode="json", by_alias=True, exclude_none=True)}
         version = observed.raw["metadata"]["resourceVersion"]
         self.cache.put(await self.cluster.apply_status(key, version, members, names.AUTOSCALER_MANAGER))
         self._written[uid] = now
+        if has_learned:
+            self._kept[uid] = now
         if resized:
             self.wake_reconciler(key)
         if decision.replicas != size and _is_enforced(observed):
@@ -194,6 +219,9 @@ class Autoscaler:
             text = f"{size} -> {decision.replicas}: {decision.message}"
             log.info("%s: %s: %s", key, decision.why, text)
             await self.events.post(observed.raw, "Normal", f"Scaled{decision.why}", text)
+        elif past is not None and past.reason != decision.why and decision.why in TROUBLES:
+            log.warning("%s: %s: %s", key, decision.why, decision.message)
+            await self.events.post(observed.raw, "Warning", decision.why, decision.message)
 
     def let_go(self, key: Key) -> None:
         """Drop what was read of a fleet that is gone."""
@@ -203,6 +231,7 @@ class Autoscaler:
         """Drop what is remembered of an object that is gone."""
         self._memories.pop(uid, None)
         self._written.pop(uid, None)
+        self._kept.pop(uid, None)
         self._chronicles.pop(uid, None)
         self._news.pop(uid, None)
 
@@ -243,14 +272,4 @@ def _status(past: AutoscalingStatus | None, decision: scaling.Decision, size: in
         change = Decision(time=now, from_=size, to=decision.replicas, reason=decision.why, message=decision.message)
         history = (*history, change)[-HISTORY:]
     moved = past is None or past.desired != decision.replicas
-    return AutoscalingStatus(
-        desired=decision.replicas,
-        reason=decision.why,
-        message=decision.message,
-        since=now if moved or past is None else past.since,
-        limited_by=decision.why if decision.why in LIMITS else None,
-        load_seen=decision.load_seen,
-        coverage_percent=round(100 * decision.trust.coverage),
-        trust_percent=round(100 * decision.trust.score),
-        history=history,
-    )
+    return standing(decision, now if moved or past is None else past.since, history)

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from llmfleet.api.status import Decision
+from llmfleet.api.scaled import AutoscalingStatus, Decision
 from llmfleet.core.explain.account import Account, Point, joined
 from llmfleet.core.explain.seen import Seen
+from llmfleet.core.explain.standing import standing
 from llmfleet.core.scaling import decide as scaling
 from llmfleet.core.scaling.why import LIMITS
 
@@ -65,7 +66,7 @@ class Chronicle:
         """``began`` is RFC 3339, by the wall clock."""
         self.began = began
         self.decisions: deque[Decision] = deque(maxlen=MOST_DECISIONS)
-        self.called_for: int | None = None
+        self.latest: scaling.Decision | None = None
         self._rings = (Ring(COARSE_SECONDS, COARSE_COUNT), Ring(FINE_SECONDS, FINE_COUNT))
 
     def note(self, now: str, seen: Seen, decision: scaling.Decision, size: int) -> None:
@@ -73,7 +74,7 @@ class Chronicle:
         offset = (datetime.fromisoformat(now) - datetime.fromisoformat(self.began)).total_seconds()
         for ring in self._rings:
             ring.note(offset, seen)
-        self.called_for = decision.called_for
+        self.latest = decision
         told = Decision(time=now, from_=size, to=decision.replicas, reason=decision.why, message=decision.message)
         past = self.decisions[-1] if self.decisions else None
         if told.from_ != told.to or (decision.why in LIMITS and (past is None or past.reason != told.reason)):
@@ -84,10 +85,24 @@ class Chronicle:
         words = f"the memory of the operator since {self.began}, which its restart ends"
         return account.model_copy(
             update={
-                "called_for": self.called_for,
+                "called_for": self.latest.called_for if self.latest else None,
+                "standing": self._standing(account.standing),
                 "decisions": joined(account.decisions, self.decisions),
                 "points": self.points(),
                 "sources": (*account.sources, words),
+            }
+        )
+
+    def _standing(self, written: AutoscalingStatus | None) -> AutoscalingStatus | None:
+        """The same decision with the numbers of the last look: the status has those from when its reason began."""
+        if written is None or self.latest is None:
+            return written
+        now = standing(self.latest, written.since, written.history)
+        return now.model_copy(
+            update={
+                "source": written.source,
+                "next_schedule_change": written.next_schedule_change,
+                "learned": written.learned,
             }
         )
 

@@ -38,7 +38,7 @@ def test_a_replica_that_takes_few_requests_at_once_is_given_no_more() -> None:
 @pytest.mark.parametrize(("at_once", "size", "replicas"), [(BATCH, 1, 4), (BATCH, 4, 4), (BATCH, 6, 6), (None, 1, 1)])
 def test_before_sizes_are_known_there_are_batches_for_all_that_is_there(at_once, size, replicas) -> None:
     flow = Flow(5.0, 5.0, size, size, 0, 0.1, 0.0, 0.0, 900.0, 30.0, None, Spread(), Spread())
-    found, memory = wanted(replace(OBJECTIVES, at_once=at_once), History(), (size, size), flow, 5.0)
+    found, memory = wanted(replace(OBJECTIVES, at_once=at_once), History(), size, flow, 5.0)
     assert "too little seen" in found.said[0]
     assert found.replicas == replicas
     if found.replicas > size:

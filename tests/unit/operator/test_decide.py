@@ -174,6 +174,25 @@ def test_a_pod_that_is_silent_forbids_shrinking_but_not_growing() -> None:
     assert replay.size > 4
 
 
+def test_a_silent_pod_has_as_much_to_do_as_the_others() -> None:
+    """Twenty requests in two of four pods are forty in all: five carry them."""
+    replay = Replay(4)
+    for _ in range(40):
+        replay.look([*spread(20, 2), SILENT, SILENT])
+    assert replay.size == 5
+
+
+def test_while_replicas_do_not_start_no_more_are_asked_for() -> None:
+    replay = Replay(2)
+    for _ in range(310):
+        replay.look(spread(100, 2))
+    assert (replay.size, replay.decisions[-1].why) == (13, Why.STEADY)
+    for _ in range(10):
+        last = replay.look(spread(200, 2))
+    assert (last.replicas, last.why) == (13, Why.NOT_STARTING)
+    assert "11 replicas do not start, more would not: 13" in last.message
+
+
 def test_concurrency_is_learned_from_the_busiest_pod() -> None:
     policy = Policy(min_replicas=1, max_replicas=20, queue_depth=4)
     replay = Replay(2, policy)

@@ -94,9 +94,9 @@ def test_longer_prompts_and_answers_carry_less() -> None:
 
 
 def test_the_first_token_limits_when_prompts_are_long() -> None:
-    found = capacity(only(output=0.1, first=1.0), known(), Work(4000, 20), 1.0)
+    found = capacity(only(output=0.1, first=2.0), known(), Work(4000, 20), 1.0)
     assert found.limit is Limit.FIRST_TOKEN
-    assert "p95 <= 1000 ms to the first token" in found.said
+    assert "p95 <= 2000 ms to the first token" in found.said
 
 
 def test_a_full_cache_limits_when_answers_hold_much_of_it() -> None:
@@ -124,3 +124,5 @@ def test_what_cannot_be_met_is_said_with_the_floor_and_does_not_ask_for_the_worl
     found = capacity(promised, known(), CHAT, 1.0)
     assert "alone a token takes 12 ms, a prompt 132 ms" in found.said
     assert found.rate > 1.0
+    full = capacity(promised, known(), replace(CHAT, cache=0.2), 1.0)
+    assert (full.limit, full.said, full.rate < found.rate) == (Limit.UNREACHABLE, found.said, True)

@@ -35,10 +35,11 @@ class Watched:
     memory: Memory = field(default_factory=lambda: Memory.fresh(0.0))
     decisions: list[tuple[float, int, Decision]] = field(default_factory=list)
     restart_at: float = -1.0
+    restarted: Callable[[float], Memory] = Memory.fresh
 
     def size(self, pages: Sequence[Page], size: int, now: float) -> tuple[int, str]:
         if now == self.restart_at:
-            self.memory = Memory.fresh(now)
+            self.memory = self.restarted(now)
         decision, self.memory = decide(self.policy, self.memory, size, tick(now, read(pages)), now)
         self.decisions.append((now, size, decision))
         return decision.replicas, decision.message

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmfleet.api.status import AutoscalingStatus, Decision
+from llmfleet.api.scaled import AutoscalingStatus, Decision
 from llmfleet.core.explain.account import Account, NotAutoscaled, from_status, joined, since
 from llmfleet.core.explain.story import counterfactuals, span, story
 from llmfleet.core.scaling.why import LIMITS, MEANINGS, Why

@@ -68,6 +68,7 @@ def decided(size: int, load: float, intervals: list[float], policy: Policy = POL
     [
         pytest.param(4.0, [0.5] * 4, 1, id="fresh numbers release"),
         pytest.param(4.0, [0.5, 0.5, 2.5, 2.5], 4, id="half old ones do not"),
+        pytest.param(28.0, [0.5, 0.5, 2.5, 2.5], 4, id="which is said also where nothing would go"),
         pytest.param(40.0, [0.5, 0.5, 2.5, 2.5], 5, id="but add"),
         pytest.param(40.0, [0.5, 2.5, 2.5, 2.5], 4, id="mostly old ones move nothing"),
     ],

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from llmfleet.api.status import AutoscalingStatus, Decision
+from llmfleet.api.scaled import AutoscalingStatus, Decision
 from llmfleet.core.instant import elapsed
 from llmfleet.core.scaling.bounds import bounds
 from llmfleet.core.world import Observed

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from llmfleet.api.status import Decision
+from llmfleet.api.scaled import Decision
 from llmfleet.core.explain.account import Account
 from llmfleet.core.instant import elapsed
 from llmfleet.core.scaling.why import MEANINGS, Why
@@ -83,6 +83,12 @@ def counterfactuals(account: Account) -> tuple[str, ...]:
         ),
         Why.HELD_DOWN: ("time: the smaller size must have sufficed for the whole hold-down time",),
         Why.FLAP_BUDGET: (f"time: an hour after the first of the last turns it shrinks towards {called}",),
+        Why.OBJECTIVE_UNREACHABLE: (
+            f"a target above what the engine takes alone, or a quicker GPU: the load calls for {called}",
+        ),
+        Why.NOT_STARTING: (
+            f"pods that become ready: kubectl describe llmdeployment {object_}; the load calls for {called}",
+        ),
         Why.RATE_LIMITED: (f"the next look: it goes on towards {called}",),
         Why.LOW_TRUST: (f"pods that tell their load, fresh and under known names: then it goes on towards {called}",),
         Why.SOURCE_UNKNOWN: (f"a metricsSourceName that the operator knows: then it goes on towards {called}",),

@@ -14,7 +14,7 @@ from llmfleet.core.scaling import load as summing
 from llmfleet.core.scaling import offered
 from llmfleet.core.scaling.flow import Flow, Watch
 from llmfleet.core.scaling.load import Load, Tick, summarize
-from llmfleet.core.scaling.objective import Objectives
+from llmfleet.core.scaling.objective import STANDING_LIMITS, Objectives
 from llmfleet.core.scaling.rest import Rest
 from llmfleet.core.scaling.sample import Sample
 from llmfleet.core.scaling.trust import Leave, Trust, trust
@@ -128,9 +128,9 @@ def _called_for(
     if size == 0:
         return Step(0, Why.IDLE, ("no replica runs, none was asked for: 0",)), memory
     steps = []
+    memory = replace(memory, arrivals=memory.arrivals.hear(tick.startups, size, tick.ready, now))
     if policy.objectives:
-        memory = replace(memory, arrivals=memory.arrivals.hear(tick.startups))
-        step, memory = _offered(policy.objectives, memory, (size, tick.ready), flow, now)
+        step, memory = _offered(policy.objectives, memory, size, flow, now)
         steps.append(_rate_limited(policy, step, size))
     if panic.coverage < policy.least_coverage:
         seconds = f"{panic.coverage:.0%} within {policy.panic_window_seconds:.0f} s"
@@ -145,11 +145,11 @@ def _called_for(
 
 
 def _trusted(step: Step, size: int, trusted: Trust) -> Step:
-    """What is hardly known moves nothing, and what is half known takes nothing away."""
+    """What is hardly known moves nothing, what is half known takes nothing away. Said also where nothing would go."""
     if trusted.leave is Leave.HOLD:
-        return step.to(size, Why.LOW_TRUST, f"{trusted} moves nothing: {size}")
-    if trusted.leave is Leave.NO_RELEASE:
-        return step.to(max(step.replicas, size), Why.LOW_TRUST, f"{trusted} releases nothing: {size}")
+        return Step(size, Why.LOW_TRUST, (*step.said, f"{trusted} moves nothing: {size}"), step.called)
+    if trusted.leave is Leave.NO_RELEASE and step.replicas <= size:
+        return Step(size, Why.LOW_TRUST, (*step.said, f"{trusted} releases nothing: {size}"), step.called)
     return step
 
 
@@ -172,12 +172,11 @@ def _without_frozen(watch: Watch, tick: Tick, now: float) -> Tick:
     return summing.tick(tick.time, [Sample() if each.pod in frozen else each for each in tick.samples])
 
 
-def _offered(
-    objectives: Objectives, memory: Memory, sizes: tuple[int, int], flow: Flow | None, now: float
-) -> tuple[Step, Memory]:
+def _offered(objectives: Objectives, memory: Memory, size: int, flow: Flow | None, now: float) -> tuple[Step, Memory]:
     """What the arrivals call for under the objectives; the reason is what limits a replica."""
-    found, kept = offered.wanted(objectives, memory.arrivals, sizes, flow, now)
-    why = Why(found.limit) if found.limit and found.replicas != sizes[0] else Why.STEADY
+    found, kept = offered.wanted(objectives, memory.arrivals, size, flow, now)
+    is_told = found.replicas != size or found.limit in STANDING_LIMITS
+    why = Why(found.limit) if found.limit and is_told else Why.STEADY
     why = Why.FLAP_BUDGET if found.is_turning else why
     return Step(found.replicas, why, found.said, found.needed), replace(memory, arrivals=kept)
 
@@ -191,6 +190,8 @@ def _queued(
     room = (float(policy.max_concurrency or memory.busiest), queue_depth)
     step = _wanted(policy, size, stable, panic.coverage, room)
     step, memory = _panicked(policy, memory, step, (size, panic, sum(room)), now)
+    if step.replicas > size and (stuck := memory.arrivals.startup.stuck(now)):
+        step = step.to(size, Why.NOT_STARTING, offered.not_starting(stuck, size))
     step = _rate_limited(policy, step, size)
     return _held_down(policy, memory, step, size, now)
 

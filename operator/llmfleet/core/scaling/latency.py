@@ -22,6 +22,8 @@ FREE = 8
 """So many are taken without a gate."""
 UNSURE = 4.0
 """Standard deviation of the first guess as a multiple of it."""
+RECALLED = 0.5
+"""The same of what was known before a restart."""
 ENOUGH = 40
 """Observations after which the coefficients are believed."""
 NOISE = 0.06
@@ -51,6 +53,11 @@ class StepTime:
         """Before any observation: an engine that is well within the objective, in seconds; it may be much slower."""
         guess = (0.15 * time_per_output_token, 0.001 * time_per_output_token, 5e-5)
         return cls(guess, _covariance(guess), guess)
+
+    @classmethod
+    def recalled(cls, coefficients: Vector) -> "StepTime":
+        """Known from before, in seconds, and as far to be doubted as it may have changed meanwhile."""
+        return cls(coefficients, _covariance(coefficients, RECALLED), coefficients, accepted=ENOUGH)
 
     @property
     def is_known(self) -> bool:
@@ -111,6 +118,6 @@ class StepTime:
         return StepTime(self.guess, _covariance(self.guess), self.guess)
 
 
-def _covariance(guess: Vector) -> Matrix:
-    first, second, third = ((UNSURE * each) ** 2 for each in guess)
+def _covariance(guess: Vector, unsure: float = UNSURE) -> Matrix:
+    first, second, third = ((unsure * each) ** 2 for each in guess)
     return ((first, 0.0, 0.0), (0.0, second, 0.0), (0.0, 0.0, third))

@@ -27,8 +27,13 @@ class Tick:
 
     @property
     def demand(self) -> float:
-        """Requests that are there, served or not."""
+        """Requests that are known to be there, served or not."""
         return self.running + self.waiting
+
+    @property
+    def silence(self) -> float:
+        """What is known times this is all there is, if silent pods have as much as the others; some must be heard."""
+        return self.ready / self.heard
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,11 @@ class Load:
     """What traffic looked like over one window."""
 
     demand: float
-    """Mean of running plus waiting, requests."""
+    """Mean of running plus waiting, requests; a silent pod has as many as the others."""
     waiting: float
-    """Mean of waiting, requests."""
+    """Mean of waiting, requests, likewise."""
     peak: float
-    """Most of running plus waiting at any tick, requests."""
+    """Most of running plus waiting at any tick, requests, likewise."""
     coverage: float
     """Heard of ready pods, 0 to 1; 0 without any tick."""
     seconds: float
@@ -71,9 +76,9 @@ def summarize(ticks: Sequence[Tick], now: float, window_seconds: float) -> Load:
     if not heard:
         return Load(0.0, 0.0, 0.0, 0.0, 0.0)
     return Load(
-        demand=sum(each.demand for each in heard) / len(heard),
-        waiting=sum(each.waiting for each in heard) / len(heard),
-        peak=max(each.demand for each in heard),
+        demand=sum(each.demand * each.silence for each in heard) / len(heard),
+        waiting=sum(each.waiting * each.silence for each in heard) / len(heard),
+        peak=max(each.demand * each.silence for each in heard),
         coverage=sum(each.heard for each in within) / ready if ready else 0.0,
         seconds=within[-1].time - within[0].time,
     )

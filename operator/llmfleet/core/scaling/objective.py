@@ -32,6 +32,14 @@ class Limit(StrEnum):
     OUTPUT_TOKEN = "TimePerOutputToken"  # noqa: S105 because of the same
     CACHE = "KVCacheUtilization"
     BUSY = "Throughput"
+    UNREACHABLE = "ObjectiveUnreachable"
+    """A target is below what the engine takes alone."""
+    NOT_STARTING = "ReplicasNotStarting"
+    """Of those that were asked for some never came."""
+
+
+STANDING_LIMITS = (Limit.UNREACHABLE, Limit.NOT_STARTING)
+"""Those that are told also where the size stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +100,14 @@ def capacity(objectives: Objectives, time: StepTime, work: Work, tail: float) ->
     busy, limit, said = min([*limits, *_by_output(objectives, time, tail), *_by_first(objectives, time, work)])
     rate = max(LEAST_BUSY, busy) / seconds
     if busy < LEAST_BUSY:
+        limit = Limit.UNREACHABLE
         said += " cannot be kept by more replicas: "
         said += f"alone a token takes {time.step * 1000:.0f} ms, a prompt {_prompt(time, work) * 1000:.0f} ms"
     for most, full, words in _room(objectives, work):
-        rate, limit, said = min((rate, limit, said), (most / (work.output * time.step + most * seconds), full, words))
+        room = most / (work.output * time.step + most * seconds)
+        if room < rate and limit is not Limit.UNREACHABLE:
+            limit, said = full, words
+        rate = min(rate, room)
     in_flight = rate * work.output * time.step / max(1e-3, 1 - rate * seconds)
     return Capacity(rate, max(1.0, in_flight), limit, said)
 

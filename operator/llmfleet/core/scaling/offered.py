@@ -74,9 +74,9 @@ class History:
         """What the look at ``now`` showed; None when nothing could be compared."""
         return self.flows[-1] if self.flows and self.flows[-1].time == now else None
 
-    def hear(self, startups: tuple[float, ...]) -> "History":
-        """With what pods tell of their starts, seconds."""
-        return replace(self, startup=self.startup.hear(startups))
+    def hear(self, startups: tuple[float, ...], size: int, ready: int, now: float) -> "History":
+        """With what pods tell of their starts, seconds, and how many of the wanted size are ready."""
+        return replace(self, startup=self.startup.hear(startups).look(size, ready, now))
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,8 @@ class Wanted:
     """Whether that is because the fleet has turned too often."""
 
 
-def wanted(
-    objectives: Objectives, memory: History, sizes: tuple[int, int], flow: Flow | None, now: float
-) -> tuple[Wanted, History]:
-    """The wanted size. ``sizes`` are the present wanted one and the ready pods; ``flow`` is since the last look."""
-    size, ready = sizes
-    memory = replace(memory, startup=memory.startup.look(size, ready, now))
+def wanted(objectives: Objectives, memory: History, size: int, flow: Flow | None, now: float) -> tuple[Wanted, History]:
+    """The wanted size. ``size`` is the present wanted one; ``flow`` is since the last look."""
     if flow is not None:
         memory = _looked(objectives, memory, flow, now)
     if flow is None or flow.is_blind:
@@ -123,10 +119,15 @@ def wanted(
     present, _ = _needed(objectives, memory, replace(coming, ahead=min(coming.ahead, coming.now)), found, flow)
     memory = replace(memory, keep=memory.keep.look((present, needed, floor), size, now, memory.startup.seconds))
     if floor > size and (stuck := memory.startup.stuck(now)):
-        return Wanted(size, (*words, f"{stuck} replicas do not start, more would not: {size}"), found.limit), memory
+        return Wanted(size, (*words, not_starting(stuck, size)), Limit.NOT_STARTING), memory
     if floor >= size:
         return Wanted(floor, words, found.limit), memory
     return _released(memory, (needed, floor, size), (words, found.limit), now)
+
+
+def not_starting(stuck: int, size: int) -> str:
+    """Why nothing is added."""
+    return f"{stuck} replicas do not start, more would not: {size}"
 
 
 def _coming(memory: History, now: float) -> tuple[Demand, History, tuple[str, ...]]:

@@ -12,6 +12,8 @@ class Why(StrEnum):
     TIME_PER_OUTPUT_TOKEN = "TimePerOutputToken"  # noqa: S105 because of the same
     KV_CACHE_UTILIZATION = "KVCacheUtilization"
     THROUGHPUT = "Throughput"
+    OBJECTIVE_UNREACHABLE = "ObjectiveUnreachable"
+    NOT_STARTING = "ReplicasNotStarting"
     PANIC = "Panic"
     RATE_LIMITED = "RateLimited"
     HELD_DOWN = "HeldDown"
@@ -34,6 +36,10 @@ MEANINGS: dict[Why, str] = {
     Why.TIME_PER_OUTPUT_TOKEN: "What comes, over what a replica carries within targets.timePerOutputToken.",
     Why.KV_CACHE_UTILIZATION: "What comes, over what a replica carries before its KV cache is as full as it may be.",
     Why.THROUGHPUT: "What comes, over what a replica can compute at all: a looser target would not save a replica.",
+    Why.OBJECTIVE_UNREACHABLE: "The engine alone is slower than a target, as the message says; more replicas "
+    "do not help.",
+    Why.NOT_STARTING: "More is called for, and replicas that were asked for long ago are not ready; once they are, "
+    "more are asked for.",
     Why.PANIC: "A burst within a few seconds took over; nothing shrinks for a while after it.",
     Why.RATE_LIMITED: "More was called for than one step may add; the next step goes on from there.",
     Why.HELD_DOWN: "Fewer would do now; the size stays until they have done for the whole hold-down time.",
@@ -55,6 +61,8 @@ MEANINGS: dict[Why, str] = {
 }
 LIMITS = frozenset(
     {
+        Why.OBJECTIVE_UNREACHABLE,
+        Why.NOT_STARTING,
         Why.RATE_LIMITED,
         Why.HELD_DOWN,
         Why.FLAP_BUDGET,
@@ -68,6 +76,8 @@ LIMITS = frozenset(
     }
 )
 """Steps that keep the load from having what it calls for."""
+TROUBLES = LIMITS - {Why.RATE_LIMITED, Why.HELD_DOWN, Why.MIN_REPLICAS, Why.SCHEDULE}
+"""Those that neither pass by themselves nor were asked for: somebody is told when one begins to hold."""
 
 
 def unknown_source(name: str, known: Collection[str]) -> str:
