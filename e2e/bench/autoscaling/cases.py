@@ -1,11 +1,13 @@
 """The cases: traces, clusters and promises that every policy is measured on. One setting has to do for all of them."""
 
 import gzip
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from random import Random
+from statistics import fmean
 
 from llmfleet.core.simulation import synthetic, trace
 from llmfleet.core.simulation.fleet import World
@@ -121,9 +123,12 @@ def faulty(letter: str, about: str, fault: Fault, trace: Trace = SLOW_RAMP, init
     return Case(f"C10{letter}", about, trace, scene)
 
 
-def part_of(case: str) -> str:
-    """The one of the thirteen that a case is, or a part of: the faults are one, in six forms."""
-    return "C10" if case.startswith("C10") else case
+def means(numbers: Iterable[tuple[str, float]]) -> list[float]:
+    """The mean of each of the thirteen, from numbers of cases by name: the faults are one case in several forms."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for case, number in numbers:
+        found["C10" if case.startswith("C10") else case].append(number)
+    return [fmean(each) for each in found.values()]
 
 
 def cases() -> tuple[Case, ...]:

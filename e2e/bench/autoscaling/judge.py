@@ -1,14 +1,13 @@
 """The rows of the bench: each case, each policy over all cases, and what is promised."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from e2e.bench.row import Row
-from llmfleet.core.simulation.outcome import Outcome
 
-from .cases import FAULTY, part_of
+from .cases import FAULTY, means
 from .suite import OURS, WITHOUT, Played
 
 STARTUP_SECONDS = 120.0
@@ -41,25 +40,17 @@ def judge(played: Sequence[Played], slack: Slack = NONE) -> tuple[Row, ...]:
 
 def attained(played: Sequence[Played]) -> float:
     """Mean over the cases, percent."""
-    return 100 * fmean(_means(played, lambda each: each.attained))
+    return 100 * fmean(means((each.case, each.outcome.attained) for each in played))
 
 
 def hours(played: Sequence[Played]) -> float:
     """GPU-hours over all cases."""
-    return sum(_means(played, lambda each: each.gpu_hours))
+    return sum(means((each.case, each.outcome.gpu_hours) for each in played))
 
 
 def flips(played: Sequence[Played]) -> float:
     """Direction flips over all cases."""
-    return sum(_means(played, lambda each: each.flips))
-
-
-def _means(played: Sequence[Played], number: Callable[[Outcome], float]) -> list[float]:
-    """Of each of the thirteen cases the mean over its seeds, and over its forms."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for each in played:
-        found[part_of(each.case)].append(number(each.outcome))
-    return [fmean(each) for each in found.values()]
+    return sum(means((each.case, each.outcome.flips) for each in played))
 
 
 def _told(by_policy: Sums) -> list[Row]:

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import llmfleet
 
-from .cases import part_of
+from .cases import means
 from .suite import OURS, Played
 
 RESULT = Path(__file__).parent / "sweep.json"
@@ -54,11 +54,8 @@ def best(found: Numbers, family: str) -> tuple[float, ...]:
 
 
 def _rank(cases: Mapping[str, Sequence[float]]) -> tuple[bool, float]:
-    found: dict[str, list[Sequence[float]]] = defaultdict(list)
-    for case, each in cases.items():
-        found[part_of(case)].append(each)
-    attained = fmean(fmean(each[0] for each in forms) for forms in found.values())
-    hours = sum(fmean(each[1] for each in forms) for forms in found.values())
+    attained = fmean(means((case, each[0]) for case, each in cases.items()))
+    hours = sum(means((case, each[1]) for case, each in cases.items()))
     return attained < ABLE, hours if attained >= ABLE else -attained
 
 
