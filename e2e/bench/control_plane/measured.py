@@ -187,7 +187,8 @@ def reach(columns: Mapping[str, Measured]) -> tuple[Row, ...]:
     if limit:
         rows.append(Row.at_least("objects/s over the loader's", _ratio(ours.rate, limit.served_rate), "", LOADER_SHARE))
     if peer:
-        rows.append(Row.at_least("objects/s over the peer's", _ratio(ours.rate, peer.served_rate), "", PEER_RATIO))
+        ready = _ratio(ours.served_rate, peer.served_rate)
+        rows.append(Row.at_least("Deployments ready/s over the peer's", ready, "", PEER_RATIO))
         writes = _ratio(ours.writes_of_a_life, peer.writes_of_a_life)
         rows.append(Row.at_most("writes of creation, churn and restart over the peer's", writes, "", PEER_WRITES))
     return tuple(rows)
