@@ -1,6 +1,5 @@
 """In-memory versions of the shell's ports."""
 
-import asyncio
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from llmfleet.shell.listing import Listing
 from llmfleet.shell.ports import Key
 from llmfleet.shell.reconcile import Reconciler
 from llmfleet.shell.telemetry import Events, Metrics
+from llmfleet.shell.turns import Turns
 from tests.builders import DEFAULTS, NOW
 from tests.simulator import Simulator
 
@@ -128,7 +128,7 @@ class FakeOperator:
         parts: dict[str, Any] = {"cache": self.cache, "cluster": self.cluster, "pods": self.pods, "clock": self.clock}
         settings = settings or Settings()
         parts |= {"metrics": Metrics(settings.gpu_hour_prices), "events": events}
-        self.reconciler = Reconciler(defaults=DEFAULTS, room=FakeRoom(world), turns=asyncio.Semaphore(4), **parts)
+        self.reconciler = Reconciler(defaults=DEFAULTS, room=FakeRoom(world), turns=Turns(4), **parts)
         self.autoscaler = Autoscaler(settings=settings, **parts)
         self.metrics = parts["metrics"]
 

@@ -8,7 +8,7 @@ import click
 from e2e.cluster import ClusterError, progress
 from e2e.stack import KubectlError, NotInTime, bring_up
 
-from . import activation, drain, quantize, rest, row, startup
+from . import activation, drain, objective, quantize, rest, row, startup
 from .autoscaling import command as autoscaling
 from .control_plane import command as control_plane
 from .decisions import command as decisions
@@ -17,7 +17,12 @@ from .fit import command as fit
 from .rivals import command as rivals
 from .runtime import command as runtime
 
-BENCHES = {"startup": (startup.run, 5), "drain": (drain.run, 20), "rest": (rest.run, 1)}
+BENCHES = {
+    "startup": (startup.run, 5),
+    "drain": (drain.run, 20),
+    "rest": (rest.run, 1),
+    "objective": (objective.run, 1),
+}
 """Each with how often it repeats what it measures, unless told otherwise."""
 ALONE = (control_plane, decisions, fidelity, fit, quantize, autoscaling, activation, rivals, runtime)
 """Those that bring what they need themselves."""

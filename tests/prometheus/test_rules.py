@@ -50,6 +50,7 @@ def heard(coverage: str, trust: str = "0x90", ready: str = "2x90") -> dict[str, 
 
 DECISIONS = fleet("llmfleet_scaling_decisions_total", ',reason="QueueDepth"')
 ABORTED, FAILED = fleet("llmfleet_aborted_requests_total"), "llmfleet_api_failures_total"
+DEFECTIVE = "llmfleet_defective_fleets"
 STALLED = fleet("llmfleet_condition", ',type="Stalled"')
 MISSING = {fleet("llmfleet_desired_replicas"): "3x90"}
 SHOWN = "team-a/qwen"
@@ -99,6 +100,8 @@ CASES = (
         {},
     ),
     Case("LLMFleetAPIFailures", {FAILED: "0+1x90"}),
+    Case("LLMFleetDefect", {DEFECTIVE: "1x90"}, "llmfleet fails on a defect of its own for 1 fleets", {}),
+    Case("LLMFleetDefect", {DEFECTIVE: "1x57 0x33"}),
 )
 
 

@@ -167,4 +167,15 @@ ALERTS = (
         ("`kubectl logs -n llmfleet-system deploy/llmfleet` names the requests that failed.",),
         ("See to the API server. A refusal for missing rights: install the chart's roles of this version.",),
     ),
+    Alert(
+        "LLMFleetDefect",
+        "llmfleet_defective_fleets > 0",
+        5,
+        "warning",
+        "llmfleet fails on a defect of its own for {{ $value | humanize }} fleets",
+        "The operator's look at some fleets ends in an error that nobody foresaw.",
+        "These fleets serve on as they are and follow no edit and no load; all others are looked after.",
+        ("`kubectl logs -n llmfleet-system deploy/llmfleet | grep 'a defect'` names it; the trace follows.",),
+        ("Take back the fleet's last edit if there was one, and report the trace with the object.",),
+    ),
 )

@@ -23,8 +23,8 @@ class WorkQueue(Generic[K]):
 
     FleetError is retried with a doubling delay, a Conflict sooner; a wake-up cuts any delay short but the one that
     the server asked for. Wake-ups that keep coming are worked off ever less often, down to once in two seconds, unless
-    one is ``at_once``. Any other exception is a bug: logged with its trace, counted in ``bugs``, retried at the longest
-    delay.
+    one is ``at_once``. Any other exception is a bug: logged with its trace, retried at the longest delay, and its key
+    is in ``defective`` until a pass of it ends otherwise.
     """
 
     def __init__(self, work: Callable[[K], Awaitable[float | None]], workers: int) -> None:
@@ -34,7 +34,8 @@ class WorkQueue(Generic[K]):
         self._tasks: dict[K, asyncio.Task[None]] = {}
         self._woken: dict[K, asyncio.Event] = {}
         self._rushed: dict[K, asyncio.Event] = {}
-        self.bugs = 0
+        self.defective: set[K] = set()
+        """Keys whose last pass failed on a bug."""
 
     def wake(self, key: K, *, at_once: bool = False) -> None:
         """Ask for a pass: now, or right after the one under way; ``at_once`` whatever woke it lately."""
@@ -52,6 +53,7 @@ class WorkQueue(Generic[K]):
     def forget(self, key: K) -> None:
         """Drop a key whose object is gone; a pass under way ends first."""
         woken = self._woken.pop(key, None)
+        self.defective.discard(key)
         if woken:
             woken.set()
 
@@ -101,18 +103,21 @@ class WorkQueue(Generic[K]):
     async def _pass(self, key: K, backoff: float) -> tuple[float | None, float, float]:
         """One pass: the delay until the next, the back-off after that, and what no wake-up may cut of the delay."""
         try:
-            return await self._work(key), FIRST_BACKOFF_SECONDS, 0.0
+            following = await self._work(key), FIRST_BACKOFF_SECONDS, 0.0
         except Conflict as error:
             log.debug("%s: %s; looking again", key, error)
-            return backoff / 5, min(2 * backoff, LAST_BACKOFF_SECONDS), 0.0
+            following = backoff / 5, min(2 * backoff, LAST_BACKOFF_SECONDS), 0.0
         except FleetError as error:
             log.warning("%s: %s; again in %.1f s", key, error, max(backoff, error.retry_after))
             left = max(0.0, backoff - error.retry_after)
-            return left, min(2 * backoff, LAST_BACKOFF_SECONDS), error.retry_after
+            following = left, min(2 * backoff, LAST_BACKOFF_SECONDS), error.retry_after
         except Exception:
-            self.bugs += 1
+            if key in self._woken:
+                self.defective.add(key)
             log.exception("%s: a defect; again in %.0f s", key, LAST_BACKOFF_SECONDS)
             return LAST_BACKOFF_SECONDS, backoff, 0.0
+        self.defective.discard(key)
+        return following
 
 
 def _wider(spacing: float, calm: float) -> float:

@@ -1,6 +1,5 @@
 """One reconcile: observe, plan, execute, report."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from llmfleet.shell.cluster import NameTaken
 from llmfleet.shell.errors import Conflict, Refused
 from llmfleet.shell.ports import Clock, Cluster, Key, Pods, Room
 from llmfleet.shell.telemetry import Events, Metrics, action_name, as_members
+from llmfleet.shell.turns import Turns
 
 REFUSED_RECHECK_SECONDS = 30.0
 """What stood in the way of a refused write need not be ours, so that no event tells when it is gone."""
@@ -45,7 +45,7 @@ class Reconciler:
     defaults: Defaults
     metrics: Metrics
     events: Events
-    turns: asyncio.Semaphore
+    turns: Turns
     """What is no waiting for pods is done by so many at once."""
     looks: Callable[[Key], None] = lambda _: None
     """Told as a pass begins to look: what was news until then is seen by it, however long it waited for its turn."""
@@ -54,7 +54,7 @@ class Reconciler:
         """One pass; seconds until the next one is wanted without an event. Raises FleetError."""
         look = self._look(key)
         told = await self.pods.reports(download.speakers(look.seen)) if look.seen else {}
-        async with self.turns:
+        async with self.turns.take():
             return await self._pass(key, look, told)
 
     def _look(self, key: Key) -> Look:

@@ -30,6 +30,7 @@ from llmfleet.shell.reconcile import Reconciler
 from llmfleet.shell.reflector import Reflector
 from llmfleet.shell.sight import Sight
 from llmfleet.shell.telemetry import Events, Metrics
+from llmfleet.shell.turns import Turns
 from llmfleet.shell.vigil import Vigil, own_signals
 
 RETRY_SECONDS = 2.0
@@ -39,7 +40,8 @@ HEARTBEAT_SECONDS = 2.0
 STUCK_SECONDS = 30.0
 FLEETS_AT_ONCE = 64
 """Most of a tick or pass is waiting for pods: a fleet with a slow one must not keep others from theirs."""
-DEFECTS_UNTIL_UNHEALTHY = 20
+DEFECTIVE_UNTIL_UNHEALTHY = 3
+"""So many fleets whose passes fail on defects, and more than half of all: the process is the trouble, not a fleet."""
 BROKEN_WATCHES_UNTIL_UNHEALTHY = 10
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class Operator:
         parts: dict[str, Any] = {"cache": self._cache, "cluster": api, "pods": pods, "clock": self._clock}
         parts |= {"metrics": metrics, "events": events}
         room = NodeCapacity(api, self._clock, is_cluster_wide=not settings.watch_namespaces)
-        turns = asyncio.Semaphore(settings.workers)
+        turns = Turns(settings.workers)
         self._reconciler = Reconciler(
             defaults=defaults_of(settings), room=room, turns=turns, looks=self._looks, **parts
         )
@@ -71,24 +73,30 @@ class Operator:
         self._reconciles = WorkQueue(self._reconciler.reconcile, FLEETS_AT_ONCE)
         self._ticks = WorkQueue(self._autoscaler.tick, FLEETS_AT_ONCE)
         self._autoscaler.wake_reconciler = partial(self._reconciles.wake, at_once=True)
+        metrics.defective.set_function(lambda: len(self._defective))
         self._beat = time.monotonic()
         self._is_listed = False
         self._relist_due = asyncio.Event()
 
     def livez(self) -> str:
-        """Alive while the loop turns and passes do not fail on defects again and again."""
+        """Alive while the loop turns, watches come up, and most fleets' passes do not fail on defects."""
         silent = time.monotonic() - self._beat
         if self._is_listed and silent > STUCK_SECONDS:
             return f"no heartbeat for {silent:.0f} s"
         if self._vigil.broken >= BROKEN_WATCHES_UNTIL_UNHEALTHY:
             return f"the watch broke {self._vigil.broken} times in a row"
-        bugs = self._reconciles.bugs + self._ticks.bugs
-        return f"{bugs} passes failed on defects" if bugs >= DEFECTS_UNTIL_UNHEALTHY else ""
+        defective, fleets = len(self._defective), len(self._cache.keys())
+        is_general = defective >= DEFECTIVE_UNTIL_UNHEALTHY and 2 * defective > fleets
+        return f"the passes of {defective} of {fleets} fleets fail on defects" if is_general else ""
 
     def readyz(self) -> str:
         """Ready as a healthy standby, or as a leader that has listed everything."""
         is_listing = self._sight.is_blind or not self._is_listed
         return "listing" if is_listing and self._lease.is_held else ""
+
+    @property
+    def _defective(self) -> set[Key]:
+        return self._reconciles.defective | self._ticks.defective
 
     async def lead(self, stop: asyncio.Event) -> None:
         """Work as the leader until told to stop. NotLeader when the Lease is lost."""

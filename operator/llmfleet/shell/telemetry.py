@@ -49,6 +49,9 @@ class Metrics:
         self.reconcile_seconds = Histogram(
             "llmfleet_reconcile_seconds", "Time of one reconcile, seconds.", registry=registry
         )
+        self.defective = Gauge(
+            "llmfleet_defective_fleets", "Fleets whose last pass failed on a defect; the log has it.", registry=registry
+        )
         self.leader = Gauge("llmfleet_leader", "1 while this replica holds the Lease.", registry=registry)
         self.decisions = Counter(
             "llmfleet_scaling_decisions", "Changes of size, by reason.", (*labels, "reason"), registry=registry

@@ -61,7 +61,7 @@ def test_verify_names_each_stale_file_and_the_command(tmp_path: Path) -> None:
 
 
 def test_generating_twice_changes_nothing(tmp_path: Path) -> None:
-    assert len(generate(tmp_path)) == 17
+    assert len(generate(tmp_path)) == 18
     assert generate(tmp_path) == []
 
 

@@ -4,18 +4,21 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client import generate_latest
 
 from llmfleet.settings import Settings
 from llmfleet.shell.cluster import ApiServer
 from llmfleet.shell.lease import Lease
 from llmfleet.shell.pods import RuntimeClient
+from llmfleet.shell.ports import Key
 from llmfleet.shell.run import (
     BROKEN_WATCHES_UNTIL_UNHEALTHY,
-    DEFECTS_UNTIL_UNHEALTHY,
+    DEFECTIVE_UNTIL_UNHEALTHY,
     STUCK_SECONDS,
     Operator,
 )
 from llmfleet.shell.telemetry import Metrics
+from tests.builders import deployment, with_metadata
 from tests.fakes import FakeLeaseApi
 
 pytestmark = pytest.mark.proves("R28")
@@ -55,11 +58,37 @@ def test_a_watch_that_breaks_again_and_again_is_not(operator: Operator) -> None:
     assert operator.livez() == "the watch broke 10 times in a row"
 
 
-def test_passes_that_fail_on_defects_are_not(operator: Operator) -> None:
-    operator._reconciles.bugs, operator._ticks.bugs = DEFECTS_UNTIL_UNHEALTHY - 1, 0
+def fleets(count: int) -> list[Key]:
+    return [Key("default", f"fleet-{number}") for number in range(count)]
+
+
+def known(operator: Operator, count: int) -> None:
+    for key in fleets(count):
+        operator._cache.put(deployment(with_metadata(name=key.name, uid=key.name)))
+
+
+@pytest.mark.proves("R11")
+@pytest.mark.parametrize("poisoned", [1, 25])
+def test_defects_over_some_fleets_are_no_reason_to_stop_for_the_others(operator: Operator, poisoned: int) -> None:
+    known(operator, 50)
+    operator._reconciles.defective.update(fleets(poisoned))
     assert operator.livez() == ""
-    operator._ticks.bugs = 1
-    assert operator.livez() == "20 passes failed on defects"
+    assert f"llmfleet_defective_fleets {poisoned}.0" in generate_latest(operator.metrics.registry).decode()
+
+
+def test_defects_over_most_fleets_are(operator: Operator) -> None:
+    known(operator, 50)
+    operator._reconciles.defective.update(fleets(20))
+    operator._ticks.defective.update(fleets(26)[10:])
+    assert operator.livez() == "the passes of 26 of 50 fleets fail on defects"
+
+
+@pytest.mark.proves("R11")
+@pytest.mark.parametrize(("count", "is_alive"), [(DEFECTIVE_UNTIL_UNHEALTHY - 1, True), (3, False)])
+def test_one_or_two_fleets_are_not_most(operator: Operator, count: int, *, is_alive: bool) -> None:
+    known(operator, count)
+    operator._reconciles.defective.update(fleets(count))
+    assert (operator.livez() == "") is is_alive
 
 
 def test_an_idle_cluster_is_as_good_as_a_busy_one(operator: Operator) -> None:

@@ -212,12 +212,27 @@ async def test_leaving_the_server_alone_takes_no_worker_from_others(started: Sta
     assert [key for key, _ in work.began] == ["a", "b"]
 
 
-async def test_a_defect_is_counted_and_retried_late(started: Started, caplog: pytest.LogCaptureFixture) -> None:
-    queue, work = started(KeyError("defect"))
+@pytest.mark.parametrize("end", [None, Unavailable("no answer"), Conflict("changed")], ids=repr)
+async def test_a_key_is_defective_from_a_defect_on_until_a_pass_ends_otherwise(
+    started: Started, caplog: pytest.LogCaptureFixture, end: Exception | None
+) -> None:
+    queue, work = started(KeyError("defect"), KeyError("another"), end)
     queue.wake("a")
-    await asyncio.sleep(100)
-    assert (work.times, queue.bugs) == ([0, 30], 1)
+    await asyncio.sleep(31)
+    assert (work.times, queue.defective) == ([0, 30], {"a"})
     assert caplog.records[0].exc_info
+    await asyncio.sleep(30)
+    assert (work.times[2], queue.defective) == (60, set())
+
+
+@pytest.mark.parametrize("seconds", [0, 10], ids=["after its pass", "during it"])
+async def test_a_forgotten_key_is_not_defective(started: Started, seconds: float) -> None:
+    queue, _ = started(KeyError("defect"), seconds=seconds)
+    queue.wake("a")
+    await asyncio.sleep(5)
+    queue.forget("a")
+    await asyncio.sleep(100)
+    assert queue.defective == set()
 
 
 @pytest.mark.proves("R11")

@@ -10,6 +10,7 @@ from llmfleet.core.world import Report
 from llmfleet.shell.cluster import NameTaken
 from llmfleet.shell.errors import Conflict, NotLeader, Refused, Unavailable
 from llmfleet.shell.ports import Key
+from llmfleet.shell.turns import Turns
 from tests.builders import (
     DEFAULTS,
     SHARED,
@@ -242,7 +243,7 @@ async def test_a_fleet_whose_pods_are_silent_keeps_no_other_from_its_turn() -> N
             await heard.wait()
             return {pod.uid: Report() for pod in pods}
 
-    turns = asyncio.Semaphore(1)
+    turns = Turns(1)
     waiting = asyncio.create_task(replace(silent.reconciler, pods=Silent(), turns=turns).reconcile(silent.key))
     await asyncio.sleep(0)
     other.see()
