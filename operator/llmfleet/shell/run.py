@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import socket
 import time
@@ -11,7 +12,7 @@ from typing import Any
 from llmfleet.core.plan import Ref
 from llmfleet.core.world import Raw
 from llmfleet.settings import Settings
-from llmfleet.shell import console, health, scalers
+from llmfleet.shell import console, health, process, scalers
 from llmfleet.shell.autoscale import Autoscaler
 from llmfleet.shell.cache import Cache
 from llmfleet.shell.capacity import NodeCapacity
@@ -37,6 +38,7 @@ RETRY_SECONDS = 2.0
 RELIST_SOON_SECONDS = 2.0
 RELIST_SPACING_SECONDS = 10.0
 HEARTBEAT_SECONDS = 2.0
+BEATS_UNTIL_TRIM = 15
 STUCK_SECONDS = 30.0
 FLEETS_AT_ONCE = 64
 """Most of a tick or pass is waiting for pods: a fleet with a slow one must not keep others from theirs."""
@@ -243,8 +245,10 @@ class Operator:
             await asyncio.sleep(RELIST_SPACING_SECONDS)
 
     async def _heartbeat(self) -> None:
-        while True:
+        for beats in itertools.count(1):
             self._beat = time.monotonic()
+            if beats % BEATS_UNTIL_TRIM == 0:
+                process.trim()
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
 

@@ -1,8 +1,10 @@
 """The operator's process: what it may hold open, and what its collector looks at."""
 
+import ctypes
 import gc
 import resource
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +57,24 @@ def test_what_is_imported_is_not_collected_again(monkeypatch) -> None:
     process.prepare()
     assert gc.get_freeze_count() > 10_000
     assert gc.get_threshold()[0] == process.YOUNG
+
+
+def resident_bytes() -> int:
+    """Of this process, anonymous memory only (proc(5))."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines["RssAnon"].split()[0]) * 1024
+
+
+def test_holes_between_what_is_held_are_given_back() -> None:
+    texts = [bytes(2000) for _ in range(40_000)]
+    held = texts[::50]
+    texts.clear()
+    before = resident_bytes()
+    process.trim()
+    assert before - resident_bytes() > 20_000_000
+    assert len(held) == 800
+
+
+def test_a_library_that_cannot_trim_is_no_trouble(monkeypatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    process.trim()
