@@ -98,7 +98,7 @@ def test_what_the_readme_tells_of_a_decision_is_what_the_command_tells() -> None
 def test_what_the_readme_asks_the_operator_is_refused_only_for_want_of_a_cluster(monkeypatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/nowhere")
     lines = re.findall(r"^llmfleet ((?:wake|explain) .*?)\s*(?:#.*)?$", README, re.MULTILINE)
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines:
         assert "no cluster" in CliRunner().invoke(main, line.split()).output
 

@@ -21,6 +21,7 @@ from llmfleet.core.scaling.sample import Latencies, Sample
 from llmfleet.monitoring.dashboard import PANELS
 from llmfleet.monitoring.recordings import RECORDINGS
 from llmfleet.settings import Settings
+from llmfleet_runtime.engines.vllm import VLLM
 from tests.builders import deployment, with_spec
 from tests.fakes import FakeOperator
 from tests.prometheus.conftest import REVISION, Pods, configured, free_port, printed
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.prometheus
 RULES = Path(__file__).parents[2] / "charts" / "llmfleet" / "files" / "monitoring" / "rules.yaml"
 RECORDED = (Path(__file__).parents[1] / "contract" / "v1" / "metrics-vllm-0.32.txt").read_text()
 COUNTER = re.compile(r"^(vllm:\S*_(?:total|sum|count|bucket)\{.*\}) (\S+)$", re.MULTILINE)
-POD = f"qwen-{REVISION}-a"
+POD, ELDER = f"qwen-{REVISION}-a", f"elder-{REVISION}-a"
 TARGETS = {"timeToFirstToken": {"milliseconds": 2000}, "timePerOutputToken": {"milliseconds": 100}}
 PATIENCE_SECONDS = 60.0
 
@@ -38,6 +39,16 @@ PATIENCE_SECONDS = 60.0
 def grown(times: int) -> str:
     """The recorded page of a real engine, as if it had done so many times as much."""
     return COUNTER.sub(lambda found: f"{found[1]} {times * float(found[2])}", RECORDED)
+
+
+def renamed(page: str) -> str:
+    """The same page by an engine that calls each measure what the oldest known version called it."""
+    for names in vars(VLLM.measures).values():
+        page = page.replace(f"\n{names[0]}{{", f"\n{names[-1]}{{") if names else page
+    return page
+
+
+OF_ENGINES = [f'{each.record}{{name="elder"}}' for each in RECORDINGS if "vllm:" in each.expr]
 
 
 def busy(pod: str, now: float) -> Sample:
@@ -69,7 +80,8 @@ async def live(pods: Pods, made: FakeOperator, times: int) -> None:
         await made.tick()
         await made.reconcile()
         made.world.step()
-    pods.pages |= {"operator": generate_latest(made.metrics.registry).decode(), POD: grown(times)}
+    pods.pages |= {"operator": generate_latest(made.metrics.registry).decode()}
+    pods.pages |= {POD: grown(times), ELDER: renamed(grown(times))}
 
 
 def asked(server: Server, expr: str) -> list[float]:
@@ -90,6 +102,7 @@ def got(server: Server, path: str) -> Any:
 def answers(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
     """The values of every query and recording, once all of them have some or patience ends; and the state of rules."""
     wanted = [query.expr for panel in PANELS for query in panel.queries] + [each.record for each in RECORDINGS]
+    wanted += OF_ENGINES
 
     async def observed(pods: Pods, server: Server) -> dict[str, list[float]]:
         made, found, deadline, times = (
@@ -109,7 +122,7 @@ def answers(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         return found
 
     with printed() as pods:
-        pods.pages = {POD: "", "operator": ""}
+        pods.pages = {POD: "", ELDER: "", "operator": ""}
         config = configured(tmp_path_factory.mktemp("rules"), *scraped(pods), rules=(RULES,))
         with prometheus.serving(programs, config, free_port()) as server, asyncio.Runner() as runner:
             return runner.run(observed(pods, server))
@@ -118,7 +131,7 @@ def answers(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 def scraped(pods: Pods) -> tuple[dict[str, Any], dict[str, Any]]:
     """As the chart's PodMonitor and ServiceMonitor have it: fleets' labels of the operator's series are kept."""
     fleets = pods.scraped()
-    fleets["static_configs"] = [each for each in fleets["static_configs"] if each["labels"]["pod"] == POD]
+    fleets["static_configs"] = [each for each in fleets["static_configs"] if each["labels"]["pod"] in (POD, ELDER)]
     own = {"targets": [f"127.0.0.1:{pods.port}"], "labels": {"namespace": "llmfleet-system"}}
     return fleets, {
         "job_name": "operator",
@@ -139,6 +152,16 @@ def test_each_line_of_a_panel_shows_numbers(answers: dict[str, list[float]], pan
 def test_each_recording_has_numbers(answers: dict[str, list[float]], recording) -> None:
     assert answers.get(recording.record)
     assert all(math.isfinite(value) and value >= 0 for value in answers[recording.record])
+
+
+def test_the_elders_page_has_other_names() -> None:
+    assert "vllm:gpu_cache_usage_perc{" in renamed(RECORDED)
+    assert "vllm:kv_cache_usage_perc{" not in renamed(RECORDED)
+
+
+@pytest.mark.parametrize("recorded", OF_ENGINES)
+def test_each_recording_of_engines_has_numbers_of_an_older_one(answers: dict[str, list[float]], recorded: str) -> None:
+    assert answers.get(recorded)
 
 
 def test_what_was_kept_of_the_promises_is_what_the_pods_showed(answers: dict[str, list[float]]) -> None:

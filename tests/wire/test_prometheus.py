@@ -14,7 +14,7 @@ from llmfleet.core.pods import Health, PodView
 from llmfleet.settings import MetricsSource
 from llmfleet.shell import prometheus
 from llmfleet.shell.ports import Key, SourceUnavailable
-from llmfleet.shell.prometheus import Prometheus
+from llmfleet.shell.prometheus import THREADS, UNANSWERED_FLEETS, Prometheus
 
 KEY = Key("team-a", "qwen")
 POD = PodView("qwen-0123456789-a", "uid-a", "0123456789", Health.READY, has_served=True)
@@ -62,10 +62,24 @@ def source(url: str, **members: object) -> Prometheus:
     return Prometheus(MetricsSource(name="main", url=url, timeout_seconds=1.0, **members), lambda: NOW)
 
 
-async def cause(made: Prometheus) -> str:
+async def cause(made: Prometheus, key: Key = KEY) -> str:
     with pytest.raises(SourceUnavailable) as raised:
-        await made.samples(KEY, [POD])
+        await made.samples(key, [POD])
     return str(raised.value)
+
+
+def others(count: int) -> list[Key]:
+    return [Key("team-b", f"other-{number}") for number in range(count)]
+
+
+def only_of(key: Key, answer: Answer) -> Answer:
+    """Fleets of this namespace get that answer, the rest good ones."""
+
+    async def answered(request: web.Request) -> web.StreamResponse:
+        is_theirs = f'namespace="{key.namespace}"' in request.query["query"]
+        return await answer(request) if is_theirs else await says(good())
+
+    return answered
 
 
 async def test_the_numbers_of_a_pod_are_read(stage: tuple[Stage, str]) -> None:
@@ -161,16 +175,93 @@ async def test_one_that_speaks_no_tls_is_not_believed(stage: tuple[Stage, str]) 
     assert "certificate" in await cause(source(stage[1].replace("http:", "https:")))
 
 
-async def test_while_it_fails_it_is_asked_once_an_interval(
-    stage: tuple[Stage, str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param(lambda _: says("too many samples", 422), "refused", id="refused"),
+        pytest.param(lambda _: says("query timed out", 503), "refused", id="too slow for the server"),
+        pytest.param(lambda _: says({"data": {"result": [{}]}}), "answers what no", id="malformed"),
+        pytest.param(endless, "answers more than", id="too large"),
+    ],
+)
+async def test_bad_answers_silence_the_fleets_that_get_them_and_no_other(
+    stage: tuple[Stage, str], monkeypatch: pytest.MonkeyPatch, answer: Answer, words: str
 ) -> None:
+    monkeypatch.setattr(prometheus, "LARGEST_ANSWER_BYTES", 2**20)
+    bad = others(UNANSWERED_FLEETS + 1)
+    stage[0].answer = only_of(bad[0], answer)
+    made = source(stage[1])
+    for each in bad:
+        assert words in await cause(made, each)
+        assert (await made.samples(KEY, [POD]))[0].is_heard
+    assert len(stage[0].asked) == 2 * len(bad)
+
+
+async def test_bad_answers_alone_are_no_silence(stage: tuple[Stage, str]) -> None:
     stage[0].answer = lambda _: says("busy", 503)
     made = source(stage[1])
-    assert len({await cause(made) for _ in range(20)}) == 1
-    assert len(stage[0].asked) == 1
+    for each in others(3 * UNANSWERED_FLEETS):
+        await cause(made, each)
+    assert len(stage[0].asked) == 3 * UNANSWERED_FLEETS
+
+
+@pytest.mark.parametrize(("silent", "heard"), [(UNANSWERED_FLEETS - 1, True), (UNANSWERED_FLEETS, False)])
+async def test_some_that_get_no_answer_are_their_own_trouble_and_a_row_is_the_servers(
+    stage: tuple[Stage, str], *, silent: int, heard: bool
+) -> None:
+    lost = others(silent)
+    stage[0].answer = only_of(lost[0], cut)
+    made = source(stage[1])
+    for each in lost:
+        assert "cannot be reached" in await cause(made, each)
+    if heard:
+        assert (await made.samples(KEY, [POD]))[0].is_heard
+    else:
+        assert "cannot be reached" in await cause(made)
+
+
+async def test_an_answer_to_anybody_ends_a_row(stage: tuple[Stage, str]) -> None:
+    lost = others(3 * UNANSWERED_FLEETS)
+    stage[0].answer = only_of(lost[0], cut)
+    made = source(stage[1])
+    for each in lost:
+        await cause(made, each)
+        assert (await made.samples(KEY, [POD]))[0].is_heard
+
+
+async def test_the_same_fleet_in_vain_is_no_row(stage: tuple[Stage, str]) -> None:
+    (lost,) = others(1)
+    stage[0].answer = only_of(lost, cut)
+    made = source(stage[1])
+    for _ in range(2 * UNANSWERED_FLEETS):
+        await cause(made, lost)
+    assert (await made.samples(KEY, [POD]))[0].is_heard
+
+
+async def test_a_server_that_answers_nobody_is_asked_once_an_interval_however_many_fleets_there_are(
+    stage: tuple[Stage, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage[0].answer = cut
+    made = source(stage[1])
+    assert len({await cause(made, each) for each in others(1000)}) == 1
+    assert len(stage[0].asked) == UNANSWERED_FLEETS
+    monkeypatch.setattr(made, "_failed", -1e9)
+    assert len({await cause(made, each) for each in others(1000)}) == 1
+    assert len(stage[0].asked) == UNANSWERED_FLEETS + 1
     stage[0].answer = lambda _: says(good())
     monkeypatch.setattr(made, "_failed", -1e9)
-    assert (await made.samples(KEY, [POD]))[0].is_heard
+    for each in others(2 * UNANSWERED_FLEETS):
+        assert (await made.samples(each, [POD]))[0].is_heard
+
+
+async def test_at_a_server_that_hangs_few_wait_at_once_and_soon_nobody(stage: tuple[Stage, str]) -> None:
+    stage[0].answer = never
+    made = source(stage[1])
+    assert len(set(await asyncio.gather(*(cause(made, each) for each in others(100))))) == 1
+    waited = len(stage[0].asked)
+    assert waited <= 4 * THREADS
+    assert "gave no answer in time" in await cause(made)
+    assert len(stage[0].asked) == waited
 
 
 @pytest.mark.parametrize(

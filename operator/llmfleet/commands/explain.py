@@ -5,8 +5,9 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,18 @@ from typing import Any
 import click
 
 from llmfleet.commands import picture
+from llmfleet.commands.kept import kept, server_options, source
+from llmfleet.core.explain import retraced
 from llmfleet.core.explain.account import Account, NotAutoscaled, from_status, since
 from llmfleet.core.explain.story import story
+from llmfleet.core.scaling.felt import JUDGED_SECONDS
 from llmfleet.core.world import observe
 from llmfleet.shell.clock import SystemClock
 from llmfleet.shell.cluster import ApiServer, api_client
 from llmfleet.shell.console import ACCOUNT_PATH, LONGEST_SECONDS
 from llmfleet.shell.errors import FleetError, Refused
 from llmfleet.shell.kinds import OWN
+from llmfleet.shell.ports import SourceUnavailable
 from llmfleet.shell.reach import Answer, ask, ask_directly
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -66,15 +71,21 @@ class Place:
 @click.option("--operator-namespace", default="llmfleet-system", show_default=True, help="Where the operator runs.")
 @click.option("--context", default=None, help="The kubeconfig's context. Default: the current one.")
 @click.option("--operator", metavar="URL", default=None, help="Ask the operator here, without a port-forward.")
-def explain(seconds: float, watch: bool, output: str, is_drawn: bool | None, png: Path | None, **place: Any) -> None:  # noqa: FBT001 because click passes flags by name
+@click.option(
+    "--prometheus", metavar="URL", help="A PromQL-compatible server that reads pods and operator: ask it, too."
+)
+@server_options
+def explain(seconds: float, watch: bool, output: str, is_drawn: bool | None, png: Path | None, **options: Any) -> None:  # noqa: FBT001 because click passes flags by name
     """Tell what was decided about the size of the LLMDeployment NAME, from which numbers, and what would change it.
 
     The last ten decisions come from the status. Times, loads and what else was decided come from the memory of the
     operator that leads, which its restart ends; it is asked by a port-forward under your own rights, as llmfleet wake
-    is, and left out where you may not.
+    is, and left out where you may not. With --prometheus, points and sizes of the time before come from what that
+    server kept; of a decision it has the rule, and no numbers.
     """
-    chosen = Place(**place)
-    for account in _accounts(chosen, seconds, is_repeated=watch):
+    chosen = Place(**{each.name: options[each.name] for each in fields(Place)})
+    complete = _completion(options["prometheus"], options, seconds)
+    for account in map(complete, _accounts(chosen, seconds, is_repeated=watch)):
         if output == "json":
             click.echo(account.model_dump_json(by_alias=True, exclude_none=True, indent=None if watch else 2))
         else:
@@ -114,10 +125,31 @@ async def _account(place: Place, seconds: float) -> Account:
         try:
             return _read(await ask(api, place.operator_namespace, "GET", path))
         except FleetError as error:
-            words = f"nothing else, as the operator could not be asked ({error})"
+            words = f"nothing of the operator's memory, as the operator could not be asked ({error})"
             return own.model_copy(update={"sources": (*own.sources, words)})
     finally:
         await client.close()
+
+
+def _completion(url: str | None, options: dict[str, Any], seconds: float) -> Callable[[Account], Account]:
+    """What adds to an account what the server kept, or that it could not be asked."""
+    if url is None:
+        return lambda account: account
+    where = f"the Prometheus at {url}"
+    try:
+        server = source(url, options)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+    def completed(account: Account) -> Account:
+        end = datetime.fromisoformat(account.now).timestamp()
+        try:
+            found = kept(server, account.namespace, account.name, (end - seconds - JUDGED_SECONDS, end))
+        except SourceUnavailable as error:
+            return retraced.said(account, f"nothing of {where}, as it could not be asked ({error})")
+        return since(retraced.completed(account, found, seconds, where), seconds)
+
+    return completed
 
 
 def _read(answer: Answer) -> Account:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from llmfleet.core.explain.retraced import OPERATORS, Kept
 from llmfleet.core.scaling import recorded
 from llmfleet.core.scaling.recorded import SIZE, Look
 from llmfleet.core.scaling.series import query
@@ -36,11 +37,13 @@ class Duration(click.ParamType[float]):
         return float(seconds)
 
 
-OPTIONS = (
+WHICH = (
     click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of the LLMDeployment."),
     click.option(
         "--since", type=Duration(), default="24h", show_default=True, help="How far to go back, as 90m, 24h, 7d."
     ),
+)
+SERVER = (
     click.option(
         "--interval",
         type=click.FloatRange(1, 120),
@@ -59,8 +62,17 @@ SIGN_IN = ("bearer_token_file", "username", "password_file", "ca_file", "namespa
 
 
 def kept_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add them to a command that has ``--prometheus``."""
-    for option in reversed(OPTIONS):
+    """Add them to a command that has ``--prometheus``, with the fleet's namespace and the time."""
+    return _with(command, *WHICH, *SERVER)
+
+
+def server_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add those of the server alone."""
+    return _with(command, *SERVER)
+
+
+def _with(command: Callable[..., None], *options: Callable[..., Any]) -> Callable[..., None]:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -78,15 +90,21 @@ def source(url: str, options: dict[str, Any]) -> Prometheus:
     return Prometheus(found)
 
 
-def looks(server: Prometheus, namespace: str, name: str, span: tuple[float, float]) -> list[Look]:
-    """Everything that the server has of the fleet in that time; ValueError when it is nothing."""
-    pods, sizes = [], []
+def kept(server: Prometheus, namespace: str, name: str, span: tuple[float, float]) -> Kept:
+    """Everything that the server has of the fleet in that time, Unix times. Raises ``SourceUnavailable``."""
+    own = f'{{__name__=~"{"|".join(OPERATORS)}",namespace="{namespace}",name="{name}"}}[{PIECE_SECONDS:.0f}s]'
+    pods, operator = [], []
     for end in _pieces(span):
         parameters = {"time": f"{end:.3f}"}
         pods.append(server.ask(query(namespace, name, server.scrape, PIECE_SECONDS), **parameters))
-        selected = f'{SIZE}{{namespace="{namespace}",name="{name}"}}[{PIECE_SECONDS:.0f}s]'
-        sizes.append(server.ask(selected, **parameters))
-    found = list(recorded.looks(recorded.joined(pods), recorded.sizes(recorded.joined(sizes)), server.scrape, span))
+        operator.append(server.ask(own, **parameters))
+    return Kept(recorded.joined(pods), recorded.joined(operator), server.scrape)
+
+
+def looks(server: Prometheus, namespace: str, name: str, span: tuple[float, float]) -> list[Look]:
+    """The fleet in that time, look by look; ValueError where the server knows no pod of it."""
+    known = kept(server, namespace, name, span)
+    found = list(recorded.looks(known.pods, recorded.sizes(known.named(SIZE)), server.scrape, span))
     if not any(each.samples for each in found):
         raise ValueError(
             f"the server knows no pod of {namespace}/{name} in this time\n"

@@ -170,7 +170,8 @@ class Autoscaler:
         chronicle = self._chronicles.setdefault(uid, Chronicle(wall))
         past = observed.status.autoscaling
         before = past.desired if past and not enforced else size  # what is not enforced is told once all the same
-        chronicle.note(wall, look.seen(asked, self._memories[uid], decision, seen, now), decision, before)
+        flows = self._memories[uid].arrivals.flows
+        chronicle.note(wall, look.seen(seen, decision.replicas, flows, asked.objectives), decision, before)
         await self._record(key, observed, decision, before, within.changes)
         return decision
 

@@ -4,13 +4,12 @@ Ten-second points for an hour, two-minute points for a day. It is lost with the 
 """
 
 import math
-from array import array
 from collections import deque
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from llmfleet.api.scaled import AutoscalingStatus, Decision
 from llmfleet.core.explain.account import Account, Point, joined
+from llmfleet.core.explain.ring import Ring, point
 from llmfleet.core.explain.seen import Seen
 from llmfleet.core.explain.standing import standing
 from llmfleet.core.scaling import decide as scaling
@@ -19,44 +18,6 @@ from llmfleet.core.scaling.why import LIMITS
 FINE_SECONDS, FINE_COUNT = 10.0, 360
 COARSE_SECONDS, COARSE_COUNT = 120.0, 720
 MOST_DECISIONS = 64
-
-
-_WIDTH = 1 + len(Seen._fields)
-_SIZES = 2
-
-
-class Ring:
-    """The last so many stretches of time, as numbers of four bytes."""
-
-    def __init__(self, seconds: float, count: int) -> None:
-        """Each stretch is ``seconds`` long."""
-        self.seconds, self._most = seconds, count * _WIDTH
-        self._numbers = array("f")
-
-    def note(self, offset: float, seen: Seen) -> None:
-        """Enter a look, ``offset`` seconds after the chronicle began.
-
-        A clock that went back enters nothing until it has caught up.
-        """
-        begin = offset - offset % self.seconds
-        last = self._numbers[-_WIDTH] if self._numbers else -math.inf
-        if begin == last:
-            before = self._numbers[-_WIDTH + 1 + _SIZES :]
-            self._numbers[-_WIDTH + 1 :] = array("f", (*seen[:_SIZES], *map(_most, before, seen[_SIZES:])))
-        elif begin > last:
-            self._numbers.extend((begin, *seen))
-            del self._numbers[: max(0, len(self._numbers) - self._most)]
-
-    def rows(self) -> Iterator[tuple[float, Seen]]:
-        """When the stretches began, seconds after the chronicle did, and what was seen in them."""
-        for at in range(0, len(self._numbers), _WIDTH):
-            begin, *seen = self._numbers[at : at + _WIDTH]
-            yield begin, Seen(*seen)
-
-
-def _most(one: float, other: float) -> float:
-    """The larger number; the other one where one is not known."""
-    return max((each for each in (one, other) if not math.isnan(each)), default=math.nan)
 
 
 class Chronicle:
@@ -113,16 +74,4 @@ class Chronicle:
         return tuple(self._point(*row) for row in (*(row for row in coarse if row[0] + COARSE_SECONDS <= begin), *fine))
 
     def _point(self, offset: float, seen: Seen) -> Point:
-        time = datetime.fromtimestamp(datetime.fromisoformat(self.began).timestamp() + offset, UTC)
-        known = [None if math.isnan(each) else round(each, 4) for each in seen[_SIZES:]]
-        wanted, ready = (int(each) for each in seen[:_SIZES])
-        return Point(
-            time=time.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            wanted=wanted,
-            ready=ready,
-            in_flight=known[0],
-            waiting=known[1],
-            arrivals=known[2],
-            first_token_seconds=known[3],
-            output_token_seconds=known[4],
-        )
+        return point(datetime.fromisoformat(self.began).timestamp() + offset, seen)

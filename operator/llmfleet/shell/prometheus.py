@@ -25,10 +25,19 @@ LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 THREADS = 4
 PIECE_BYTES = 65_536
 NO_ANSWER = "answers what no PromQL server does"
+UNANSWERED_FLEETS = 4
+"""So many in a row without any answer, and it is the server that does not answer. A question may ask for too much."""
+
+
+class Unanswered(SourceUnavailable):
+    """No answer came, be it for want of time, of a connection or of something to sign in with."""
 
 
 class Prometheus:
-    """One server. While it fails it is asked once an interval, whatever the number of fleets."""
+    """One server. A bad answer is the trouble of the fleet that asked; silence, of several in a row, the server's.
+
+    While nobody is answered, one fleet asks each interval, whatever the number of fleets.
+    """
 
     def __init__(self, source: MetricsSource, wall_clock: Callable[[], float] = time.time) -> None:
         """Nothing is asked yet; ``wall_clock`` gives Unix time."""
@@ -37,6 +46,8 @@ class Prometheus:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"source-{source.name}")
         self._own = threading.local()
         self._failure, self._failed = "", -float("inf")
+        self._unanswered: set[Key] = set()
+        """Fleets that asked in vain since the last answer to any."""
 
     async def close(self) -> None:
         """Questions under way are left to end by themselves."""
@@ -47,16 +58,27 @@ class Prometheus:
         if time.monotonic() - self._failed < self.scrape.interval:
             raise SourceUnavailable(self._failure)
         try:
+            found = await self._answer(key, pods)
+        except Unanswered as error:
+            self._remember(key, str(error))
+            raise
+        except SourceUnavailable:
+            self._unanswered.clear()
+            raise
+        self._unanswered.clear()
+        return found
+
+    async def _answer(self, key: Key, pods: Sequence[PodView]) -> tuple[Sample, ...]:
+        try:
             async with asyncio.timeout(self._source.timeout_seconds):
                 return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, key, pods)
         except TimeoutError as error:
-            raise self._failed_with(SourceUnavailable(self._said("gave no answer in time"))) from error
-        except SourceUnavailable as error:
-            raise self._failed_with(error) from error.__cause__
+            raise Unanswered(self._said("gave no answer in time")) from error
 
-    def _failed_with(self, error: SourceUnavailable) -> SourceUnavailable:
-        self._failure, self._failed = str(error), time.monotonic()
-        return error
+    def _remember(self, key: Key, words: str) -> None:
+        self._unanswered.add(key)
+        if len(self._unanswered) >= UNANSWERED_FLEETS:
+            self._failure, self._failed = words, time.monotonic()
 
     def _read(self, key: Key, pods: Sequence[PodView]) -> tuple[Sample, ...]:
         found = self.ask(query(key.namespace, key.name, self.scrape))
@@ -66,12 +88,14 @@ class Prometheus:
         """The points that a range selector finds; blocks. Raises ``SourceUnavailable``."""
         try:
             return points(self._connection().custom_query(question, params=parameters))
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise Unanswered(self._said(_cause(error))) from error
         except (PrometheusApiClientException, requests.RequestException) as error:
             raise SourceUnavailable(self._said(_cause(error))) from error
         except (NotAnAnswer, ValueError, KeyError, TypeError, RecursionError) as error:
             raise SourceUnavailable(self._said(NO_ANSWER)) from error
         except OSError as error:
-            raise SourceUnavailable(self._said(f"cannot be asked: {str(error)[:160]}")) from error
+            raise Unanswered(self._said(f"cannot be asked: {str(error)[:160]}")) from error
 
     def _connection(self) -> PrometheusConnect:
         """One for each thread: a session serves one at a time."""

@@ -6,10 +6,11 @@ import sys
 import pytest
 
 from llmfleet.core.explain.account import Account, Point
+from llmfleet.core.explain.ring import Ring
 from llmfleet.core.explain.seen import Seen
 from llmfleet.core.scaling.decide import Decision
 from llmfleet.core.scaling.why import Why
-from llmfleet.shell.chronicle import COARSE_COUNT, FINE_COUNT, MOST_DECISIONS, Chronicle, Ring
+from llmfleet.shell.chronicle import COARSE_COUNT, FINE_COUNT, MOST_DECISIONS, Chronicle
 from tests.builders import NOW
 
 STEADY = Decision(2, Why.STEADY, "2 is right")

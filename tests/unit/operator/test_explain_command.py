@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,15 @@ from llmfleet.__main__ import main
 from llmfleet.commands import explain as command
 from llmfleet.commands.picture import drawn
 from llmfleet.core.explain.account import Account, Point, Promise
+from llmfleet.core.explain.retraced import Kept
+from llmfleet.core.scaling.recorded import SIZE
+from llmfleet.core.scaling.series import Points, Scrape
 from llmfleet.shell.errors import FleetError, Unavailable
 from llmfleet.shell.reach import Answer
+from tests.builders import NOW
 from tests.unit.operator.test_story import account
 
+BEGAN = datetime.fromisoformat(NOW).timestamp() - 1800
 POINTS = tuple(
     Point(
         time=f"2026-11-21T11:{minute:02d}:00Z",
@@ -58,6 +64,31 @@ def test_json_is_the_whole_account(monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = ran(monkeypatch, SEEN, "-o", "json")
     assert Account.model_validate_json(found.output) == SEEN
     assert json.loads(found.output)["points"][1]["inFlight"] == 1.0
+
+
+def test_what_a_prometheus_kept_of_that_time_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def kept(_: object, *fleet: object) -> Kept:
+        asked.append(fleet)
+        return Kept((), (Points({"__name__": SIZE}, ((BEGAN - 60, 1.0), (BEGAN + 60, 2.0))),), Scrape())
+
+    monkeypatch.setattr(command, "kept", kept)
+    found, _ = ran(monkeypatch, account(), "-o", "json", "--since", "30m", "--prometheus", "http://there:9090")
+    told = Account.model_validate_json(found.output)
+    (namespace, name, (begin, end)), *more = asked
+    assert (namespace, name, end, more) == ("team-a", "qwen", BEGAN + 1800, [])
+    assert BEGAN - 120 <= begin < BEGAN
+    assert (told.points[0].time, told.points[-1].wanted) == ("2026-11-21T11:30:00Z", 2)
+    assert told.sources[0] == "the status"
+    assert told.sources[1].startswith("what the Prometheus at http://there:9090 kept from ")
+
+
+def test_a_prometheus_that_cannot_be_asked_is_said_and_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = ran(monkeypatch, SEEN, "-o", "json", "--prometheus", "http://127.0.0.1:1")
+    told = Account.model_validate_json(found.output)
+    assert told.sources[1].startswith("nothing of the Prometheus at http://127.0.0.1:1, as it could not be asked (")
+    assert told.model_copy(update={"sources": SEEN.sources}) == SEEN
 
 
 @pytest.mark.parametrize("since", ["1", "h", "0s", "8d", "-1h", "1h30m", "soon"])

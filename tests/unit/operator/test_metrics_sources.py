@@ -50,8 +50,9 @@ async def test_a_source_sizes_the_fleet_and_is_named_in_the_status() -> None:
     assert (told["source"], told["coveragePercent"], told["trustPercent"]) == ("main", 100, 100)
 
 
-async def test_a_source_is_asked_no_sooner_than_it_can_know_more() -> None:
-    made, source = await sourced(IDLE)
+@pytest.mark.parametrize("load", [pytest.param(IDLE, id="answers"), pytest.param(None, id="fails")])
+async def test_a_source_is_asked_no_sooner_than_it_can_know_more(load: Sample | None) -> None:
+    made, source = await sourced(load)
     for _ in range(30):
         made.clock.now += 2
         await made.tick()

@@ -4,6 +4,7 @@ A pod counts from its first point to its last; without points in between it is s
 size is the one that was: every decision is about what really stood there, not about what another policy made of it.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def joined(pieces: Iterable[Iterable[Points]]) -> tuple[Points, ...]:
 
 def sizes(found: Iterable[Points]) -> tuple[tuple[float, float], ...]:
     """The size of a fleet over time, from the operator's own series of it, whichever replica of it led."""
-    return tuple(sorted(point for each in found for point in each.values))
+    return tuple(sorted(point for each in found for point in each.values if 0 <= point[1] < math.inf))
 
 
 def looks(
@@ -80,7 +81,7 @@ def looks(
         there = [pod for pod, (first, last) in lives.items() if first <= now <= last + scrape.interval]
         latest = [_until(each, now) for pod in there for each in by_pod[pod]]
         seen = samples(latest, [(pod, pod) for pod in there], scrape, now)
-        yield Look(now, _size(known, now, len(there)), seen)
+        yield Look(now, standing(known, now, len(there)), seen)
         now += scrape.interval
 
 
@@ -90,7 +91,8 @@ def _until(each: Points, now: float) -> Points:
     return Points(each.labels, each.values[max(0, place - 1) : place])
 
 
-def _size(known: Sequence[tuple[float, float]], now: float, pods: int) -> int:
+def standing(known: Sequence[tuple[float, float]], now: float, pods: int) -> int:
+    """The last known number at that time; that of the pods where there is none yet."""
     place = bisect_right(known, now, key=lambda point: point[0])
     return round(known[place - 1][1]) if place else pods
 
