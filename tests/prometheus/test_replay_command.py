@@ -34,7 +34,8 @@ class Kept(Decider):
     """The operator's decider; what it saw is kept as OpenMetrics."""
 
     def __init__(self, path: Path, start: float) -> None:
-        super().__init__(candidate(path).policy, EVERY)
+        policy = candidate(path, start).timetable.policy
+        super().__init__(lambda now: policy(start + now), EVERY)
         self._start, self.lines, self.changes = start, list[str](), list[tuple[int, int]]()
 
     def size(self, pages: Sequence[Page], size: int, now: float) -> tuple[int, str]:

@@ -7,10 +7,40 @@ from typing import Any, TextIO
 import yaml
 from yaml.constructor import ConstructorError
 
+from llmfleet import names
+from llmfleet.core.world import Raw
+
 
 def documents(stream: TextIO) -> Iterator[Any]:
     """Each document of a stream. YAMLError, with the place, where it is none or a key stands twice."""
     return yaml.load_all(stream, _Strict)
+
+
+def objects(stream: TextIO) -> list[dict[str, Any]]:
+    """Every object of a YAML stream; lists, those of Kubernetes included, are opened.
+
+    ValueError for what is no object, YAMLError.
+    """
+    found: list[dict[str, Any]] = []
+    for document in documents(stream):
+        entries = document if isinstance(document, list) else [document]
+        for entry in entries:
+            found += entry["items"] if isinstance(entry, dict) and str(entry.get("kind")).endswith("List") else [entry]
+    return [_checked(each, stream.name) for each in found if each is not None]
+
+
+def _checked(raw: Any, source: str) -> dict[str, Any]:
+    if not (isinstance(raw, dict) and raw.get("kind") and isinstance(raw.get("metadata"), dict)):
+        raise ValueError(f"{source} holds something that is no Kubernetes object: {str(raw)[:80]!r}")
+    named = isinstance(raw["metadata"].get("name"), str)
+    if raw["kind"] == names.KIND and (raw.get("apiVersion"), named) != (names.API_VERSION, True):
+        raise ValueError(f"{source}: a {names.KIND} needs apiVersion {names.API_VERSION} and a text as metadata.name")
+    return raw
+
+
+def placed(raw: dict[str, Any], namespace: str) -> Raw:
+    """In a namespace, where it names none itself."""
+    return {**raw, "metadata": {"namespace": namespace, **raw["metadata"]}, "spec": raw.get("spec") or {}}
 
 
 class _Strict(yaml.SafeLoader):

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,14 +12,14 @@ import click
 import yaml
 
 from llmfleet import names
-from llmfleet.commands.documents import documents
+from llmfleet.commands import judged
+from llmfleet.commands.documents import objects, placed
 from llmfleet.commands.usage import AnsweringCommand
 from llmfleet.core import preview
 from llmfleet.core.admission import REFUSING
 from llmfleet.core.preview import Preview
 from llmfleet.core.remedy import correction
 from llmfleet.core.world import Observed, Raw
-from llmfleet.reference import root_schema
 from llmfleet.settings import Settings
 from llmfleet.shell.clock import SystemClock
 from llmfleet.shell.cluster import ApiServer, api_client
@@ -31,7 +31,6 @@ SAME, DIFFERENT = 0, 2
 """Exit codes; 1 is an error, that of the command line included."""
 NONE = "-"
 Look = tuple[Observed, Raw | None]
-Judge = Callable[[dict[str, Any], dict[str, Any], dict[str, Any] | None], list[str]]
 
 
 @click.command(cls=AnsweringCommand)
@@ -64,7 +63,7 @@ def plan(filename: TextIO, namespace: str, children: str | None, operator_namesp
 
 
 def _files(stream: TextIO, namespace: str) -> list[Raw]:
-    files = [_placed(each, namespace) for each in _documents(stream) if each["kind"] == names.KIND]
+    files = [placed(each, namespace) for each in objects(stream) if each["kind"] == names.KIND]
     if not files:
         raise ValueError(f"{stream.name} has no {names.KIND}: give a manifest of apiVersion {names.API_VERSION}")
     return files
@@ -94,33 +93,14 @@ def _show(found: Sequence[Preview], output: str) -> None:
 
 
 def _offline(files: Iterable[Raw], children: str) -> list[Look]:
-    objects: list[dict[str, Any]] = []
+    listed: list[dict[str, Any]] = []
     if children != NONE:
         with Path(children).open(encoding="utf-8") as stream:
-            objects = _documents(stream)
-    looks, judge = [preview.offline(each, objects) for each in files], _judge()
-    for look in looks:
-        _admit(look, judge)
+            listed = objects(stream)
+    looks, judge = [preview.offline(each, listed) for each in files], judged.judge("--children")
+    for observed, old in looks:
+        judged.admit(judge, observed.raw, old)
     return looks
-
-
-def _admit(look: Look, judge: Judge) -> None:
-    """ValueError for what the API server would refuse; the status is not for it to judge here."""
-    observed, old = look
-    told = {name: each for name, each in observed.raw.items() if name != "status"}
-    if refusals := judge(root_schema(), told, dict(old) if old else None):
-        name, lines = "{namespace}/{name}".format_map(told["metadata"]), "\n  ".join(refusals)
-        raise ValueError(f"{name} would be refused by the API server:\n  {lines}\nNext: correct the file")
-
-
-def _judge() -> Judge:
-    try:
-        from llmfleet.core.judge import judge  # noqa: PLC0415 because its CEL is an extra
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            "--children judges the file by the schema's rules, which takes cel-python: pip install 'llmfleet[plan]'"
-        ) from error
-    return judge
 
 
 async def _online(files: Iterable[Raw], operator_namespace: str) -> tuple[list[Look], Settings | None]:
@@ -134,26 +114,3 @@ async def _online(files: Iterable[Raw], operator_namespace: str) -> tuple[list[L
         return [await online(api, each) for each in files], found
     finally:
         await client.close()
-
-
-def _documents(stream: TextIO) -> list[dict[str, Any]]:
-    """Every object of a YAML stream; lists, those of Kubernetes included, are opened."""
-    found: list[dict[str, Any]] = []
-    for document in documents(stream):
-        entries = document if isinstance(document, list) else [document]
-        for entry in entries:
-            found += entry["items"] if isinstance(entry, dict) and str(entry.get("kind")).endswith("List") else [entry]
-    return [_checked(each, stream.name) for each in found if each is not None]
-
-
-def _checked(raw: Any, source: str) -> dict[str, Any]:
-    if not (isinstance(raw, dict) and raw.get("kind") and isinstance(raw.get("metadata"), dict)):
-        raise ValueError(f"{source} holds something that is no Kubernetes object: {str(raw)[:80]!r}")
-    named = isinstance(raw["metadata"].get("name"), str)
-    if raw["kind"] == names.KIND and (raw.get("apiVersion"), named) != (names.API_VERSION, True):
-        raise ValueError(f"{source}: a {names.KIND} needs apiVersion {names.API_VERSION} and a text as metadata.name")
-    return raw
-
-
-def _placed(raw: dict[str, Any], namespace: str) -> Raw:
-    return {**raw, "metadata": {"namespace": namespace, **raw["metadata"]}, "spec": raw.get("spec") or {}}

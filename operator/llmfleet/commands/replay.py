@@ -12,10 +12,9 @@ import yaml
 
 from llmfleet.api.v1alpha1 import LLMDeployment
 from llmfleet.commands.kept import kept_options, looks, source
-from llmfleet.commands.policies import Candidate, candidate
+from llmfleet.commands.policies import Candidate, candidate, of_spec
 from llmfleet.core.scaling import recorded, retold
 from llmfleet.core.scaling.recorded import WARM_SECONDS
-from llmfleet.core.scaling.targets import policy_of
 from llmfleet.shell.cluster import ApiServer, api_client
 from llmfleet.shell.errors import FleetError
 from llmfleet.shell.kinds import OWN
@@ -40,22 +39,28 @@ def replay(name: str, namespace: str, since: float, url: str, files: Sequence[Pa
 
     The decider is the operator's own. It sees the load that was, with the size that was: what another policy would have
     changed, it does not see; `llmfleet simulate` tries that. Sizes come from the operator's metrics where the server
-    has them, else from the number of pods.
+    has them, else from the number of pods. Schedules hold when they would have held. That a fleet could have gone to
+    zero is never told: only pods prove that nobody asks, and the server has no word of it.
+
+    A FILE is judged as in `llmfleet simulate`.
     """
+    end = time.time()
     try:
         server = source(url, options)
-        policies = [candidate(each) for each in files] or [asyncio.run(_today(namespace, name))]
-        end = time.time()
+        policies = [candidate(each, end - since) for each in files] or [asyncio.run(_today(namespace, name, end))]
         seen = looks(server, namespace, name, (end - since - WARM_SECONDS, end))
     except (ValueError, OSError, yaml.YAMLError, SourceUnavailable) as error:
         raise click.ClickException(str(error)) from error
     except FleetError as error:
         raise click.ClickException(f"{error}\nNext: {next_step(error)}") from error
-    told = [retold.replayed(each.name, tuple(recorded.replay(each.policy, seen, end - since))) for each in policies]
+    told = [
+        retold.replayed(each.name, tuple(recorded.replay(each.timetable.policy, seen, end - since)))
+        for each in policies
+    ]
     click.echo(json.dumps(retold.document(told), indent=2) if options["output"] == "json" else retold.text(told))
 
 
-async def _today(namespace: str, name: str) -> Candidate:
+async def _today(namespace: str, name: str, now: float) -> Candidate:
     """The policy of the object in the cluster. Raises FleetError, and ValueError when it has none."""
     client = await api_client()
     try:
@@ -66,7 +71,10 @@ async def _today(namespace: str, name: str) -> Candidate:
         raise ValueError(
             f"there is no LLMDeployment {namespace}/{name}\nNext: give its namespace with -n, or --policy FILE"
         )
-    spec = LLMDeployment.parse(raw).spec
-    if spec.autoscaling is None:
-        raise ValueError(f"{namespace}/{name} has no spec.autoscaling\nNext: give a policy with --policy FILE")
-    return Candidate(f"{namespace}/{name}", policy_of(spec.autoscaling, spec.engine.max_concurrency))
+    try:
+        found = of_spec(LLMDeployment.parse(raw).spec, f"{namespace}/{name}")
+    except ValueError as error:
+        raise ValueError(f"{namespace}/{name}: {error}\nNext: give a policy with --policy FILE") from error
+    if trouble := found.timetable.trouble(now):
+        click.echo(f"as for the operator, these schedules count for nothing: {trouble}", err=True)
+    return found

@@ -5,6 +5,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import yaml
 
 from llmfleet.commands import timeline
 from llmfleet.commands.kept import kept_options, looks, source
+from llmfleet.commands.moment import Moment
 from llmfleet.commands.policies import Candidate, candidate
 from llmfleet.commands.usage import AnsweringCommand
 from llmfleet.core.scaling.decide import Policy
 from llmfleet.core.scaling.flow import Watch
+from llmfleet.core.scaling.timetable import instant
 from llmfleet.core.simulation import report, synthetic, trace
 from llmfleet.core.simulation.decider import Decider
 from llmfleet.core.simulation.fleet import World
@@ -31,6 +34,8 @@ from llmfleet.shell.ports import SourceUnavailable
 BELOW = 2
 """Exit code when a policy attains less than was asked for."""
 PROGRESS_SECONDS = 2.0
+MONDAY = 1_704_067_200.0
+"""2024-01-01T00:00:00Z, Unix time: a week begins with second 0."""
 
 
 @click.command(cls=AnsweringCommand)
@@ -83,7 +88,17 @@ PROGRESS_SECONDS = 2.0
     help="Share of starts that fail and begin again.",
 )
 @click.option("--quota", type=click.IntRange(1), help="Most GPUs there are. Default: enough.")
-@click.option("--initial", type=click.IntRange(1, 1000), help="Replicas at the start. Default: each policy's minimum.")
+@click.option(
+    "--initial",
+    type=click.IntRange(1, 1000),
+    help="Replicas at the start. Default: each policy's minimum then, at least 1.",
+)
+@click.option(
+    "--begin",
+    type=Moment(),
+    help="When second 0 is, for schedules, as 2026-03-30T08:00:00+02:00. "
+    "Default: when it was, with --prometheus; else Monday, 2024-01-01T00:00:00Z.",
+)
 @click.option(
     "--first-token-ms",
     type=click.FloatRange(1),
@@ -113,16 +128,25 @@ def simulate(trace_file: Path | None, shape: str | None, files: Sequence[Path], 
     and sees what simulated pods answer to GET /load. The model of a replica is vLLM's continuous batching with chunked
     prefill, a bounded cache and preemption; its numbers are no promise for your GPUs, but they rank policies.
 
+    A policy that an apply would refuse, or that the operator could not follow, is refused. One in mode Observe is
+    played as if it were enforced. Its schedules hold from --begin on. A fleet that may go to zero does so once idle for
+    scaleToZeroAfterSeconds; with a metricsSourceName it never does. Nothing holds what comes at zero: it is refused,
+    and only a schedule starts the fleet again. GPU-hours and --quota count the GPUs that each replica asks for.
+
     Exit code 0: done; 1: error; 2: a policy attained less than --fail-below.
     """  # fmt: skip
     if options["png"]:
         timeline.check()
+    options["end"] = time.time()
+    options["begin"] = _begin(options)
     try:
-        candidates = [candidate(each) for each in files]
+        candidates = [candidate(each, options["begin"]) for each in files]
         arrivals, seconds = _arrivals(trace_file, shape, options)
     except (ValueError, OSError, yaml.YAMLError, SourceUnavailable) as error:
         raise click.ClickException(str(error)) from error
-    promise = _promise(candidates[0].policy, options)
+    for each in candidates:
+        _tell_of_gpus(each, options["profile"])
+    promise = _promise(candidates[0].timetable.policy(options["begin"]), options)
     told = [_played(each, arrivals, _scene(each, promise, seconds, options), options) for each in candidates]
     click.echo(json.dumps(report.document(told), indent=2) if options["output"] == "json" else report.text(told))
     if options["png"]:
@@ -130,6 +154,13 @@ def simulate(trace_file: Path | None, shape: str | None, files: Sequence[Path], 
         click.echo(f"written: {options['png']}", err=True)
     below = options["fail_below"]
     sys.exit(BELOW if below is not None and any(each.outcome.attained * 100 < below for each in told) else 0)
+
+
+def _begin(options: dict[str, Any]) -> float:
+    """Unix time of second 0."""
+    given: datetime | None = options["begin"]
+    recorded = options["end"] - options["since"] if options["url"] else MONDAY
+    return given.timestamp() if given else recorded
 
 
 def _arrivals(path: Path | None, shape: str | None, options: dict[str, Any]) -> tuple[list[Arrival], float]:
@@ -153,13 +184,12 @@ def _kept(options: dict[str, Any], chance: random.Random) -> list[Arrival]:
     """What came to a fleet, from the counters of its pods."""
     if not options["fleet"]:
         raise ValueError("--prometheus needs --name, the LLMDeployment whose load is taken")
-    end = time.time()
-    server, span = source(options["url"], options), (end - options["since"], end)
+    server, span = source(options["url"], options), (options["end"] - options["since"], options["end"])
     watch, flows = Watch(), []
     for look in looks(server, options["namespace"], options["fleet"], span):
         flow, watch = watch.look(look.samples, look.time)
         flows += [flow] if flow else []
-    return list(trace.scaled(trace.of_flows(flows, chance), options["copies"], chance))
+    return list(trace.scaled(trace.of_flows(flows, chance, span[0]), options["copies"], chance))
 
 
 def _promise(policy: Policy, options: dict[str, Any]) -> Promise:
@@ -170,21 +200,32 @@ def _promise(policy: Policy, options: dict[str, Any]) -> Promise:
     return Promise(*((each / 1000 if each else usual) for each, usual in zip(given, (first, output), strict=True)))
 
 
+def _tell_of_gpus(candidate: Candidate, profile: str) -> None:
+    """Costs are the policy's, speed is the profile's: say where these are of different replicas."""
+    if candidate.gpus != PROFILES[profile].gpus:
+        told = f"asks for {candidate.gpus} GPUs and computes like one of --profile {profile}, which has"
+        click.echo(f"{candidate.name}: a replica {told} {PROFILES[profile].gpus}", err=True)
+
+
 def _scene(candidate: Candidate, promise: Promise, seconds: float, options: dict[str, Any]) -> Scene:
     world = World(
         PROFILES[options["profile"]],
         startup_seconds=options["startup_seconds"],
         failing_starts=options["failing_starts"],
         quota=options["quota"],
+        gpus_per_replica=candidate.gpus,
     )
-    return Scene(world, promise, seconds, options["initial"] or candidate.policy.min_replicas)
+    least = candidate.timetable.policy(options["begin"]).min_replicas
+    return Scene(world, promise, seconds, options["initial"] or max(1, least))
 
 
 def _played(candidate: Candidate, arrivals: Sequence[Arrival], scene: Scene, options: dict[str, Any]) -> Told:
     chance = random.Random(options["seed"])  # noqa: S311 because nothing is kept secret by it
     progress = _progress(candidate.name, scene.seconds)
-    outcome = play(arrivals, scene, Decider(candidate.policy, options["tick"]), chance, progress)
-    return Told(candidate.name, outcome, scene.promise)
+    begin, timetable = options["begin"], candidate.timetable
+    decider = Decider(lambda now: timetable.policy(begin + now), options["tick"])
+    outcome = play(arrivals, scene, decider, chance, progress)
+    return Told(candidate.name, outcome, scene.promise, instant(begin) if timetable.autoscaling.schedules else "")
 
 
 def _progress(name: str, seconds: float) -> Callable[[float], None]:

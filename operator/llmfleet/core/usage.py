@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from llmfleet.api.v1alpha1 import Spec
 from llmfleet.api.workload import AcceleratorType
 from llmfleet.core.world import Observed
 
@@ -18,6 +19,11 @@ class Usage:
     gpus: int
 
 
+def gpus_of_replica(spec: Spec) -> int:
+    """That each of its pods asks for; slices count as GPUs, and a fleet on CPUs asks for none."""
+    return 0 if spec.accelerator.type is AcceleratorType.CPU else spec.engine.parallelism.tensor
+
+
 def usage(observed: Observed) -> Usage | None:
     """None for a spec that cannot be read or that asks for no GPU."""
     deployment = observed.deployment
@@ -26,7 +32,7 @@ def usage(observed: Observed) -> Usage | None:
     accelerator = deployment.spec.accelerator
     holding = sum(bool(pod.node) and not pod.has_ended for pod in observed.pods)
     product = ",".join(accelerator.products or ()) or accelerator.type
-    return Usage(product, holding * deployment.spec.engine.parallelism.tensor)
+    return Usage(product, holding * gpus_of_replica(deployment.spec))
 
 
 def price(prices: Mapping[str, float], product: str) -> float | None:

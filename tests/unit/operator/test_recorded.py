@@ -51,9 +51,17 @@ def watched(load: float, size: int, times: int) -> list[Look]:
 
 
 def test_decisions_are_told_after_the_warming_up() -> None:
-    steps = list(replay(POLICY, watched(4.0, 1, 20), since=100.0))
+    steps = list(replay(lambda _: POLICY, watched(4.0, 1, 20), since=100.0))
     assert [each.time for each in steps] == [100.0 + 10 * number for number in range(9)]
     assert all(each.agrees for each in steps)
+
+
+def test_each_decision_is_made_under_the_policy_of_its_time() -> None:
+    def policy(moment: float) -> Policy:
+        return replace(POLICY, min_replicas=3, min_by="noon") if 120.0 <= moment < 150.0 else POLICY
+
+    steps = replay(policy, watched(4.0, 1, 20), since=100.0)
+    assert {each.time for each in steps if (each.decided, each.why) == (3, Why.SCHEDULE)} == {120.0, 130.0, 140.0}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 
 from llmfleet.__main__ import main
@@ -14,8 +13,8 @@ from llmfleet.commands import simulate as command
 from llmfleet.commands.timeline import minutes
 from llmfleet.core.simulation import synthetic
 from llmfleet.core.simulation.outcome import Outcome
+from tests.unit.operator.policies import TARGETS, policy, rows
 
-TARGETS = {"timeToFirstToken": {"milliseconds": 2000}, "timePerOutputToken": {"milliseconds": 100}}
 LINES = ["TIMESTAMP,ContextTokens,GeneratedTokens"] + [
     f"2023-11-16 18:{minute:02}:{second:02}.1234567,900,80" for minute in range(5) for second in range(60)
 ]
@@ -33,16 +32,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         return CliRunner().invoke(main, ["simulate", *words])
 
     return invoke
-
-
-def policy(name: str, targets: dict, **members: object) -> None:
-    spec = {"model": {"uri": "hf://a/b"}, "autoscaling": {"minReplicas": 1, "maxReplicas": 8, "targets": targets}}
-    kind = {"apiVersion": "llmfleet.io/v1alpha1", "kind": "LLMDeployment", "metadata": {"name": "a"}}
-    Path(name).write_text(yaml.safe_dump({**kind, "spec": {**spec, **members}}))
-
-
-def rows(text: str) -> list[list[str]]:
-    return [line.split() for line in text.splitlines() if ".yaml" in line]
 
 
 def test_a_trace_is_played_and_told_as_a_table(run: Run) -> None:
@@ -107,15 +96,20 @@ def test_the_world_has_an_effect(run: Run) -> None:
         (["azure.csv"], "Missing option '--policy'"),
         (["none.csv", "--policy", "a.yaml"], "none.csv"),
         (["a.yaml", "--policy", "a.yaml"], "line 1 is neither"),
-        (["azure.csv", "--policy", "azure.csv"], "must hold one LLMDeployment; it holds 0"),
-        (["azure.csv", "--policy", "c.yaml"], "c.yaml has no spec.autoscaling"),
-        (["azure.csv", "--policy", "d.yaml"], "d.yaml: 1 validation error"),
+        (["azure.csv", "--policy", "azure.csv"], "holds something that is no Kubernetes object"),
+        (["azure.csv", "--policy", "none.yaml"], "none.yaml must hold one LLMDeployment; it holds 0"),
+        (["azure.csv", "--policy", "c.yaml"], "c.yaml: it has no spec.autoscaling"),
+        (
+            ["azure.csv", "--policy", "d.yaml"],
+            "spec.autoscaling.targets.queueDepth: Invalid value: 0: should be greater than or equal to 1",
+        ),
         (["azure.csv", "--policy", "a.yaml", "--seed", "x"], "Invalid value for '--seed'"),
     ],
 )
 def test_what_is_wrong_is_said_with_exit_code_1(run: Run, words: list[str], says: str) -> None:
     policy("c.yaml", TARGETS, autoscaling=None)
     policy("d.yaml", {"queueDepth": 0})
+    Path("none.yaml").write_text("{kind: Service, apiVersion: v1, metadata: {name: a}}")
     found = run(*words)
     assert (found.exit_code, says in found.output) == (1, True), found.output
 

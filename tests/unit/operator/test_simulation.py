@@ -2,10 +2,12 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
+from llmfleet.core.scaling.flow import Flow, Spread
 from llmfleet.core.simulation import synthetic, trace
 from llmfleet.core.simulation.fleet import Fleet, World
 from llmfleet.core.simulation.outcome import Change, Outcome, Promise
@@ -165,6 +167,42 @@ def test_a_pending_pod_gets_the_gpu_that_a_leaving_one_gives_back() -> None:
     fleet.left(fleet.leaving[0], 3.0)
     assert [pod.born for pod in fleet.place(3.0)] == [3.0]
     assert fleet.spent(3.0) == 3.0 + 3.0
+
+
+@pytest.mark.parametrize(
+    ("quota", "gpus", "ready", "pending"),
+    [(9, 4, 2, 3), (3, 4, 0, 5), (20, 4, 5, 0), (None, 4, 5, 0), (2, 0, 5, 0), (2, 1, 2, 3)],
+)
+def test_a_replica_has_all_its_gpus_or_none(quota: int | None, gpus: int, ready: int, pending: int) -> None:
+    fleet = Fleet(World(PROFILE, quota=quota, gpus_per_replica=gpus), 5, random.Random(1))
+    assert (len(fleet.ready), fleet.pending, fleet.size) == (ready, pending, 5)
+
+
+def test_a_pod_of_many_gpus_waits_until_all_of_them_are_free() -> None:
+    fleet = Fleet(World(PROFILE, quota=11, gpus_per_replica=4), 1, random.Random(1))
+    assert len(fleet.resize(3, 1.0)) == 1
+    assert (fleet.pending, len(fleet.starting)) == (1, 1)
+
+
+@pytest.mark.parametrize(("gpus", "hours"), [(1, 1190 + 600), (4, 4 * (1190 + 600)), (0, 0)])
+def test_gpu_hours_count_every_gpu_of_a_replica(gpus: int, hours: float) -> None:
+    outcome = played(Sizes((0, 3)), world=replace(WORLD, gpus_per_replica=gpus))
+    assert outcome.gpu_hours * 3600 == pytest.approx(hours)
+    assert outcome.replica_hours * 3600 == pytest.approx(1190 + 600)
+
+
+def flow(time: float, requests: float) -> Flow:
+    return Flow(
+        time=time, seconds=15.0, ready=1, told=1, silent=0, arrivals=requests / 15, requests=requests,
+        prompted=900 * requests, tokens=50 * requests, in_flight=0.0, kv_per_request=None,
+        first_token=Spread(), request_token=Spread(),
+    )  # fmt: skip
+
+
+def test_what_a_fleet_counted_comes_when_it_came() -> None:
+    found = trace.of_flows([flow(1060.0, 40), flow(1090.0, 20)], random.Random(1), start=1000.0)
+    assert [sum(low <= each.time <= low + 15 for each in found) for low in (45, 60, 75)] == [40, 0, 20]
+    assert trace.of_flows([flow(1000.0, 5)], random.Random(1), start=1000.0)[0].time == 0.0
 
 
 def test_failing_starts_take_longer() -> None:

@@ -6,7 +6,7 @@ size is the one that was: every decision is about what really stood there, not a
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -97,12 +97,12 @@ def standing(known: Sequence[tuple[float, float]], now: float, pods: int) -> int
     return round(known[place - 1][1]) if place else pods
 
 
-def replay(policy: Policy, seen: Iterable[Look], since: float) -> Iterator[Step]:
-    """What the decider says at each look from ``since`` on."""
+def replay(policy: Callable[[float], Policy], seen: Iterable[Look], since: float) -> Iterator[Step]:
+    """What the decider says at each look from ``since`` on, under the policy that is in force at that Unix time."""
     memory: Memory | None = None
     for look, after in pairwise(seen):
         memory = memory or Memory.fresh(look.time)
         told = tick(look.time, look.samples)
-        decision, memory = decide(policy, memory, look.size, told, look.time)
+        decision, memory = decide(policy(look.time), memory, look.size, told, look.time)
         if look.time >= since:
             yield Step(look.time, look.size, after.size, decision.replicas, decision.why, decision.message)

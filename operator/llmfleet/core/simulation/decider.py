@@ -1,6 +1,6 @@
 """The operator's own decider in a simulation: it sees what the shipped parser gives, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
@@ -14,15 +14,16 @@ from llmfleet_runtime.contract import LoadReport
 class Decider:
     """Keeps the memory between two looks."""
 
-    def __init__(self, policy: Policy, every_seconds: float) -> None:
-        """``every_seconds`` is the operator's tick."""
+    def __init__(self, policy: Policy | Callable[[float], Policy], every_seconds: float) -> None:
+        """``policy`` may change with the simulated time, seconds; ``every_seconds`` is the operator's tick."""
         self.every_seconds = every_seconds
-        self._policy = policy
+        self._policy_at = policy if callable(policy) else lambda _: policy
         self._memory = Memory.fresh(0.0)
 
     def size(self, pages: Sequence[Page], size: int, now: float) -> tuple[int, str]:
         """See ``run.Scaler``."""
-        decision, self._memory = decide(self._policy, self._memory, size, tick(now, read(pages)), now)
+        policy = self._policy_at(now)
+        decision, self._memory = decide(policy, self._memory, size, tick(now, read(pages)), now)
         return decision.replicas, f"{decision.why}: {decision.message}"
 
 

@@ -23,6 +23,13 @@ class World:
     """Share of starts that fail at their end and begin again."""
     quota: int | None = None
     """Most GPUs there are; further pods stay pending at no cost."""
+    gpus_per_replica: int = 1
+    """0 for a fleet on CPUs, which no quota of GPUs holds back."""
+
+    @property
+    def room(self) -> int | None:
+        """Most replicas that can be placed; None where there is enough for all."""
+        return None if self.quota is None or not self.gpus_per_replica else self.quota // self.gpus_per_replica
 
 
 @dataclass
@@ -31,7 +38,7 @@ class Pod:
 
     number: int
     born: float
-    """When it got its GPU."""
+    """When it got its GPUs."""
     ready_at: float
 
 
@@ -39,17 +46,18 @@ class Fleet:
     """Mutable; told the time by its caller."""
 
     def __init__(self, world: World, size: int, chance: Chance) -> None:
-        """``size`` replicas that are ready at 0."""
+        """``size`` replicas, of which all that have GPUs are ready at 0."""
         self._world = world
         self._chance = chance
-        self._numbers = size
+        placed = size if world.room is None else min(size, world.room)
+        self._numbers = placed
         self._spent = 0.0
-        self.pending = 0
-        """Pods without a GPU."""
+        self.pending = size - placed
+        """Pods without their GPUs."""
         self.starting: list[Pod] = []
-        self.ready = [self.replica(number, 0.0) for number in range(size)]
+        self.ready = [self.replica(number, 0.0) for number in range(placed)]
         self.leaving: list[Replica] = []
-        self._born: dict[int, float] = dict.fromkeys(range(size), 0.0)
+        self._born: dict[int, float] = dict.fromkeys(range(placed), 0.0)
         self.preemptions = 0
 
     @property
@@ -78,8 +86,8 @@ class Fleet:
 
     def place(self, now: float) -> list[Pod]:
         """Give pending pods the GPUs that are free."""
-        taken = len(self.starting) + len(self.ready) + len(self.leaving)
-        free = self.pending if self._world.quota is None else min(self.pending, self._world.quota - taken)
+        taken, room = len(self.starting) + len(self.ready) + len(self.leaving), self._world.room
+        free = self.pending if room is None else min(self.pending, room - taken)
         placed = [self._create(now) for _ in range(max(0, free))]
         self.pending -= len(placed)
         self.starting += placed
@@ -100,7 +108,7 @@ class Fleet:
         self.preemptions += replica.counters.preemptions
 
     def spent(self, now: float) -> float:
-        """GPU-seconds until now, of pods that have gone and of those that are there."""
+        """Replica-seconds until now, of pods that have gone and of those that are there."""
         return self._spent + sum(now - born for born in self._born.values())
 
     def _create(self, now: float) -> Pod:

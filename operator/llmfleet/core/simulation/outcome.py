@@ -69,6 +69,7 @@ class Outcome:
     """Requests of each ten seconds."""
     sizes: tuple[Size, ...] = ()
     """At each look at which one of them had changed."""
+    replica_hours: float = 0.0
 
     @property
     def flips(self) -> int:
@@ -120,8 +121,10 @@ class Tally:
             if is_first_well and is_output_well:
                 self._well[int(request.arrival / SLICE_SECONDS)] += 1
 
-    def outcome(self, gpu_seconds: float, changes: Sequence[Change], largest: int, preemptions: int) -> Outcome:
-        """The result."""
+    def outcome(
+        self, replica_seconds: float, changes: Sequence[Change], largest: int, preemptions: int, gpus: int = 1
+    ) -> Outcome:
+        """The result; each replica held so many GPUs."""
         came = sum(self._came)
         ranked = sorted(self._first_tokens)
         return Outcome(
@@ -132,13 +135,14 @@ class Tally:
             output_token_attained=_share(self._output_well, came),
             first_token_p99=ranked[int(0.99 * len(ranked))] if ranked else 0.0,
             worst=self._worst(),
-            gpu_hours=gpu_seconds / 3600.0,
+            gpu_hours=gpus * replica_seconds / 3600.0,
             changes=tuple(changes),
             largest=largest,
             preemptions=preemptions,
             slices=tuple(well / came if came else None for well, came in zip(self._well, self._came, strict=True)),
             came=tuple(self._came),
             sizes=tuple(self._sizes),
+            replica_hours=replica_seconds / 3600.0,
         )
 
     def _worst(self) -> float:

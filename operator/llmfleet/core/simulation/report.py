@@ -6,8 +6,8 @@ from typing import Any
 
 from llmfleet.core.simulation.outcome import Outcome, Promise
 
-COLUMNS = ("policy", "attained", "worst 5 min", "first token p99", "GPU-hours", "changes", "flips", "most replicas",
-           "recovery", "refused")  # fmt: skip
+COLUMNS = ("policy", "attained", "worst 5 min", "first token p99", "GPU-hours", "replica-hours", "changes", "flips",
+           "most replicas", "recovery", "refused")  # fmt: skip
 MOST_CHANGES = 20
 PLOTTED = frozenset({"slices", "came", "sizes"})
 """Series that the picture shows."""
@@ -20,6 +20,8 @@ class Told:
     policy: str
     outcome: Outcome
     promise: Promise
+    begin: str = ""
+    """When its second 0 is, RFC 3339; empty for a policy that does not go by the clock."""
 
     @property
     def recovery(self) -> float | None:
@@ -38,7 +40,22 @@ def text(told: Sequence[Told]) -> str:
         f"attained: first token within {promise.time_to_first_token * 1000:.0f} ms and "
         f"{promise.time_per_output_token * 1000:.0f} ms per token, of {told[0].outcome.requests} requests"
     )
-    return "\n".join([head, "", *lines, *(_changes(told[0].outcome) if len(told) == 1 else [])])
+    changes = _changes(told[0].outcome) if len(told) == 1 else []
+    return "\n".join([head, *_clock(told), "", *lines, *_slept(told), *changes])
+
+
+def _clock(told: Sequence[Told]) -> list[str]:
+    begin = next((each.begin for each in told if each.begin), "")
+    return [f"schedules: second 0 is {begin}; --begin sets another time"] if begin else []
+
+
+def _slept(told: Sequence[Told]) -> list[str]:
+    """What the numbers of a fleet mean that went to zero."""
+    slept = [each.policy for each in told if any(change.after == 0 for change in each.outcome.changes)]
+    if not slept:
+        return []
+    return ["", f"went to zero: {', '.join(slept)}. Nothing holds what comes then: it is refused, and not attained.",
+            "Only a schedule starts a fleet again here; in a cluster `llmfleet wake` does, too."]  # fmt: skip
 
 
 def _row(told: Told) -> tuple[str, ...]:
@@ -49,6 +66,7 @@ def _row(told: Told) -> tuple[str, ...]:
         f"{outcome.worst:.1%}",
         f"{outcome.first_token_p99:.2f} s",
         f"{outcome.gpu_hours:.2f}",
+        f"{outcome.replica_hours:.2f}",
         str(len(outcome.changes)),
         str(outcome.flips),
         str(outcome.largest),
@@ -68,7 +86,10 @@ def document(told: Sequence[Told]) -> dict[str, Any]:
     """JSON: shares from 0 to 1, times in seconds."""
     return {
         "promise": asdict(told[0].promise),
-        "policies": [{"policy": each.policy, "recovery": each.recovery, **_members(each.outcome)} for each in told],
+        "policies": [
+            {"policy": each.policy, "begin": each.begin or None, "recovery": each.recovery, **_members(each.outcome)}
+            for each in told
+        ],
     }
 
 

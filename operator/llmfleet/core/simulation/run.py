@@ -93,7 +93,7 @@ class _Run:
         self._look_at = math.inf
         self._until(math.inf)
         preemptions = self._fleet.preemptions + sum(each.counters.preemptions for each in self._fleet.ready)
-        return self._tally.outcome(spent, self._changes, self._largest, preemptions)
+        return self._tally.outcome(spent, self._changes, self._largest, preemptions, self._scene.world.gpus_per_replica)
 
     def _until(self, time: float) -> None:
         """Everything that happens up to a time."""

@@ -60,19 +60,18 @@ def _mooncake(numbered: tuple[int, str]) -> Arrival:
         raise UnreadableTrace(f"line {number}: {type(error).__name__} {error}: {line[:80]}") from error
 
 
-def of_flows(flows: Iterable[Flow], chance: Chance) -> tuple[Arrival, ...]:
+def of_flows(flows: Iterable[Flow], chance: Chance, start: float) -> tuple[Arrival, ...]:
     """Requests as they may have come in what a fleet counted: evenly within a look, of sizes that vary as they do.
 
-    Only counts are known of them. Sizes are exponential about the look's mean, the decider's own assumption.
+    ``start`` is the Unix time of their second 0. Only counts are known of them. Sizes are exponential about the look's
+    mean, the decider's own assumption.
     """
     found: list[Arrival] = []
-    start: float | None = None
     for each in flows:
-        start = each.time - each.seconds if start is None else start
         for _ in range(round(each.requests)):
             sizes = (chance.gammavariate(1.0, total / each.requests) for total in (each.prompted, each.tokens))
             prompt, output = (max(1, round(size)) for size in sizes)
-            found.append(Arrival(each.time - start - chance.random() * each.seconds, prompt, output))
+            found.append(Arrival(max(0.0, each.time - start - chance.random() * each.seconds), prompt, output))
     return tuple(sorted(found))
 
 
