@@ -86,6 +86,7 @@ MENDED: dict[str, Any] = {
 """Takes back what keeps a fleet from becoming Ready, and the size that depends on what was before."""
 AUTOSCALED: dict[str, Any] = {"autoscaling": {"minReplicas": 2, "maxReplicas": 4, "targets": {"queueDepth": 4}}}
 """The pods tell no load, so that the size at hand stays, at least the minimum."""
+WHEN_IDLE: dict[str, Any] = {"rollout": {"type": "WhenIdle", "whenIdle": {"idleSeconds": 60, "timeoutSeconds": 3}}}
 EDITS: tuple[dict[str, Any], ...] = (
     # The server refuses another size while the autoscaler has it.
     *({"replicas": size, "autoscaling": None} for size in (1, 2, 3)),
@@ -105,7 +106,7 @@ EDITS: tuple[dict[str, Any], ...] = (
     {"disruption": None},
     {"rollout": {"type": "InPlace", "whenIdle": None}},
     {"rollout": {"type": "Surge", "whenIdle": None}},
-    {"rollout": {"type": "WhenIdle", "whenIdle": {"idleSeconds": 60, "timeoutSeconds": 3}}},
+    WHEN_IDLE,
     {"rollout": {"restartTime": "2026-11-21T12:00:00Z"}},
     {"rollout": None},
     {"pod": UNPLACED},
@@ -137,6 +138,33 @@ FAULTS: tuple[Fault, ...] = (
 )
 RELIVED = ("list", "watch")
 REMOVED = ("service", "configmap", "poddisruptionbudget", "deployment", "pod")
+
+
+OF_EVERY_KIND: Chain = (
+    Edit({"replicas": 1}),
+    Wait(3.0),
+    Edit({"service": {"port": 8080}}),
+    Misedit({"replicas": -1}),
+    Relive("list"),
+    Kill(0, forwarded=False),
+    Edit({"engine": {"maxModelLen": 512}}),
+    Wait(3.0),
+    Edit(AUTOSCALED),
+    Edit(WHEN_IDLE),
+    Edit({"model": {"uri": "file:///models/other"}}),
+    Wait(1.0),
+    Remove("configmap"),
+    Disturb(Fault(on("watch"), Error(410), times=8)),
+    Rebirth(),
+    Edit({"replicas": 3, "autoscaling": None, "rollout": {"type": "Surge", "whenIdle": None}}),
+    Edit(IMPOSSIBLE),
+    Wait(1.0),
+    Calm(),
+    Disturb(Fault(WRITES, Refuse(500), times=2)),
+    Edit({"quantization": None, "accelerator": None}),
+    Wait(3.0),
+)
+"""Drawn by nobody: every kind of step, and the edits whose way is longest."""
 
 
 def draw(rng: random.Random) -> Chain:

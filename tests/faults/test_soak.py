@@ -10,52 +10,9 @@ from typing import get_args
 import pytest
 
 from e2e.cluster import Cluster
-from tests.faults.chains import (
-    AUTOSCALED,
-    IMPOSSIBLE,
-    Calm,
-    Chain,
-    Disturb,
-    Edit,
-    Kill,
-    Misedit,
-    Rebirth,
-    Relive,
-    Remove,
-    Step,
-    Wait,
-    draw,
-    failure,
-    shortest,
-)
+from tests.faults.chains import OF_EVERY_KIND, Chain, Step, draw, failure, shortest
 from tests.faults.play import Play
-from tests.faults.rules import WRITES, Error, Fault, Refuse, on
 from tests.faults.stage import KILLED, stage
-
-OF_EVERY_KIND: Chain = (
-    Edit({"replicas": 1}),
-    Wait(3.0),
-    Edit({"service": {"port": 8080}}),
-    Misedit({"replicas": -1}),
-    Relive("list"),
-    Kill(0, forwarded=False),
-    Edit({"engine": {"maxModelLen": 512}}),
-    Wait(3.0),
-    Edit(AUTOSCALED),
-    Edit({"rollout": {"type": "WhenIdle", "whenIdle": {"idleSeconds": 60, "timeoutSeconds": 3}}}),
-    Edit({"model": {"uri": "file:///models/other"}}),
-    Wait(1.0),
-    Remove("configmap"),
-    Disturb(Fault(on("watch"), Error(410), times=8)),
-    Rebirth(),
-    Edit({"replicas": 3, "autoscaling": None, "rollout": {"type": "Surge", "whenIdle": None}}),
-    Edit(IMPOSSIBLE),
-    Wait(1.0),
-    Calm(),
-    Disturb(Fault(WRITES, Refuse(500), times=2)),
-    Edit({"quantization": None, "accelerator": None}),
-    Wait(3.0),
-)
 
 
 @pytest.mark.cluster
