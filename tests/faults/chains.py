@@ -8,7 +8,7 @@ from typing import Any
 from tests.faults.flows import UNPLACED
 from tests.faults.rules import WRITES, Delay, Drop, Error, Fault, Hold, Refuse, Silence, on
 
-LONGEST = 8
+LONGEST = 16
 
 
 @dataclass(frozen=True)
@@ -66,17 +66,33 @@ class Remove:
     kind: str
 
 
-Step = Edit | Misedit | Kill | Disturb | Relive | Calm | Wait | Remove
+@dataclass(frozen=True)
+class Rebirth:
+    """The user deletes the object and makes it anew, under its name and with its spec."""
+
+
+Step = Edit | Misedit | Kill | Disturb | Relive | Calm | Wait | Remove | Rebirth
 Chain = tuple[Step, ...]
 
 IMPOSSIBLE: dict[str, Any] = {"quantization": {"method": "FP8"}, "accelerator": {"products": ["Tesla-V100-SXM2-32GB"]}}
 """The server takes it, and the operator refuses it: no pod could serve it."""
-MENDED: dict[str, Any] = {"paused": None, "pod": None, "quantization": None, "accelerator": None}
-"""Takes back what keeps a fleet from becoming Ready."""
+MENDED: dict[str, Any] = {
+    "paused": None,
+    "pod": None,
+    "quantization": None,
+    "accelerator": None,
+    "autoscaling": None,
+}
+"""Takes back what keeps a fleet from becoming Ready, and the size that depends on what was before."""
+AUTOSCALED: dict[str, Any] = {"autoscaling": {"minReplicas": 2, "maxReplicas": 4, "targets": {"queueDepth": 4}}}
+"""The pods tell no load, so that the size at hand stays, at least the minimum."""
+WHEN_IDLE: dict[str, Any] = {"rollout": {"type": "WhenIdle", "whenIdle": {"idleSeconds": 60, "timeoutSeconds": 3}}}
 EDITS: tuple[dict[str, Any], ...] = (
-    {"replicas": 1},
-    {"replicas": 2},
-    {"replicas": 3},
+    # The server refuses another size while the autoscaler has it.
+    *({"replicas": size, "autoscaling": None} for size in (1, 2, 3)),
+    AUTOSCALED,
+    {"model": {"uri": "file:///models/other"}},
+    {"model": {"uri": "file:///models/tiny"}},
     {"engine": {"maxModelLen": 512}},
     {"engine": {"maxModelLen": 1024}},
     {"engine": None},
@@ -88,7 +104,9 @@ EDITS: tuple[dict[str, Any], ...] = (
     {"access": None},
     {"disruption": {"maxUnavailable": 2}},
     {"disruption": None},
-    {"rollout": {"type": "InPlace"}},
+    {"rollout": {"type": "InPlace", "whenIdle": None}},
+    {"rollout": {"type": "Surge", "whenIdle": None}},
+    WHEN_IDLE,
     {"rollout": {"restartTime": "2026-11-21T12:00:00Z"}},
     {"rollout": None},
     {"pod": UNPLACED},
@@ -122,6 +140,33 @@ RELIVED = ("list", "watch")
 REMOVED = ("service", "configmap", "poddisruptionbudget", "deployment", "pod")
 
 
+OF_EVERY_KIND: Chain = (
+    Edit({"replicas": 1}),
+    Wait(3.0),
+    Edit({"service": {"port": 8080}}),
+    Misedit({"replicas": -1}),
+    Relive("list"),
+    Kill(0, forwarded=False),
+    Edit({"engine": {"maxModelLen": 512}}),
+    Wait(3.0),
+    Edit(AUTOSCALED),
+    Edit(WHEN_IDLE),
+    Edit({"model": {"uri": "file:///models/other"}}),
+    Wait(1.0),
+    Remove("configmap"),
+    Disturb(Fault(on("watch"), Error(410), times=8)),
+    Rebirth(),
+    Edit({"replicas": 3, "autoscaling": None, "rollout": {"type": "Surge", "whenIdle": None}}),
+    Edit(IMPOSSIBLE),
+    Wait(1.0),
+    Calm(),
+    Disturb(Fault(WRITES, Refuse(500), times=2)),
+    Edit({"quantization": None, "accelerator": None}),
+    Wait(3.0),
+)
+"""Drawn by nobody: every kind of step, and the edits whose way is longest."""
+
+
 def draw(rng: random.Random) -> Chain:
     """One chain."""
     kinds: tuple[Callable[[], Step], ...] = (
@@ -133,8 +178,9 @@ def draw(rng: random.Random) -> Chain:
         Calm,
         lambda: Wait(rng.choice((0.2, 1.0, 3.0))),
         lambda: Remove(rng.choice(REMOVED)),
+        Rebirth,
     )
-    weights = (6, 2, 3, 4, 2, 1, 4, 1)
+    weights = (6, 2, 3, 4, 2, 1, 4, 1, 1)
     return tuple(step() for step in rng.choices(kinds, weights, k=rng.randint(2, LONGEST)))
 
 

@@ -63,6 +63,17 @@ def serving(prepared: Prepared) -> Iterator[Stage]:
         tell(made)
 
 
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Speaks to who started a soak, whether it holds or not."""
+
+    def said(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}", flush=True)  # noqa: T201 because a soak is read by people
+
+    return said
+
+
 def tell(made: Stage) -> None:
     print(made.log()[-20_000:])  # noqa: T201 because pytest shows it where a test fails
 

@@ -28,6 +28,8 @@ class Flow:
     """Brings the fleet to where the flow begins."""
     reached: Callable[[Stage], bool] = is_ready
     """Whether the flow's end is reached; the present spec was seen by then."""
+    floor: int = 2
+    """Ready pods that never become fewer once they are there."""
 
     def __str__(self) -> str:
         return self.name
@@ -80,6 +82,7 @@ def edit(**spec: Any) -> Callable[[Stage], None]:
 def delete(stage: Stage, cascade: str = "background") -> str:
     """The user deletes the object, and all that was its own goes too; its UID."""
     uid = str(stage.fleet.get()["metadata"]["uid"])
+    stage.floor.lift()
     stage.fleet.kubectl("delete", "llm", stage.fleet.name, f"--cascade={cascade}")
     stage.until(lambda: not stage.left_over(uid), "nothing is left")
     return uid
@@ -90,6 +93,7 @@ def bear_again(stage: Stage) -> None:
     delete(stage)
     stage.born_again()
     stage.fleet.create()
+    stage.floor.hold(2)
 
 
 UNPLACED = {"schedulerName": "nobody"}
@@ -99,7 +103,7 @@ INSPECT = Flow("inspect", create_inspected)
 PRODUCE = Flow("produce", create_produced)
 CREATE = Flow("create", create())
 EDIT = Flow("edit", edit(engine={"maxModelLen": 512}), create())
-SHRINK = Flow("shrink", edit(replicas=1), create(replicas=3))
+SHRINK = Flow("shrink", edit(replicas=1), create(replicas=3), floor=1)
 ROLLBACK = Flow("rollback", edit(pod=UNPLACED), create(**IMPATIENT), is_rolled_back)
 FLOWS = (
     INSPECT,
@@ -108,7 +112,7 @@ FLOWS = (
     EDIT,
     SHRINK,
     ROLLBACK,
-    Flow("grow", edit(replicas=3), create(replicas=1)),
+    Flow("grow", edit(replicas=3), create(replicas=1), floor=3),
     Flow("drain time", edit(lifecycle={"drainTimeoutSeconds": 5}), create()),
     Flow("born again", bear_again, create()),
 )
@@ -117,11 +121,12 @@ SAMPLE = (INSPECT, PRODUCE, CREATE, EDIT, SHRINK, ROLLBACK)
 
 
 def begin(stage: Stage, flow: Flow) -> int:
-    """Bring a fresh stage to where the flow begins; where the record of exchanges ends then."""
+    """Bring a fresh stage to where the flow begins and hold its floor; where the record of exchanges ends then."""
     stage.start()
     if flow.before:
         flow.before(stage)
         stage.settle()
+    stage.floor.hold(flow.floor)
     return stage.here()
 
 
@@ -150,7 +155,7 @@ def run(stage: Stage, flow: Flow, kill: Kill | None = None) -> Run:
     else:
         flow.act(stage)
     stage.settle(flow.reached)
-    wrong = oracles.defects(stage.log())
+    wrong = oracles.defects(stage.log()) + stage.floor.losses()
     assert stage.exits == ([KILLED] if kill else []), f"the operator ended: {stage.exits}"
     assert not wrong, "\n".join(wrong)
     exchanges, objects = stage.since(0), stage.objects()
@@ -160,6 +165,13 @@ def run(stage: Stage, flow: Flow, kill: Kill | None = None) -> Run:
         oracles.makes_and_deletes(exchanges, revisions),
         tuple(str(each.request) for each in oracles.writes(stage.since(begun))),
     )
+
+
+def at_every_write(undisturbed: Run) -> list[Kill]:
+    """After and before each write of a flow. AssertionError where it writes nothing."""
+    numbers = range(1, len(undisturbed.writes) + 1)
+    assert numbers
+    return [Kill(number, forwarded) for number in numbers for forwarded in (True, False)]
 
 
 def verdicts(kills: Iterable[Kill], wrong: Callable[[Kill], str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ O2 with the same creates and deletes          O6 an illegal value changes nothin
 O3 whatever way led there                     O7 the operator never ends by itself and never shows a defect
 O4 a bad spec taken back leaves nothing       O8 at rest nothing is written
                                               O9 a deleted object leaves nothing
-O3 and O4 are O1 between two ways to one spec.
+O3 and O4 are O1 between two ways to one spec. That what serves never falls below its floor, ``floor`` holds meanwhile.
 """
 
 import json

@@ -11,20 +11,44 @@ import pytest
 from e2e.cluster import ClusterError
 from tests.builders import merged
 from tests.faults import oracles
-from tests.faults.chains import MENDED, Calm, Chain, Disturb, Edit, Kill, Misedit, Relive, Remove, Step, Wait
+from tests.faults.chains import (
+    MENDED,
+    Calm,
+    Chain,
+    Disturb,
+    Edit,
+    Kill,
+    Misedit,
+    Rebirth,
+    Relive,
+    Remove,
+    Step,
+    Wait,
+)
+from tests.faults.flows import delete
 from tests.faults.rules import WRITES, Call, Fault, Replay, on
 from tests.faults.stage import KILLED, Stage
 
 LOST_THE_LEASE = 1
 SETTLING_SECONDS = 90.0
 OLD_ANSWERS = 8
+USUAL_SIZE = 2
+"""Of a fleet whose spec says nothing else."""
+
+
+def must_serve(spec: dict[str, Any]) -> int:
+    """Replicas of a fleet at rest that serve whatever becomes of it; in place, one leaves before its successor."""
+    autoscaling, rollout = spec.get("autoscaling"), spec.get("rollout") or {}
+    size = autoscaling["minReplicas"] if autoscaling else spec.get("replicas", USUAL_SIZE)
+    return int(size) - (rollout.get("type") == "InPlace")
 
 
 @dataclass
 class Play:
     """O3 against an object that had its last spec from the start, O4 with it, for bad specs are taken back.
 
-    O6 where a step tries what is illegal, O7, O8 and O9.
+    O6 where a step tries what is illegal, O7, O8 and O9. Meanwhile what serves is held to the least floor of all specs
+    since the object was born, for the operator may see an older one.
     """
 
     stage: Stage
@@ -32,11 +56,13 @@ class Play:
     standing: tuple[Fault, ...] = ()
     past: dict[str, Any] = field(default_factory=dict)
     """What could be listed before the last edit."""
+    floor: int = USUAL_SIZE
 
     def run(self, chain: Chain) -> None:
         """AssertionError when an oracle says no."""
         self.stage.start()
         self.stage.fleet.create()
+        self.stage.floor.hold(self.floor)
         self.past = self.stage.snapshot()
         for step in chain:
             self._take(step)
@@ -53,8 +79,14 @@ class Play:
     @_take.register
     def _(self, step: Edit) -> None:
         self.past = self.stage.snapshot()
-        self.spec = merged(self.spec, step.spec) if self.spec else dict(step.spec)
+        self.spec = merged(self.spec, step.spec)
+        if must_serve(self.spec) < self.floor:
+            self._hold(must_serve(self.spec))
         self.stage.fleet.edit(**step.spec)
+
+    def _hold(self, least: int) -> None:
+        self.floor = least
+        self.stage.floor.hold(least)
 
     @_take.register
     def _(self, step: Misedit) -> None:
@@ -92,25 +124,34 @@ class Play:
     @_take.register
     def _(self, step: Remove) -> None:
         fleet = self.stage.fleet
+        if step.kind in ("deployment", "pod"):
+            self._hold(0)
         fleet.kubectl("delete", step.kind, f"-lllmfleet.io/deployment={fleet.name}", "--wait=false")
+
+    @_take.register
+    def _(self, step: Rebirth) -> None:
+        self.past = self.stage.snapshot()
+        delete(self.stage)
+        self.stage.born_again()
+        self.stage.fleet.create(**self.spec)
+        self._hold(must_serve(self.spec))
 
     def _stand(self, fault: Fault) -> None:
         self.standing = (*self.standing, fault)
         self.stage.arm(*self.standing)
 
     def _judge(self) -> None:
-        fleet, plain = self.stage.fleet, self.stage.another("plain")
+        plain = self.stage.another("plain")
         found = oracles.present_state(self.stage.objects())
-        plain.create(**{key: value for key, value in self.spec.items() if value is not None})
+        plain.create(**self.spec)
         plain.await_condition("Ready")
         self.stage.rest()
         expected = oracles.present_state(self.stage.objects_of(plain))
         _none(oracles.differences(expected, found))
         _none(oracles.defects(self.stage.log()))
         _none(sorted(set(self.stage.exits) - {KILLED, LOST_THE_LEASE}))
-        uid = fleet.get()["metadata"]["uid"]
-        fleet.kubectl("delete", "llm", fleet.name)
-        self.stage.until(lambda: not self.stage.left_over(uid), "nothing is left", 60)
+        _none(self.stage.floor.losses())
+        delete(self.stage)
 
 
 def _none(wrong: Sequence[object]) -> None:

@@ -5,8 +5,8 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -157,10 +157,17 @@ class Proxy:
                 self._streams.discard(stream)
             return response
 
-    def _ask(self, incoming: web.Request, body: bytes) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    @asynccontextmanager
+    async def _ask(self, incoming: web.Request, body: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The server's answer; one that is left before its end is cut, for a TLS goodbye may outlast the loop."""
         headers = _end_to_end(incoming.headers) | {"Accept-Encoding": "identity"}
-        url = f"{self._upstream}{incoming.raw_path}"
-        return self._session.request(incoming.method, URL(url, encoded=True), data=body or None, headers=headers)
+        url = URL(f"{self._upstream}{incoming.raw_path}", encoded=True)
+        async with self._session.request(incoming.method, url, data=body or None, headers=headers) as answer:
+            try:
+                yield answer
+            finally:
+                if answer.connection is not None and answer.connection.transport is not None:
+                    answer.connection.transport.abort()
 
 
 def _json(body: bytes) -> Any:

@@ -11,6 +11,7 @@ from e2e.cluster import Cluster
 from llmfleet import names
 from llmfleet.shell.kinds import SCALER, WATCHED, Kind
 from tests.faults import oracles
+from tests.faults.floor import Floor
 from tests.faults.proxy import Exchange, Proxy
 from tests.faults.rules import Fault
 from tests.integration.operator.conftest import fresh_namespace, grant
@@ -32,7 +33,7 @@ class Stage:
 
     def __init__(self, fleet: Fleet, proxy: Proxy, kubeconfig: Path, folder: Path, settings: dict[str, str]) -> None:
         """Nothing runs yet."""
-        self.fleet, self.proxy = fleet, proxy
+        self.fleet, self.proxy, self.floor = fleet, proxy, Floor(fleet)
         self.exits: list[int] = []
         """How each process that is gone ended; minus nine for killed."""
         self._kubeconfig, self._folder, self._settings = kubeconfig, folder, settings
@@ -172,7 +173,8 @@ class Stage:
         self._claims.enter_context(self.fleet.claimed(claim))
 
     def close(self) -> None:
-        """End the operator, and what is not the namespace's."""
+        """End the operator, the look at what serves, and what is not the namespace's."""
+        self.floor.close()
         if self._operator is not None and self.operator.process.poll() is None:
             self.operator.kill()
         self._claims.close()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from llmfleet.settings import Settings
 from tests.faults import oracles
 from tests.faults.proxy import Exchange
 from tests.faults.rules import (
@@ -28,6 +29,7 @@ LOST_THE_LEASE = 1
 SOAK = pytest.mark.soak
 """For variants whose siblings are fast enough for every run."""
 BUT_THE_LEASE = on(besides=["leases"])
+AS_SHIPPED = {"LEASE_DURATION_SECONDS": str(Settings.model_fields["lease_duration_seconds"].default)}
 
 
 def often(exchanges: Iterable[Exchange], verb: str) -> Counter[str]:
@@ -46,17 +48,37 @@ def shrink(stage: Stage, seconds: float = 60) -> None:
 @pytest.mark.proves("R20", "F10")
 @pytest.mark.parametrize("effect", [Refuse(503), pytest.param(Drop(forwarded=False), marks=SOAK)], ids=["503", "cut"])
 def test_an_outage_of_the_server_ends_nothing_but_the_lease(serving: Stage, effect: Effect) -> None:
-    pods = serving.pods()
-    here = serving.arm(Fault(EVERYTHING, effect))
-    serving.fleet.edit(lifecycle={"drainTimeoutSeconds": 5})
-    end = time.monotonic() + 8
-    serving.until(lambda: time.monotonic() > end, "the outage is over")
-    assert oracles.writes(serving.since(here)) == []
-    assert serving.exits in ([], [LOST_THE_LEASE])
-    serving.arm()
-    serving.settle(seconds=60)
-    assert serving.pods() == pods
-    shrink(serving)
+    outlive(serving, effect, seconds=8)
+
+
+@SOAK
+@pytest.mark.timeout(0)
+@pytest.mark.proves("R20", "F10")
+@pytest.mark.parametrize("behind", [AS_SHIPPED], indirect=True, ids=["the Lease as shipped"])
+@pytest.mark.parametrize(
+    ("effect", "seconds"),
+    [pytest.param(Refuse(503), 300, id="503 for 5 min"), pytest.param(Drop(forwarded=False), 600, id="cut for 10 min")],
+)
+def test_a_long_outage_of_the_server_ends_nothing_but_the_lease(behind: Stage, effect: Effect, seconds: float) -> None:
+    behind.start()
+    behind.fleet.create()
+    behind.settle()
+    outlive(behind, effect, seconds)
+
+
+def outlive(stage: Stage, effect: Effect, seconds: float) -> None:
+    """No pod notices an outage of so long, and what was edited meanwhile is acted on within a minute of its end."""
+    pods = stage.pods()
+    here = stage.arm(Fault(EVERYTHING, effect))
+    stage.fleet.edit(lifecycle={"drainTimeoutSeconds": 5})
+    end = time.monotonic() + seconds
+    stage.until(lambda: time.monotonic() > end, "the outage is over", seconds + 5)
+    assert oracles.writes(stage.since(here)) == []
+    assert stage.exits in ([], [LOST_THE_LEASE])
+    stage.arm()
+    stage.settle(seconds=60)
+    assert stage.pods() == pods
+    shrink(stage)
 
 
 @pytest.mark.proves("R20", "F10")

@@ -97,7 +97,7 @@ def test_a_foreign_autoscaler_of_a_child_keeps_the_size_that_it_made_until_it_go
     fleet.await_ready()
     (child,) = fleet.sizes()
     _autoscale(fleet, 3, "apps/v1", "Deployment", child)
-    told = eventually(lambda: fleet.condition("ScalingActive"), lambda found: found.get("reason") == OTHERS)
+    told = eventually(lambda: fleet.condition("ScalingActive"), lambda found: found.get("reason") == OTHERS, 30)
     assert f"HorizontalPodAutoscaler/{fleet.name} has the size of Deployment/{child}" in told["message"]
     eventually(fleet.wanted, lambda size: size == 3)
     fleet.await_ready()

@@ -14,6 +14,8 @@ from tests.integration.operator.operator_process import PATIENCE_SECONDS, eventu
 
 KINDS = "deployments,controllerrevisions,configmaps,services,poddisruptionbudgets,networkpolicies,jobs"
 MANAGED = "app.kubernetes.io/managed-by=llmfleet"
+REPAIRED_SECONDS = 10.0
+"""From an edit or a deletion by hand to what was meant (R08)."""
 SERVED = {each.plural: each for each in (*CHILDREN, POD, Kind("ReplicaSet", "apps", "v1", "replicasets"))}
 
 

@@ -20,6 +20,7 @@ from e2e.cluster import Cluster
 REPOSITORY = Path(__file__).parents[3]
 T = TypeVar("T")
 PATIENCE_SECONDS = 60.0
+GOODBYE_SECONDS = 10.0
 
 
 def eventually(read: Callable[[], T], holds: Callable[[T], Any], seconds: float = PATIENCE_SECONDS) -> T:
@@ -102,6 +103,6 @@ class OperatorProcess:
         self.process.wait()
 
     def terminate(self) -> int:
-        """SIGTERM, as the kubelet sends it; the exit code."""
+        """SIGTERM, as the kubelet sends it; the exit code. TimeoutExpired when it takes longer than it may (R27)."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(GOODBYE_SECONDS)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import Raw
 from tests.integration.operator.conftest import Start
-from tests.integration.operator.fleet import Fleet
+from tests.integration.operator.fleet import REPAIRED_SECONDS, Fleet
 from tests.integration.operator.operator_process import eventually
 
 pytestmark = pytest.mark.cluster
@@ -48,7 +48,7 @@ def test_a_policy_that_was_opened_or_deleted_by_hand_is_put_back(start: Start, f
     intended = clients(fleet)
     opened = json.dumps({"spec": {"ingress": [{}]}})
     fleet.kubectl("patch", "networkpolicy", "qwen", "--type=merge", "-p", opened)
-    eventually(lambda: policies(fleet)[0]["spec"]["ingress"], lambda rules: len(rules) == 2)
+    eventually(lambda: policies(fleet)[0]["spec"]["ingress"], lambda rules: len(rules) == 2, REPAIRED_SECONDS)
     assert clients(fleet) == intended
     fleet.kubectl("delete", "networkpolicy", "qwen")
-    eventually(lambda: clients(fleet), lambda found: found == intended)
+    eventually(lambda: clients(fleet), lambda found: found == intended, REPAIRED_SECONDS)

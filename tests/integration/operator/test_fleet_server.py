@@ -1,18 +1,18 @@
 """A fleet on a real API server: made, rolled, sized, mended, taken away."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from e2e.cluster import ClusterError
+from tests.faults.floor import Floor
 from tests.integration.operator.conftest import Start
-from tests.integration.operator.fleet import KINDS, Fleet
+from tests.integration.operator.fleet import KINDS, REPAIRED_SECONDS, Fleet
 from tests.integration.operator.operator_process import eventually
 
 pytestmark = pytest.mark.cluster
+BORN_SECONDS = 30.0
+"""From the object to a ready fleet of it (R01)."""
 
 
 @pytest.fixture(autouse=True)
@@ -20,28 +20,10 @@ def operator(start: Start) -> None:
     start()
 
 
-@contextmanager
-def watched_floor(fleet: Fleet) -> Iterator[list[int]]:
-    """The numbers of ready pods seen meanwhile, one after another."""
-    seen, stop = [fleet.ready_pods()], threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.05):
-            seen.append(fleet.ready_pods())
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        thread.join()
-
-
 @pytest.mark.proves("R01", "R50", "R54")
 def test_a_new_object_becomes_a_ready_fleet_of_owned_children(fleet: Fleet) -> None:
     fleet.create()
-    ready = fleet.await_condition("Ready")
+    ready = fleet.await_condition("Ready", seconds=BORN_SECONDS)
     assert ready["reason"] == "AllReplicasReady"
     raw = fleet.get()
     of = raw["status"]["revision"]
@@ -64,11 +46,12 @@ def test_an_edit_of_the_engine_replaces_pods_without_dropping_below_the_size(fle
     fleet.create()
     fleet.await_condition("Ready")
     old = set(fleet.sizes())
-    with watched_floor(fleet) as seen:
+    with Floor(fleet) as floor:
+        floor.hold(2)
         fleet.edit(engine={"maxModelLen": 512})
         fleet.await_condition("Ready")
         eventually(fleet.sizes, lambda sizes: not old & sizes.keys())
-    assert min(seen) >= 2
+        assert floor.losses() == []
     assert len(fleet.list("controllerrevisions")) == 2
 
 
@@ -108,14 +91,15 @@ def test_what_was_edited_by_hand_is_put_back(fleet: Fleet) -> None:
     fleet.await_condition("Ready")
     (name,) = fleet.sizes()
     fleet.kubectl("scale", "deployment", name, "--replicas=0")
-    eventually(fleet.sizes, lambda sizes: sizes == {name: 2})
+    eventually(fleet.sizes, lambda sizes: sizes == {name: 2}, REPAIRED_SECONDS)
     fleet.kubectl("patch", "service", "qwen", "-p", '{"spec": {"selector": {"mine": "yes"}}}')
     eventually(
         lambda: json.loads(fleet.kubectl("get", "service", "qwen", "-o", "json"))["spec"]["selector"],
         lambda selector: set(selector) == {"llmfleet.io/uid"},
+        REPAIRED_SECONDS,
     )
     fleet.kubectl("delete", "service,poddisruptionbudget", "qwen")
-    eventually(lambda: len(fleet.list("services,poddisruptionbudgets")), lambda count: count == 2)
+    eventually(lambda: len(fleet.list("services,poddisruptionbudgets")), lambda count: count == 2, REPAIRED_SECONDS)
     fleet.await_condition("Ready")
 
 
