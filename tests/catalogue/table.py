@@ -1,8 +1,9 @@
 """The catalogue as people read it: a table for the terminal, one for the repository."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from tests.catalogue.collected import Proof
+from tests.catalogue.collected import NOT_RUN, Proof
 
 HEAD = """# The catalogue
 
@@ -45,7 +46,13 @@ def printed(proofs: Iterable[Proof]) -> Iterator[str]:
     for result in ("failed", "not run", "skipped"):
         found = [proof.row.id for proof in each if proof.result == result]
         yield from [f"{result}: {', '.join(found)}"] if found else []
-    yield _sum(each)
+    yield f"{_sum(each)}; by the last results {_results(each)}"
+
+
+def _results(proofs: list[Proof]) -> str:
+    """Rows by the worst of their tests: a mark says what a test is about, only its result that it holds."""
+    found = Counter(proof.result for proof in proofs)
+    return ", ".join(f"{result} {found[result]}" for result in ("passed", "failed", NOT_RUN, "skipped"))
 
 
 def _is_open(proof: Proof) -> bool:

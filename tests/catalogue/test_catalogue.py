@@ -71,6 +71,8 @@ def test_a_function_is_as_good_as_the_worst_of_its_parameters() -> None:
 PROOFS = [
     Proof(Row("R01", "it starts"), {"tests/unit/test_a.py::test_it_starts": "passed"}),
     Proof(Row("R02", "it rests")),
+    Proof(Row("R03", "it ends"), {"tests/unit/test_a.py::test_it_ends": "failed", "tests/unit/test_a.py::test_b": ""}),
+    Proof(Row("R04", "it waits"), {"tests/unit/test_a.py::test_it_waits": "not run"}),
     Proof(Row("F9", "it has no GPU", exempt="needs a GPU")),
 ]
 
@@ -86,7 +88,12 @@ def test_the_page_shows_rows_and_tests_and_no_results() -> None:
 def test_the_printed_rows_end_with_what_is_missing_and_the_sum() -> None:
     lines = list(printed(PROOFS))
     assert lines[0].split() == ["R01", "passed", "unit", "it", "starts"]
-    assert lines[-2:] == ["without a test: R02", "proved: 1 of 2 (1 more are exempt)"]
+    assert lines[-4:] == [
+        "without a test: R02",
+        "failed: R03",
+        "not run: R04",
+        "proved: 3 of 4 (1 more are exempt); by the last results passed 1, failed 1, not run 1, skipped 0",
+    ]
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

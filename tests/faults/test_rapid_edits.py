@@ -17,7 +17,7 @@ def most_writes(seconds: float) -> float:
 
 
 @pytest.mark.cluster
-@pytest.mark.proves("R19")
+@pytest.mark.proves("R19", "S85")
 def test_two_hundred_edits_are_few_writes_and_the_last_one_wins(serving: Stage) -> None:
     fleet = serving.fleet
     documents = [fleet.manifest(lifecycle={"drainTimeoutSeconds": number + 1}) for number in range(EDITS)]

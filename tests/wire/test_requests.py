@@ -81,16 +81,24 @@ async def test_a_new_child_is_applied_as_one_that_is_not_there(api: ApiServer, w
     assert [request.body for request in wire.requests] == [UNBORN]
 
 
-@pytest.mark.parametrize(
-    ("existing", "body"), [((404, {"message": "not found"}), MANIFEST), ((200, AS_SEEN), AS_SEEN)], ids=["gone", "ours"]
-)
-async def test_who_has_the_name_of_a_new_child_is_looked_at(
-    api: ApiServer, wire: Wire, existing: tuple, body: dict
-) -> None:
-    wire.respond = partial(where, existing)
+async def test_a_new_child_that_is_there_already_is_applied_on_the_version_it_has(api: ApiServer, wire: Wire) -> None:
+    wire.respond = partial(where, (200, AS_SEEN))
     await api.apply("team-a", MANIFEST, "")
-    assert [request.method for request in wire.requests] == ["PATCH", "GET", "PATCH"]
-    assert wire.requests[2].body == body
+    assert [request.body for request in wire.requests] == [UNBORN, None, AS_SEEN]
+
+
+@pytest.mark.proves("R14")
+@pytest.mark.parametrize("is_free", [True, False], ids=["free", "a stranger's"])
+async def test_a_name_that_was_given_up_meanwhile_is_taken_only_while_nobody_has_it(
+    api: ApiServer,
+    wire: Wire,
+    is_free: bool,  # noqa: FBT001 because parametrize gives it
+) -> None:
+    answers = iter([TAKEN, (404, {"message": "not found"}), (201, SERVICE) if is_free else TAKEN])
+    wire.respond = lambda _: next(answers)
+    with contextlib.nullcontext() if is_free else pytest.raises(Conflict):
+        await api.apply("team-a", MANIFEST, "")
+    assert [request.body for request in wire.requests] == [UNBORN, None, UNBORN]
 
 
 async def test_a_child_that_changed_meanwhile_is_not_written(api: ApiServer, wire: Wire) -> None:

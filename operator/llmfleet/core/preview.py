@@ -9,6 +9,7 @@ from llmfleet.api.conditions import Reason
 from llmfleet.core import fleet
 from llmfleet.core.differences import differences
 from llmfleet.core.merge import with_file
+from llmfleet.core.path import IN_PLACE
 from llmfleet.core.plan import Action, Blocked, Plan
 from llmfleet.core.scaling.why import unknown_source
 from llmfleet.core.template import Defaults
@@ -48,8 +49,19 @@ class Preview:
     @property
     def unavailable(self) -> int:
         """Most replicas that stop serving before their successor serves, by the path chosen."""
-        path, serving = self.plan.rollout, sum(self.observed.ready(name) for name in self.replaced)
-        return min(path.bounds.unavailable, serving) if path else 0
+        path = self.plan.rollout
+        return min(path.bounds.unavailable, self._serving) if path else 0
+
+    @property
+    def unavailable_without_room(self) -> int:
+        """The same should no GPU be free when it comes to that; another number only where that is not known yet."""
+        path = self.plan.rollout
+        is_open = path and (path.is_waiting or path.reason is Reason.FREE_CAPACITY_UNKNOWN)
+        return max(self.unavailable, min(IN_PLACE.unavailable, self._serving)) if is_open else self.unavailable
+
+    @property
+    def _serving(self) -> int:
+        return sum(self.observed.ready(name) for name in self.replaced)
 
 
 def preview(
@@ -104,6 +116,7 @@ def document(found: Preview) -> dict[str, Any]:
             "replicas": plan.desired,
             "rollout": rollout,
             "unavailableReplicas": found.unavailable,
+            "unavailableReplicasWithoutRoom": found.unavailable_without_room,
             "blocked": [{"reason": str(each.reason), "message": each.message} for each in plan.blocked],
             "actions": [
                 {"action": _verb(each), "kind": each.ref.kind, "name": each.ref.name, "why": each.why}
@@ -142,18 +155,26 @@ def _facts(found: Preview) -> Iterator[tuple[str, str]]:
     yield "replicas", f"{plan.desired}, now {now} with {found.observed.ready()} ready"
     if plan.rollout and found.replaced:
         yield "rollout", f"{plan.rollout.path} ({plan.rollout.reason}): {plan.rollout.message}"
-        dip = f"{found.unavailable} of {plan.desired} replicas at a time" if found.unavailable else "none"
-        yield "unavailable", dip
+        yield "unavailable", _dip(found)
     for each in plan.blocked:
         yield "blocked", f"{each.reason}: {each.message}"
     if plan.upgrade:
         yield "upgrade", f"with the next revision: {plan.upgrade}"
 
 
+def _dip(found: Preview) -> str:
+    if found.unavailable:
+        return f"{found.unavailable} of {found.plan.desired} replicas at a time"
+    most = found.unavailable_without_room
+    return f"none, or {most} at a time where no GPU is free" if most else "none"
+
+
 def _afterwards(found: Preview) -> Iterator[str]:
     if found.replaced and found.plan.actions and found.observed.deployment:
         limit = found.observed.deployment.spec.rollout.revision_history_limit
         order = "leave before" if found.unavailable else "leave as"
+        if found.unavailable_without_room > found.unavailable:
+            order = "leave as, or where no GPU is free before,"
         yield (
             f"then, step by step: replicas of {', '.join(found.replaced)} {order} those of {found.plan.revision} "
             "become ready;\nafter the last one their Deployment and ConfigMap are deleted; "

@@ -207,7 +207,7 @@ class ApiServer:
 
     async def _apply(self, namespace: str, manifest: Mapping[str, Any], version: str) -> Raw:
         kind, metadata = BY_KIND[manifest["kind"]], manifest["metadata"]
-        body = {**manifest, "metadata": {**metadata, "resourceVersion": version}} if version else manifest
+        body = {**manifest, "metadata": {**metadata, "resourceVersion": version}}
         return await self._applied(kind, kind.path(namespace, metadata["name"]), body, names.CHILDREN_MANAGER)
 
     async def _applied(self, kind: Kind, path: str, body: Any, manager: str) -> Raw:
@@ -215,11 +215,12 @@ class ApiServer:
         return watched(kind.kind, await self._ask("PATCH", path, body, APPLY, query))
 
     async def _version_of_ours(self, namespace: str, manifest: Mapping[str, Any]) -> str:
-        """Version of a child that was thought not to exist; empty when it does not. NameTaken when it is foreign."""
+        """Version of a child that was thought not to exist; UNBORN when it does not. NameTaken when it is foreign."""
         kind, name = BY_KIND[manifest["kind"]], manifest["metadata"]["name"]
         existing = await self.get(kind, namespace, name)
         if existing is None:
-            return ""
+            # An apply without a version would take over whatever has the name by then.
+            return UNBORN
         if owner_uid(existing) != owner_uid(manifest):
             raise NameTaken(f"{kind.kind} {name} exists and is not owned by this LLMDeployment")
         return str(existing["metadata"]["resourceVersion"])

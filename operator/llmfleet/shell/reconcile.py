@@ -143,10 +143,11 @@ class Reconciler:
         self.metrics.standing.hold(*key, derived)
         self.metrics.meter.hold(*key, usage(observed))
         self.metrics.expect(*key)
+        await self.events.foretell(observed.raw, recorded, derived, plan.rollout)
         if derived != recorded and "deletionTimestamp" not in observed.raw["metadata"]:
             version, members = observed.raw["metadata"]["resourceVersion"], as_members(derived)
             self.cache.put(await self.cluster.apply_status(key, version, members, names.STATUS_MANAGER))
-            await self.events.changed(observed.raw, recorded, derived, plan.rollout)
+            await self.events.changed(observed.raw, recorded, derived)
             for start in starts.added(recorded.startup, derived.startup):
                 self.metrics.time(start)
 

@@ -125,13 +125,15 @@ class Events:
         self._cluster = cluster
         self._now = rfc3339
         self._posted: dict[tuple[str, str, str], float] = {}
+        self._owed: set[str] = set()
+        """UIDs of objects whose costly path the server did not take an Event of."""
 
-    async def post(self, about: Raw, kind: str, reason: str, message: str) -> None:
-        """Post one Event of type Normal or Warning."""
+    async def post(self, about: Raw, kind: str, reason: str, message: str) -> bool:
+        """Post one Event of type Normal or Warning; False where the server did not take it."""
         identity = (about["metadata"]["uid"], reason, message)
         now = time.monotonic()
         if now - self._posted.get(identity, -REPEAT_SECONDS) < REPEAT_SECONDS:
-            return
+            return True
         if len(self._posted) >= MOST_REMEMBERED:
             self._posted.clear()
         self._posted[identity] = now
@@ -139,16 +141,29 @@ class Events:
             await self._cluster.post_event({**about, "now": self._now()}, kind, reason, message)
         except FleetError:
             self._posted.pop(identity, None)
+            return False
+        return True
 
-    async def changed(self, about: Raw, old: Status, new: Status, path: Path | None = None) -> None:
-        """Events for conditions with a new status or reason, and for a ``path`` that costs capacity or waits.
+    async def foretell(self, about: Raw, old: Status, new: Status, path: Path | None) -> None:
+        """An Event for a ``path`` that costs capacity or waits, before the status says that it was told.
+
+        Whoever is killed in between tells it once more; what the server did not take is owed until the next pass.
+        """
+        uid, way, past = about["metadata"]["uid"], new.rollout, old.rollout
+        if not way or not path or not path.is_costly:
+            self._owed.discard(uid)
+            return
+        is_told = past and past.tells(way.revision, way.path, way.message) and uid not in self._owed
+        if is_told or await self.post(about, "Normal", way.reason, f"revision {way.revision}: {way.message}"):
+            self._owed.discard(uid)
+        else:
+            self._owed.add(uid)
+
+    async def changed(self, about: Raw, old: Status, new: Status) -> None:
+        """Events for conditions with a new status or reason.
 
         The usual way of a new fleet to its first Ready is told by its conditions alone.
         """
-        way, past_way = new.rollout, old.rollout
-        is_told = way and past_way and past_way.tells(way.revision, way.path, way.message)
-        if way and path and path.is_costly and not is_told:
-            await self.post(about, "Normal", way.reason, f"revision {way.revision}: {way.message}")
         before = {each.type: each for each in old.conditions}
         for each in new.conditions:
             past = before.get(each.type)

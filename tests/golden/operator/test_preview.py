@@ -29,6 +29,8 @@ from tests.builders import (
 NODE = "gpu-1"
 FULL = Capacity((Node(NODE, {}, (), {"nvidia.com/gpu": Decimal(0), "pods": Decimal(9)}),))
 """A cluster whose one node has given all its GPUs to us."""
+FREE = Capacity((Node(NODE, {}, (), dict.fromkeys(("nvidia.com/gpu", "pods", "cpu", "memory"), Decimal(2**40))),))
+"""One that has room for many more."""
 TWO, ONE = deployment(with_spec(replicas=2)), deployment(with_spec(replicas=1))
 
 
@@ -66,7 +68,10 @@ SHORTER = with_spec(engine={"maxModelLen": 512})
 CASES = {
     "new": preview(look(deployment(with_metadata(uid=NEW_UID))), None, DEFAULTS, NOW),
     "nothing": preview(settled(TWO, 2), TWO, DEFAULTS, NOW),
-    "engine, room": edited(TWO, SHORTER),
+    "engine, room": edited(TWO, SHORTER, capacity=FREE),
+    "engine, room unknown": edited(TWO, SHORTER),
+    "engine, room unknown, when idle": edited(TWO, SHORTER, with_spec(rollout={"type": "WhenIdle"})),
+    "engine, room unknown, surge": edited(TWO, SHORTER, with_spec(rollout={"type": "Surge"})),
     "engine, no room": edited(TWO, SHORTER, capacity=FULL),
     "engine, no room, one replica": edited(ONE, SHORTER, capacity=FULL),
     "image, no room": edited(TWO, with_spec(engine={"image": "mine:2"}), capacity=FULL),
@@ -91,19 +96,28 @@ def test_what_programs_read(snapshot: SnapshotAssertion) -> None:
 
 
 @pytest.mark.parametrize(
-    ("case", "changes", "unavailable"),
+    ("case", "changes", "unavailable", "without_room"),
     [
-        ("new", True, 0),
-        ("nothing", False, 0),
-        ("engine, room", True, 0),
-        ("engine, no room", True, 1),
-        ("engine, no room, one replica", True, 1),
-        ("size", True, 0),
-        ("paused", True, 0),
+        ("new", True, 0, 0),
+        ("nothing", False, 0, 0),
+        ("engine, room", True, 0, 0),
+        ("engine, room unknown", True, 0, 1),
+        ("engine, room unknown, when idle", True, 0, 1),
+        ("engine, room unknown, surge", True, 0, 0),
+        ("engine, no room", True, 1, 1),
+        ("engine, no room, one replica", True, 1, 1),
+        ("size", True, 0, 0),
+        ("paused", True, 0, 0),
     ],
 )
-def test_what_would_change_and_how_many_stop_serving(case: str, changes: bool, unavailable: int) -> None:  # noqa: FBT001 because it is a column
-    assert (CASES[case].changes, CASES[case].unavailable) == (changes, unavailable)
+def test_what_would_change_and_how_many_stop_serving(
+    case: str,
+    changes: bool,  # noqa: FBT001 because it is a column
+    unavailable: int,
+    without_room: int,
+) -> None:
+    found = CASES[case]
+    assert (found.changes, found.unavailable, found.unavailable_without_room) == (changes, unavailable, without_room)
 
 
 def test_an_object_that_is_not_there_yet_has_no_revision_and_no_uid() -> None:

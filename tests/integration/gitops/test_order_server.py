@@ -42,7 +42,7 @@ def _needed(fleet: Repository) -> dict[str, Raw]:
 ORDERS = [order for order in itertools.permutations(("object", "account", "claim")) if order[-1] != "object"]
 
 
-@pytest.mark.proves("R52", "F42")
+@pytest.mark.proves("R52")
 @pytest.mark.parametrize("order", ORDERS, ids=" ".join)
 def test_what_the_object_names_may_come_later(fleet: Repository, volume: str, order: tuple[str, ...]) -> None:
     documents = _needed(fleet)

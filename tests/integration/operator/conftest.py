@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -123,15 +123,15 @@ def on_rare(rare: str, **pod: object) -> Raw:
 
 @pytest.fixture
 def nodes(cluster: Cluster, rare: str) -> Iterator[Nodes]:
-    """Makes nodes with one rare device, which are gone after the test.
+    """Makes nodes with one rare device, or more, which are gone after the test.
 
     Kwok plays those of the kind that it knows, others nobody.
     """
     made: list[str] = []
 
-    def make(kind: str = "kwok") -> str:
+    def make(kind: str = "kwok", devices: int = 1) -> str:
         made.append(f"{kind}-{uuid.uuid4().hex[:6]}")
-        document = node(made[-1], kind, rare)
+        document = node(made[-1], kind, {rare: str(devices)})
         cluster.kubectl("create", "-f", "-", input=json.dumps(document))
         status = json.dumps({"status": document["status"]})
         cluster.kubectl("patch", "node", made[-1], "--subresource=status", "--type=merge", "-p", status)
@@ -142,9 +142,9 @@ def nodes(cluster: Cluster, rare: str) -> Iterator[Nodes]:
         cluster.kubectl("delete", "node", name, "--ignore-not-found")
 
 
-def node(name: str, kind: str, rare: str) -> Raw:
-    """A node with one rare device, which nothing else may use: pods of other tests would go with it."""
-    given = {"cpu": "8", "memory": "64Gi", "pods": "10", rare: "1"}
+def node(name: str, kind: str, devices: Mapping[str, str]) -> Raw:
+    """A node with rare devices, which nothing else may use: pods of other tests would go with it."""
+    given = {"cpu": "8", "memory": "64Gi", "pods": "10", **devices}
     return {
         "apiVersion": "v1",
         "kind": "Node",
@@ -153,6 +153,6 @@ def node(name: str, kind: str, rare: str) -> Raw:
             "labels": {"type": kind, "kubernetes.io/hostname": name},
             "annotations": {"kwok.x-k8s.io/node": "fake"},
         },
-        "spec": {"taints": [{"key": rare, "effect": "NoSchedule"}]},
+        "spec": {"taints": [{"key": device, "effect": "NoSchedule"} for device in devices]},
         "status": {"allocatable": given, "capacity": given, "conditions": [{"type": "Ready", "status": "True"}]},
     }

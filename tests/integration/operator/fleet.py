@@ -69,6 +69,10 @@ class Fleet:
     def get(self) -> Raw:
         return dict(self.cluster.request("GET", OWN.path(self.namespace, self.name)))
 
+    def serving(self) -> list[Raw]:
+        """Its pods, but those that only inspect."""
+        return [pod for pod in self.list("pods") if _serves(pod)]
+
     def list(self, kinds: str) -> list[Raw]:
         """All of its own of some kinds, as kubectl names them, in the order of kind and name."""
         selector = f"{MANAGED},llmfleet.io/deployment={self.name}"
@@ -94,7 +98,7 @@ class Fleet:
         return {raw["metadata"]["name"]: raw["spec"]["replicas"] for raw in self.list("deployments")}
 
     def ready_pods(self) -> int:
-        return sum(_is_ready(pod) for pod in self.list("pods") if _serves(pod))
+        return sum(_is_ready(pod) for pod in self.serving())
 
 
 def _serves(pod: Raw) -> bool:

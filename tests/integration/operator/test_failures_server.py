@@ -8,9 +8,10 @@ import pytest
 from e2e.cluster import Cluster
 from llmfleet.api.conditions import MEANINGS
 from tests.builders import Raw
-from tests.integration.operator.conftest import Start
+from tests.integration.operator.conftest import Nodes, Start, on_rare
 from tests.integration.operator.fleet import Fleet
 from tests.integration.operator.operator_process import eventually
+from tests.integration.operator.played_kubelet import RUNNING, crashed, engine, play, waits
 
 pytestmark = pytest.mark.cluster
 
@@ -84,32 +85,6 @@ def test_a_claim_may_come_after_the_fleet(fleet: Fleet) -> None:
         assert healed(fleet)["lastFailure"]["reason"] == "VolumeUnavailable"
 
 
-def engine(**members: object) -> Raw:
-    usual = {"name": "engine", "image": "a", "imageID": "", "ready": False, "started": False, "restartCount": 0}
-    return {**usual, **members}
-
-
-RUNNING = engine(ready=True, started=True, state={"running": {}})
-
-
-def waits(reason: str, message: str) -> Raw:
-    return engine(state={"waiting": {"reason": reason, "message": message}})
-
-
-def crashed(message: str, reason: str = "Error", code: int = 70) -> Raw:
-    ended = {"exitCode": code, "reason": reason, "message": message}
-    return engine(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState={"terminated": ended}, restartCount=3)
-
-
-def play(fleet: Fleet, container: Raw) -> None:
-    """Let the only pod's kubelet tell this."""
-    [pod] = [each["metadata"]["name"] for each in fleet.list("pods")]
-    ready = "True" if container["ready"] else "False"
-    conditions = [{"type": kind, "status": ready} for kind in ("Ready", "ContainersReady")]
-    told = json.dumps({"status": {"containerStatuses": [container], "conditions": conditions}})
-    fleet.kubectl("patch", "pod", pod, "--subresource=status", "--type=strategic", "-p", told)
-
-
 PLAYED = [
     (waits("ErrImagePull", "no such tag"), "ImagePullFailed"),
     (waits("CreateContainerConfigError", 'secret "hf-token" not found'), "SecretNotFound"),
@@ -139,6 +114,18 @@ def test_what_the_kubelet_tells_becomes_a_reason_and_goes_when_it_is_over(cluste
         assert reason in MEANINGS
     play(fleet, RUNNING)
     assert healed(fleet)["lastFailure"]["reason"] == PLAYED[-1][1]
+
+
+@pytest.mark.proves("F42", "R43", "R52")
+def test_a_secret_may_come_after_the_fleet(fleet: Fleet, nodes: Nodes, rare: str) -> None:
+    nodes("dead")
+    fleet.create(replicas=1, model={"uri": "hf://org/name", "credentials": {"secretName": "hub"}}, **on_rare(rare))
+    play(fleet, waits("CreateContainerConfigError", 'secret "hub" not found'))
+    until(fleet, "SecretNotFound")
+    assert "Create the Secret hub" in fleet.condition("Ready")["message"]
+    fleet.kubectl("create", "secret", "generic", "hub", "--from-literal=HF_TOKEN=one")
+    play(fleet, RUNNING)
+    healed(fleet)
 
 
 @pytest.mark.proves("R43")

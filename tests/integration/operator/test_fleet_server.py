@@ -5,6 +5,7 @@ import json
 import pytest
 
 from e2e.cluster import ClusterError
+from tests.builders import Raw
 from tests.faults.floor import Floor
 from tests.integration.operator.conftest import Start
 from tests.integration.operator.fleet import KINDS, REPAIRED_SECONDS, Fleet
@@ -103,6 +104,69 @@ def test_what_was_edited_by_hand_is_put_back(fleet: Fleet) -> None:
     fleet.await_condition("Ready")
 
 
+BY_HAND = {"image": "mine:1", "env": [{"name": "MINE", "value": "1"}]}
+"""Of the engine's container: one of our fields changed, and one of somebody else's added."""
+
+
+@pytest.mark.proves("R08", "F22")
+def test_a_pod_template_edited_by_hand_is_put_back_and_every_pod_is_of_it_again(fleet: Fleet) -> None:
+    fleet.create()
+    fleet.await_condition("Ready")
+    (name,) = fleet.sizes()
+    ours = _image(fleet, name)
+    edit = {"spec": {"template": {"spec": {"containers": [{"name": "engine", **BY_HAND}]}}}}
+    fleet.kubectl("patch", "deployment", name, "-p", json.dumps(edit))
+    eventually(lambda: _image(fleet, name), lambda image: image == ours)
+    fleet.await_condition("Ready")
+    images = eventually(lambda: {_engine(pod["spec"])["image"] for pod in fleet.serving()}, lambda all_: all_ == {ours})
+    assert images == {ours}
+
+
+@pytest.mark.proves("R08", "F21")
+def test_an_engine_document_deleted_by_hand_is_made_again_as_it_was(fleet: Fleet) -> None:
+    fleet.create()
+    fleet.await_condition("Ready")
+    name = f"qwen-{fleet.get()['status']['revision']}"
+    pods, before = fleet.serving(), _document(fleet, name)
+    fleet.kubectl("delete", "configmap", name)
+    after = eventually(lambda: _document(fleet, name), lambda found: found and found["uid"] != before["uid"])
+    assert after["data"] == before["data"]
+    fleet.await_condition("Ready")
+    assert [pod["metadata"]["uid"] for pod in fleet.serving()] == [pod["metadata"]["uid"] for pod in pods]
+
+
+def _document(fleet: Fleet, name: str) -> Raw:
+    """UID and data of a ConfigMap; empty without it."""
+    found = (raw for raw in fleet.list("configmaps") if raw["metadata"]["name"] == name)
+    return next(({"uid": raw["metadata"]["uid"], "data": raw["data"]} for raw in found), {})
+
+
+@pytest.mark.proves("R08", "F21")
+def test_a_record_deleted_by_hand_is_said_touches_no_pod_and_a_new_revision_goes_on(fleet: Fleet) -> None:
+    """What was frozen cannot be made again; its pods are worth more than it (ruling 2)."""
+    fleet.create()
+    fleet.await_condition("Ready")
+    pods, (old,) = fleet.serving(), fleet.sizes()
+    fleet.kubectl("delete", "controllerrevision", old)
+    assert fleet.await_condition("Stalled")["reason"] == "RevisionMissing"
+    fleet.edit(replicas=3)
+    eventually(lambda: fleet.condition("Stalled").get("reason"), lambda reason: reason == "RevisionMissing")
+    assert [pod["metadata"]["uid"] for pod in fleet.serving()] == [pod["metadata"]["uid"] for pod in pods]
+    assert fleet.sizes() == {old: 2}
+    fleet.edit(rollout={"restartTime": "2026-11-21T12:00:00Z"})
+    fleet.await_condition("Ready")
+    assert list(eventually(fleet.sizes, lambda sizes: old not in sizes).values()) == [3]
+
+
+def _engine(spec: Raw) -> Raw:
+    return next(each for each in spec["containers"] if each["name"] == "engine")
+
+
+def _image(fleet: Fleet, deployment: str) -> str:
+    raw = json.loads(fleet.kubectl("get", "deployment", deployment, "-o", "json"))
+    return str(_engine(raw["spec"]["template"]["spec"])["image"])
+
+
 @pytest.mark.proves("R14", "S83")
 def test_a_foreign_service_of_the_name_is_left_alone_and_said_and_its_end_is_noticed(fleet: Fleet) -> None:
     fleet.kubectl("create", "service", "clusterip", "qwen", "--tcp=1234")
@@ -117,6 +181,7 @@ def test_a_foreign_service_of_the_name_is_left_alone_and_said_and_its_end_is_not
     fleet.await_condition("Ready", seconds=90)
 
 
+@pytest.mark.proves("F28")
 def test_a_fleet_that_finds_no_gpu_waits_and_is_not_stalled(fleet: Fleet) -> None:
     fleet.create(replicas=1, accelerator={"products": ["NVIDIA-NONE"]})
     waiting = eventually(

@@ -63,7 +63,7 @@ def test_a_model_that_is_not_there_is_named_and_looked_for_again(start: Start, f
     fleet.await_condition("Ready")
 
 
-@pytest.mark.proves("S41", "S43")
+@pytest.mark.proves("R09", "S41", "S43")
 @pytest.mark.parametrize("reason", REFUSALS)
 def test_a_broken_model_is_named_soon_and_the_fleet_that_serves_is_left_alone(
     start: Start, fleet: Fleet, reason: InspectionReason

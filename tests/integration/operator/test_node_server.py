@@ -36,6 +36,36 @@ def test_a_pod_of_a_node_that_stops_reporting_is_not_ready_and_says_why(fleet: F
     fleet.await_condition("Ready")
 
 
+@pytest.mark.proves("F28", "R43")
+def test_a_fleet_waits_for_a_gpu_that_is_not_there_yet_and_for_one_that_vanished(
+    start: Start, fleet: Fleet, nodes: Nodes, rare: str
+) -> None:
+    start()
+    fleet.create(replicas=1, **on_rare(rare))
+    lacking(fleet, rare)
+    name = nodes()
+    fleet.await_condition("Ready")
+    devices(fleet, name, **{rare: "0"})
+    (pod,) = fleet.list("pods")
+    fleet.kubectl("delete", "pod", pod["metadata"]["name"], "--wait=false")
+    lacking(fleet, rare)
+    devices(fleet, name, **{rare: "1"})
+    fleet.await_condition("Ready")
+
+
+def devices(fleet: Fleet, node: str, **given: str) -> None:
+    """What the device plugin of a node would tell the kubelet, which would tell the server."""
+    told = json.dumps({"status": {"capacity": given, "allocatable": given}})
+    fleet.cluster.kubectl("patch", "node", node, "--subresource=status", "--type=merge", "-p", told)
+
+
+def lacking(fleet: Fleet, device: str) -> None:
+    """It is said within 30 seconds which device no node has free, and that it is waited for."""
+    told = eventually(lambda: fleet.condition("Ready"), lambda found: found.get("reason") == "InsufficientGPU", 30)
+    assert (told["status"], device in told["message"]) == ("False", True)
+    assert [fleet.condition(each)["status"] for each in ("Stalled", "CapacityAvailable")] == ["False", "False"]
+
+
 @pytest.mark.soak  # the garbage collector takes its time with pods of nodes that are no more
 @pytest.mark.timeout(240)
 @pytest.mark.proves("R64", "F29")

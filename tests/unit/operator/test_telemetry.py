@@ -120,7 +120,7 @@ async def test_a_way_that_costs_capacity_is_told_once_with_its_numbers(
     told: bool,  # noqa: FBT001 because parametrize gives it
 ) -> None:
     events, cluster = made()
-    await events.changed(OWN, going(past), going(path, revision), path)
+    await events.foretell(OWN, going(past), going(path, revision), path)
     expected = ("Normal", path.reason, f"revision {revision}: {path.message}")
     assert cluster.events == ([expected] if told else [])
 
@@ -137,6 +137,47 @@ async def test_a_dip_is_an_event_before_a_pod_is_taken(rollout: dict) -> None:
     assert before.items() <= operator.world.sizes().items()
     await operator.settle(2)
     assert not before.items() <= operator.world.sizes().items()
+
+
+def in_place() -> FakeOperator:
+    return FakeOperator(Simulator(deployment(with_spec(replicas=2, rollout={"type": "InPlace"}))))
+
+
+@pytest.mark.proves("R58", "R05")
+async def test_a_dip_is_an_event_although_the_operator_is_killed_before_its_status_is_written() -> None:
+    operator = in_place()
+    await operator.settle()
+    operator.world.edit(engine={"maxModelLen": 512})
+    operator.cluster.refusals["status"] = Unavailable("killed")
+    with pytest.raises(Unavailable):
+        await operator.reconcile()
+    assert "AsRequested" in [reason for _, reason, _ in operator.cluster.events]
+    await FakeOperator(operator.world).settle(1)
+    assert operator.world.raw["status"]["rollout"]["path"] == "InPlace"
+
+
+@pytest.mark.proves("R58")
+async def test_a_dip_whose_event_the_server_did_not_take_is_one_at_the_next_pass() -> None:
+    operator = in_place()
+    await operator.settle()
+    operator.world.edit(engine={"maxModelLen": 512})
+    operator.cluster.refusals["event"] = Unavailable("503")
+    await operator.reconcile()
+    assert operator.world.raw["status"]["rollout"]["path"] == "InPlace"
+    operator.cluster.refusals.clear()
+    for _ in range(3):
+        await operator.reconcile()
+    assert [reason for _, reason, _ in operator.cluster.events].count("AsRequested") == 1
+
+
+async def test_an_event_that_is_owed_is_so_for_as_long_as_its_way_costs_something() -> None:
+    events, cluster = made()
+    cluster.refusals["event"] = Unavailable("503")
+    await events.foretell(OWN, Status(), going(IN_PLACE), IN_PLACE)
+    await events.foretell(OWN, going(IN_PLACE), going(SURGE), SURGE)
+    cluster.refusals.clear()
+    await events.foretell(OWN, going(IN_PLACE), going(IN_PLACE), IN_PLACE)
+    assert cluster.events == []
 
 
 def test_series_of_an_object_that_is_gone_are_dropped() -> None:
