@@ -46,6 +46,20 @@ class Kill:
         return f"{'after' if self.forwarded else 'before'} write {self.number}"
 
 
+class Absent(Exception):
+    """The run ended without a write of the kill's number: what becomes news together is told by one write."""
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Of the killed runs of a flow."""
+
+    wrong: dict[str, str]
+    """What is wrong with each that is not well, by its kill."""
+    killed: int
+    """Runs whose kill has struck; in the others its write was absent."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What a run came to."""
@@ -131,13 +145,19 @@ def begin(stage: Stage, flow: Flow) -> int:
 
 
 def die_midway(stage: Stage, flow: Flow, kill: Kill) -> None:
-    """The flow, in whose course the operator dies."""
+    """The flow, in whose course the operator dies. Absent where the flow has come to its end before."""
+    begun = stage.here()
     fault = Fault(WRITES, Call(stage.kill, kill.forwarded), skip=kill.number - 1, times=1)
     stage.arm(fault)
     flow.act(stage)
     # Nobody tends it meanwhile: else it might be alive again when we look.
-    eventually(lambda: (str(kill), stage.operator.process.poll()), lambda seen: seen[1] == KILLED)
+    process = stage.operator.process
+    eventually(lambda: (str(kill), process.poll()), lambda seen: seen[1] == KILLED or stage.has_settled(flow.reached))
+    written = len(oracles.writes(stage.since(begun)))
+    if not stage.proxy.struck(fault) and written < kill.number:
+        raise Absent(f"{kill}: {written} writes")
     assert stage.proxy.struck(fault)
+    assert process.wait(10) == KILLED
 
 
 def lead_again(stage: Stage) -> None:
@@ -174,8 +194,9 @@ def at_every_write(undisturbed: Run) -> list[Kill]:
     return [Kill(number, forwarded) for number in numbers for forwarded in (True, False)]
 
 
-def verdicts(kills: Iterable[Kill], wrong: Callable[[Kill], str]) -> dict[str, str]:
-    """What is wrong with each killed run, side by side; empty when all is well."""
+def verdicts(kills: Iterable[Kill], wrong: Callable[[Kill], str]) -> Verdicts:
+    """Of runs side by side; ``wrong`` says what is wrong with one, empty when all is well, or raises Absent."""
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         found = {str(kill): pool.submit(wrong, kill) for kill in kills}
-    return {kill: verdict.result() for kill, verdict in found.items() if verdict.result()}
+    struck = {kill: run.result() for kill, run in found.items() if not isinstance(run.exception(), Absent)}
+    return Verdicts({kill: words for kill, words in struck.items() if words}, len(struck))

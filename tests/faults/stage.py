@@ -117,11 +117,18 @@ class Stage:
 
     def settle(self, reached: Callable[["Stage"], bool] | None = None, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the present spec is Ready, or as ``reached`` says, and nothing is written any more."""
-        generation = self.fleet.get()["metadata"]["generation"]
+        generation = self._generation()
         self.until(lambda: self.status().get("observedGeneration") == generation, "the present spec is seen", seconds)
         at_the_end = reached or is_ready
         self.until(lambda: at_the_end(self), "the end is reached", seconds)
         self.until(lambda: self._at_rest() and at_the_end(self), "the end is reached, and nothing written", seconds)
+
+    def has_settled(self, reached: Callable[["Stage"], bool]) -> bool:
+        """Whether ``settle`` would have nothing to wait for."""
+        return self._at_rest() and self.status().get("observedGeneration") == self._generation() and reached(self)
+
+    def _generation(self) -> int:
+        return int(self.fleet.get()["metadata"]["generation"])
 
     def rest(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until nothing was written for a while (O8)."""

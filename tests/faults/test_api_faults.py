@@ -77,6 +77,7 @@ def outlive(stage: Stage, effect: Effect, seconds: float) -> None:
     assert stage.exits in ([], [LOST_THE_LEASE])
     stage.arm()
     stage.settle(seconds=60)
+    assert time.monotonic() - end <= 60
     assert stage.pods() == pods
     shrink(stage)
 

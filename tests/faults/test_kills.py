@@ -7,17 +7,17 @@ import pytest
 
 from e2e.cluster import Cluster
 from tests.faults import oracles
-from tests.faults.flows import FLOWS, SAMPLE, Flow, Kill, Run, at_every_write, run, verdicts
+from tests.faults.flows import FLOWS, SAMPLE, Flow, Kill, Run, Verdicts, at_every_write, run, verdicts
 from tests.faults.stage import stage
 
 pytestmark = [pytest.mark.cluster, pytest.mark.proves("R05", "F1", "F2")]
 Undisturbed = Callable[[Flow], Run]
-Judge = Callable[[Flow, Iterable[Kill]], dict[str, str]]
+Judge = Callable[[Flow, Iterable[Kill]], Verdicts]
 
 
 @pytest.fixture
 def judge(cluster: Cluster, pki: Path, tmp_path: Path, undisturbed: Undisturbed) -> Judge:
-    """What is wrong with each killed run; empty when all is well."""
+    """What is wrong with each killed run."""
 
     def wrong(expected: Run, flow: Flow, kill: Kill) -> str:
         try:
@@ -28,7 +28,7 @@ def judge(cluster: Cluster, pki: Path, tmp_path: Path, undisturbed: Undisturbed)
         state = oracles.differences(expected.state, found.state)
         return "\n".join(state + oracles.differences(dict(expected.counts), dict(found.counts)))
 
-    def judged(flow: Flow, kills: Iterable[Kill]) -> dict[str, str]:
+    def judged(flow: Flow, kills: Iterable[Kill]) -> Verdicts:
         expected = undisturbed(flow)
         return verdicts(kills, lambda kill: wrong(expected, flow, kill))
 
@@ -40,7 +40,7 @@ def test_killed_after_its_first_write_and_before_a_middle_one(
     flow: Flow, undisturbed: Undisturbed, judge: Judge
 ) -> None:
     middle = max(1, len(undisturbed(flow).writes) // 2)
-    assert judge(flow, [Kill(1, forwarded=True), Kill(middle, forwarded=False)]) == {}
+    assert judge(flow, [Kill(1, forwarded=True), Kill(middle, forwarded=False)]) == Verdicts({}, killed=2)
 
 
 @pytest.mark.soak
@@ -50,5 +50,6 @@ def test_killed_after_and_before_every_write(
     flow: Flow, undisturbed: Undisturbed, judge: Judge, say: Callable[[str], None]
 ) -> None:
     kills = at_every_write(undisturbed(flow))
-    assert judge(flow, kills) == {}
-    say(f"{flow}: killed after and before each of its {len(kills) // 2} writes")
+    found = judge(flow, kills)
+    assert found.wrong == {}
+    say(f"{flow}: killed {found.killed} times, after and before each of its {len(kills) // 2} writes")
