@@ -1,4 +1,7 @@
-"""The CRD is deleted, as an uninstall to the last bit does. Not beside other tests: the CRD is there once for all."""
+"""The CRD is deleted, as an uninstall to the last bit does, or comes late.
+
+Not beside other tests: the CRD is there once for all.
+"""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -74,3 +77,15 @@ def test_the_crd_goes_with_its_fleets_comes_back_to_an_operator_that_serves_and_
     assert operator.process.poll() is None
     operator.terminate()
     fleet.cluster.kubectl("delete", "namespace", fleet.namespace, "--timeout=60s")
+
+
+@pytest.mark.proves("R52")
+def test_the_crd_may_come_after_the_operator_and_the_object_be_applied_again(start: Start, fleet: Fleet) -> None:
+    fleet.cluster.kubectl("delete", "crd", CRD, "--timeout=60s")
+    operator = start()
+    with pytest.raises(ClusterError, match=r"(?i)llmdeployment"):
+        fleet.create(replicas=1)
+    with_crd(Profile.CONTROL)
+    fleet.create(replicas=1)
+    fleet.await_condition("Ready", seconds=120)
+    assert operator.process.poll() is None

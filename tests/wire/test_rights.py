@@ -107,13 +107,14 @@ async def a_whole_life(client: ApiClient, world: Simulator) -> None:
 
 
 def hasty(answer: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
-    """A server on which every new name was taken at the first try, so that the operator looks who has it."""
-    tried: set[str] = set()
+    """A server on which each new name is taken once, so that the operator looks who has it, and is free by then."""
+    taken: set[str] = set()
 
     def respond(request: Request) -> Answer:
         is_apply = request.method == "PATCH" and not request.path.endswith("/status")
-        if is_apply and request.body["metadata"].get("resourceVersion") == UNBORN and request.path not in tried:
-            tried.add(request.path)
+        is_new = is_apply and request.body["metadata"].get("resourceVersion") == UNBORN
+        if is_new and request.path not in taken:
+            taken.add(request.path)
             return 409, {"message": "the object has been modified"}
         return answer(request)
 

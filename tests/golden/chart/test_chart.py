@@ -171,6 +171,7 @@ def test_alerts_link_to_where_the_pages_are_published(cluster: Cluster, tmp_path
     assert found["PodMonitor"]["spec"]["namespaceSelector"] == {"matchNames": ["team-a"]}
 
 
+@pytest.mark.proves("R54")
 def test_where_it_is_not_or_is_not_wanted_nothing_of_it_is_made(
     render: Render, cluster: Cluster, tmp_path: Path
 ) -> None:

@@ -71,7 +71,7 @@ async def test_a_watch_that_stands_is_whole_again(kopf: Kopf) -> None:
     assert (await kept(kopf, 5, "here")).broken == 0
 
 
-@pytest.mark.proves("R16")
+@pytest.mark.proves("R16", "R52")
 async def test_kopf_is_not_begun_before_the_crd_is_there(kopf: Kopf) -> None:
     """It would stand and watch nothing."""
     kopf.missing = [Refused("the server could not find the requested resource", 404), Unavailable("503")]
