@@ -31,6 +31,7 @@ from tests.faults.stage import KILLED, Stage
 
 LOST_THE_LEASE = 1
 SETTLING_SECONDS = 90.0
+"""A watch that fell silent may hide for seventy that pods are ready."""
 OLD_ANSWERS = 8
 USUAL_SIZE = 2
 """Of a fleet whose spec says nothing else."""
@@ -144,7 +145,7 @@ class Play:
         plain = self.stage.another("plain")
         found = oracles.present_state(self.stage.objects())
         plain.create(**self.spec)
-        plain.await_condition("Ready")
+        plain.await_condition("Ready", seconds=SETTLING_SECONDS)
         self.stage.rest()
         expected = oracles.present_state(self.stage.objects_of(plain))
         _none(oracles.differences(expected, found))

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import socket
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ LARGEST_BODY = 64 * 2**20
 LONGEST_LINE = 8 * 2**20
 TLS_GOODBYE_SECONDS = 0.05
 """aiohttp closes TLS connections in the background."""
+LONGEST_GOODBYE_SECONDS = 5.0
+"""A busy server takes its time."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Proxy:
         self.port = 0
         self._armed = Armed()
         self._streams: set[Stream] = set()
+        self._sockets = weakref.WeakSet[socket.socket]()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
 
@@ -93,7 +98,7 @@ class Proxy:
 
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        connector = aiohttp.TCPConnector(ssl=self._trust, limit=0)
+        connector = aiohttp.TCPConnector(ssl=self._trust, limit=0, socket_factory=self._socket)
         timeout = aiohttp.ClientTimeout(total=None)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, read_bufsize=LONGEST_LINE)
         async with self._session:
@@ -110,7 +115,20 @@ class Proxy:
             self._ready.set()
             await self._stop.wait()
             await runner.cleanup()
+        await self._goodbyes()
+
+    async def _goodbyes(self) -> None:
+        """Until no connection to the server is open, or for as long as it is worth."""
+        end = time.monotonic() + LONGEST_GOODBYE_SECONDS
         await asyncio.sleep(TLS_GOODBYE_SECONDS)
+        # A socket that closes tells nobody.
+        while any(each.fileno() >= 0 for each in self._sockets) and time.monotonic() < end:  # noqa: ASYNC110 because of it
+            await asyncio.sleep(TLS_GOODBYE_SECONDS)
+
+    def _socket(self, address: tuple[Any, ...]) -> socket.socket:
+        made = socket.socket(*address[:3])
+        self._sockets.add(made)
+        return made
 
     async def _handle(self, incoming: web.Request) -> web.StreamResponse:
         at, body, armed = time.monotonic(), await incoming.read(), self._armed
