@@ -1,8 +1,8 @@
 """The largest objects that the API server takes, beside small ones."""
 
 import json
+import os
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,8 +20,8 @@ from tests.integration.operator.operator_process import OperatorProcess, eventua
 pytestmark = pytest.mark.cluster
 LARGE_OBJECTS = 3
 EVERY_SECONDS = 0.02
-SLOWEST_PAGE_SECONDS = 1.0
-"""Seen under load: 0.3; 1.2 once, where five times as much ran as the machine has cores."""
+BLOCKED_SECONDS = 1.0
+"""Of the operator's own processor time: what else the machine does is not its doing."""
 MOST_GROWTH_BYTES = 128 * 2**20
 """Seen: 47 to 91 MiB with three objects of 1.3 MiB, as their passes happen to overlap."""
 
@@ -39,17 +39,23 @@ def high_water(operator: OperatorProcess) -> int:
     return int(found[1]) * 1024
 
 
+def worked(operator: OperatorProcess) -> float:
+    """Processor time of the process so far, seconds (proc_pid_stat(5), utime and stime)."""
+    fields = Path(f"/proc/{operator.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
 def polled(operator: OperatorProcess) -> Iterator[list[tuple[int, float]]]:
-    """Asks the event loop's own page all the time; status and seconds of each answer."""
+    """Asks the event loop's own page all the time; each answer's status, and what the operator worked before it."""
     answers: list[tuple[int, float]] = []
     over = Event()
 
     def ask() -> None:
         while not over.wait(EVERY_SECONDS):
-            asked = time.monotonic()
+            before = worked(operator)
             status, _ = operator.page("/livez")
-            answers.append((status, time.monotonic() - asked))
+            answers.append((status, worked(operator) - before))
 
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(ask)
@@ -69,7 +75,7 @@ def test_huge_objects_keep_memory_flat_and_delay_nobody(start: Start, fleet: Fle
     with polled(operator) as answers:
         _load(fleet)
     assert {status for status, _ in answers} == {200}
-    assert max(seconds for _, seconds in answers) < SLOWEST_PAGE_SECONDS
+    assert max(seconds for _, seconds in answers) < BLOCKED_SECONDS
     assert high_water(operator) - before < MOST_GROWTH_BYTES
 
 
@@ -95,7 +101,7 @@ def test_edits_of_a_huge_object_leave_memory_where_it_was(start: Start, fleet: F
             _told(fleet)
             seen.append(high_water(operator))
     assert {status for status, _ in answers} == {200}
-    assert max(seconds for _, seconds in answers) < SLOWEST_PAGE_SECONDS
+    assert max(seconds for _, seconds in answers) < BLOCKED_SECONDS
     assert seen[-1] - seen[WARM_EDITS - 1] < MOST_GROWTH_BY_EDITS_BYTES, seen
 
 
