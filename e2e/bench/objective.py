@@ -5,7 +5,7 @@ One replica's pace is measured first, while the autoscaler only watches (mode Ob
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from e2e.cluster.progress import Report
@@ -94,7 +94,7 @@ def _play(fleet: Fleet, url: str, report: Report) -> Played:
     pace = first.ok / first.seconds
     report.say(f"one replica answers {pace:.2f} requests a second")
     with report.step("calm, until it has learned"), Background(_plan(url, LEARN_SECONDS, CALM_SHARE * pace)) as load:
-        until(lambda: "learned" in fleet.get()["status"].get("autoscaling", {}), LEARN_SECONDS, "values learned")
+        fleet.until(lambda seen: "learned" in seen["status"].get("autoscaling", {}), "values learned", LEARN_SECONDS)
         time.sleep(WINDOW_SECONDS)
         calm = load.stop()
     fleet.patch(autoscaling={"mode": "Enforce"})
@@ -103,7 +103,7 @@ def _play(fleet: Fleet, url: str, report: Report) -> Played:
         step = load.stop()
     with report.step("quiet, until one has gone"), Background(_plan(url, QUIET_SECONDS, CALM_SHARE * pace)) as load:
         most = fleet.get()["status"]["replicas"]
-        until(lambda: fleet.get()["status"]["replicas"] < most, QUIET_SECONDS, "a replica released")
+        fleet.until(lambda seen: bool(seen["status"]["replicas"] < most), "a replica released", QUIET_SECONDS)
         time.sleep(WINDOW_SECONDS)
         quiet = load.stop()
     status, loads = fleet.get()["status"], (first, calm, step, quiet)
@@ -150,7 +150,11 @@ def judge(played: Played) -> tuple[Row, ...]:
     return (
         Row("pace of one replica", played.pace, "req/s"),
         Row("time to first token before the step, p95", played.calm.p95, "s"),
-        Row("worst window of the step, within the target", min(each.attained for each in played.windows), ""),
+        Row(
+            "worst window of the step, within the target",
+            min((each.attained for each in played.windows), default=math.nan),
+            "",
+        ),
         Row("most replicas", max(sizes, default=1), ""),
         Row.at_most("target kept again after", recovered(played.windows), "s", STEP_SECONDS - KEPT_SECONDS),
         Row.at_least("replicas released", played.released, "", 1),
@@ -165,12 +169,3 @@ def attained(outcomes: Sequence[Outcome]) -> float:
     """Share of requests whose first token came within the target; NaN of none."""
     kept = [each.first_token is not None and each.first_token <= TARGET_SECONDS for each in outcomes]
     return sum(kept) / len(kept) if kept else math.nan
-
-
-def until(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    """Look every two seconds. TimeoutError with ``what`` was waited for."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds:.0f} s: {what}")
-        time.sleep(LOOK_SECONDS)
