@@ -193,4 +193,4 @@ def test_a_trace_from_a_server_needs_the_name_of_a_fleet(stage: Stage) -> None:
 def test_a_time_has_a_number_and_a_unit(run: Run, since: str) -> None:
     found = run(since=since)
     assert found.exit_code == 2
-    assert "is no time from 1s to 31d, such as 90m, 24h or 7d" in found.output
+    assert "is no length of time up to 31d, such as 90s, 30m, 24h or 2d" in found.output

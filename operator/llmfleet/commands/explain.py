@@ -1,7 +1,6 @@
 """``llmfleet explain``: why a fleet has the size it has, as a story, as JSON and as a picture."""
 
 import asyncio
-import re
 import shutil
 import sys
 import time
@@ -15,7 +14,7 @@ from typing import Any
 import click
 
 from llmfleet.commands import picture
-from llmfleet.commands.kept import kept, server_options, source
+from llmfleet.commands.kept import Duration, kept, server_options, source
 from llmfleet.core.explain import retraced
 from llmfleet.core.explain.account import Account, NotAutoscaled, from_status, since
 from llmfleet.core.explain.story import story
@@ -29,24 +28,10 @@ from llmfleet.shell.kinds import OWN
 from llmfleet.shell.ports import SourceUnavailable
 from llmfleet.shell.reach import Answer, ask, ask_directly
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+LONGEST_DAYS = int(LONGEST_SECONDS // 86_400)
 LOOK_AGAIN_SECONDS = 5.0
 CLEAR = "\x1b[H\x1b[2J"
 WIDEST = 120
-
-
-class Span(click.ParamType[float]):
-    """A length of time such as 90s, 30m, 24h or 2d, in seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """See click."""
-        found = re.fullmatch(r"(\d+)([smhd])", str(value))
-        seconds = float(found[1]) * UNITS[found[2]] if found else 0.0
-        if not 0 < seconds <= LONGEST_SECONDS:
-            self.fail(f"{value!r} is no length of time up to 7d, such as 90s, 30m, 24h or 2d", param, ctx)
-        return seconds
 
 
 @dataclass(frozen=True)
@@ -63,7 +48,14 @@ class Place:
 @click.command()
 @click.argument("name")
 @click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of the LLMDeployment.")
-@click.option("--since", "seconds", type=Span(), default="1h", show_default=True, help="How far back: 30m, 24h, 2d.")
+@click.option(
+    "--since",
+    "seconds",
+    type=Duration(LONGEST_DAYS),
+    default="1h",
+    show_default=True,
+    help="How far back: 30m, 24h, 2d.",
+)
 @click.option("--watch", is_flag=True, help="Tell it again every five seconds, until Ctrl-C.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 @click.option("--picture/--no-picture", "is_drawn", default=None, help="Charts, too. Default: in a terminal.")

@@ -16,7 +16,7 @@ from llmfleet.settings import MetricsSource
 from llmfleet.shell.prometheus import Prometheus
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-LONGEST = 31 * UNITS["d"]
+LONGEST_DAYS = 31
 PIECE_SECONDS = 900.0
 """So much is asked for at once: an answer is bounded."""
 PROGRESS_SECONDS = 2.0
@@ -28,19 +28,27 @@ class Duration(click.ParamType[float]):
 
     name = "duration"
 
+    def __init__(self, longest_days: int) -> None:
+        """Longer ones are refused."""
+        self._days = longest_days
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """See click."""
         found = re.fullmatch(r"(\d+)([smhd])", str(value))
         seconds = int(found[1]) * UNITS[found[2]] if found else 0
-        if not 0 < seconds <= LONGEST:
-            self.fail(f"{value!r} is no time from 1s to 31d, such as 90m, 24h or 7d", param, ctx)
+        if not 0 < seconds <= self._days * UNITS["d"]:
+            self.fail(f"{value!r} is no length of time up to {self._days}d, such as 90s, 30m, 24h or 2d", param, ctx)
         return float(seconds)
 
 
 WHICH = (
     click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of the LLMDeployment."),
     click.option(
-        "--since", type=Duration(), default="24h", show_default=True, help="How far to go back, as 90m, 24h, 7d."
+        "--since",
+        type=Duration(LONGEST_DAYS),
+        default="24h",
+        show_default=True,
+        help="How far to go back, as 90m, 24h, 7d.",
     ),
 )
 SERVER = (
