@@ -110,7 +110,8 @@ class Part:
     async def _add(self, numbers: range, process: Running) -> None:
         """Create objects and wait until all that there are then say that they are ready."""
         whole, api, namespace = numbers.stop, self.api, self.namespace
-        every, patience = min(1.0, max(0.2, whole / 1000)), 120.0 + whole
+        # Seldom, for looking costs the server time; what is measured is read from its audit log.
+        every, patience = min(5.0, max(0.2, whole / 200)), 120.0 + whole
 
         async def ready() -> bool:
             process.check()
