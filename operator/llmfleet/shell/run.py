@@ -56,7 +56,7 @@ class Operator:
         self._sources = {each.name: Prometheus(each) for each in settings.metrics_sources}
         self._settings, self._api, self._lease = settings, api, lease
         self._clock, self._cache, self.metrics = SystemClock(), Cache(self._wake), metrics
-        events = Events(api, self._clock.rfc3339)
+        self._events = events = Events(api, self._clock.rfc3339)
         parts: dict[str, Any] = {"cache": self._cache, "cluster": api, "pods": pods, "clock": self._clock}
         parts |= {"metrics": metrics, "events": events}
         room = NodeCapacity(api, self._clock, is_cluster_wide=not settings.watch_namespaces)
@@ -171,6 +171,7 @@ class Operator:
         raw = {**raw, "kind": OWN.kind}
         if is_gone:
             self._autoscaler.forget(raw["metadata"]["uid"])
+            self._events.forget(raw["metadata"]["uid"])
             self._cache.drop(raw)
         else:
             self._cache.put(raw)

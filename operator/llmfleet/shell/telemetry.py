@@ -159,6 +159,10 @@ class Events:
         else:
             self._owed.add(uid)
 
+    def forget(self, uid: str) -> None:
+        """Owe nothing to an object that is gone."""
+        self._owed.discard(uid)
+
     async def changed(self, about: Raw, old: Status, new: Status) -> None:
         """Events for conditions with a new status or reason.
 

@@ -180,6 +180,16 @@ async def test_an_event_that_is_owed_is_so_for_as_long_as_its_way_costs_somethin
     assert cluster.events == []
 
 
+async def test_nothing_is_owed_to_an_object_that_is_gone() -> None:
+    events, cluster = made()
+    cluster.refusals["event"] = Unavailable("503")
+    await events.foretell(OWN, Status(), going(IN_PLACE), IN_PLACE)
+    events.forget(OWN["metadata"]["uid"])
+    cluster.refusals.clear()
+    await events.foretell(OWN, going(IN_PLACE), going(IN_PLACE), IN_PLACE)
+    assert cluster.events == []
+
+
 def test_series_of_an_object_that_is_gone_are_dropped() -> None:
     metrics = Metrics()
     metrics.standing.hold("a", "x", Status(ready_replicas=1))
