@@ -32,6 +32,21 @@ LONGEST_GOODBYE_SECONDS = 5.0
 """A busy server takes its time."""
 
 
+class _Listener(socket.socket):
+    """On the loopback; of what it accepts, aiohttp does not know a connection whose TLS is not up yet."""
+
+    def __init__(self, accepted: weakref.WeakSet[socket.socket]) -> None:
+        super().__init__()
+        self._accepted = accepted
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.bind(("127.0.0.1", 0))
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        made, address = super().accept()
+        self._accepted.add(made)
+        return made, address
+
+
 @dataclass(frozen=True)
 class Exchange:
     """One request and what became of it."""
@@ -109,8 +124,7 @@ class Proxy:
             await runner.setup()
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(self._pki / "apiserver.crt", self._pki / "apiserver.key")
-            site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-            await site.start()
+            await web.SockSite(runner, _Listener(self._sockets), ssl_context=context).start()
             self.port = runner.addresses[0][1]
             self._ready.set()
             await self._stop.wait()
@@ -118,7 +132,7 @@ class Proxy:
         await self._goodbyes()
 
     async def _goodbyes(self) -> None:
-        """Until no connection to the server is open, or for as long as it is worth."""
+        """Until no connection is open on either side, or for as long as it is worth."""
         end = time.monotonic() + LONGEST_GOODBYE_SECONDS
         await asyncio.sleep(TLS_GOODBYE_SECONDS)
         # A socket that closes tells nobody.

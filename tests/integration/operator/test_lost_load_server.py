@@ -73,6 +73,7 @@ def assert_it_stays(fleet: Fleet, seconds: float) -> None:
         eventually(fleet.sizes, lambda sizes: set(sizes.values()) != {3}, seconds=seconds)
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.proves("F39")
 def test_load_that_is_lost_or_wrong_while_it_falls_releases_nothing_and_true_load_does(
     fleet: Fleet, played: Fleets
