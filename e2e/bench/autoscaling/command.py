@@ -13,7 +13,8 @@ from .families import FAMILIES
 from .judge import KEPT_APART, NONE, judge
 from .kept_apart import kept_apart
 from .resumed import Kept, Rest, default_path
-from .suite import Played, Rivals, chosen, frozen, jobs, play_all, policies
+from .suite import Played, chosen, frozen, jobs, play_all
+from .sweep import Rivals, policies
 
 
 @click.command("autoscaling")
@@ -24,7 +25,7 @@ from .suite import Played, Rivals, chosen, frozen, jobs, play_all, policies
     "--sweep",
     "is_sweep",
     is_flag=True,
-    help="Every setting of every rival; keeps the result. Takes hours; goes on where it was broken off.",
+    help="Every setting of every rival; keeps the result. Takes hours.",
 )
 @click.option("--kept-apart", "is_apart", is_flag=True, help="The cases that no constant was ever chosen by.")
 @click.option(
@@ -36,21 +37,21 @@ from .suite import Played, Rivals, chosen, frozen, jobs, play_all, policies
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the numbers here.")
 def command(names: str, seeds: int, workers: int, json_file: Path | None, **which: bool) -> None:
-    """Size simulated fleets in thirteen cases: attainment, GPU-hours, flips."""  # fmt: skip
+    """Size simulated fleets in thirteen cases: attainment, GPU-hours, flips.
+
+    What was broken off goes on where it was, and rivals are played again only after a change that concerns them.
+    """
     alone, is_sweep, is_apart = (which[each] for each in ("alone", "is_sweep", "is_apart"))
     wanted = _cases(names, is_apart=is_apart, is_whole=is_sweep)
     if is_sweep and alone:
         raise click.UsageError("--sweep is about the rivals; leave out --alone")
     rivals = Rivals.NONE if alone else Rivals.ALL if is_sweep else Rivals.BEST
-    these = policies(rivals), range(1, seeds + 1), workers
-    played = _swept(*these) if is_sweep else _played(wanted, *these)
+    played = _played(wanted, policies(rivals), range(1, seeds + 1), workers)
     if is_sweep:
         found = sweep.numbers(played)
         sweep.save(found, range(1, seeds + 1))
-        click.echo("\n".join(sweep.closest(found)))
-        for name, family in FAMILIES.items():
-            best = sweep.best(found, name)
-            click.echo(f"{name}: best {best}" + f", families.py says {family.best}" * (best != family.best))
+        best = (f"{name}: best {sweep.best(found, name)}" for name in FAMILIES)
+        click.echo("\n".join((*sweep.closest(found), *best)))
     row.conclude("autoscaling", judge(played, KEPT_APART if is_apart else NONE), json_file)
 
 
@@ -72,21 +73,13 @@ def _cases(names: str, *, is_apart: bool, is_whole: bool) -> list[str]:
 
 
 def _played(names: Sequence[str], of: Sequence[str], seeds: Sequence[int], workers: int) -> list[Played]:
-    played: list[Played] = []
-    for each in play_all(names, of, seeds, workers):
-        played.append(each)
-        click.echo(_told(each), err=True)
-    return played
-
-
-def _swept(of: Sequence[str], seeds: Sequence[int], workers: int) -> list[Played]:
-    """All cases; what an earlier sweep kept of them is not played again."""
+    """Runs of rivals that an earlier bench or sweep kept are not played again; ours always is."""
     kept = Kept(default_path())
     known = dict(kept.runs)
-    rest = Rest(job for job in jobs([], of, seeds) if job not in known)
+    rest = Rest(names, (job for job in jobs(names, of, seeds) if job not in known))
     click.echo(f"{len(rest.jobs)} runs, kept in {kept.path} as they end: the same command goes on from there", err=True)
     played: list[Played] = []
-    for each in play_all([], of, seeds, workers, known):
+    for each in play_all(names, of, seeds, workers, known):
         played.append(each)
         kept.add(each)
         if each.job in rest.jobs:

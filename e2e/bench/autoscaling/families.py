@@ -18,7 +18,6 @@ FULLNESS = (0.05, 0.1, 0.15, 0.2, 0.4, 0.8)
 """Of the cache."""
 WAITING = (0.5, 1, 2, 5, 10, 20)
 """Requests for each replica."""
-Best = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,6 @@ class Family:
     make: Callable[[float, Scene], Scaler]
     targets: tuple[float, ...]
     """In flight for each replica; waiting for KEDA; share of the cache, or of the promised latency, for the others."""
-    best: Best
-    """The three of them that did best over all cases in the sweep."""
     default: float | None = None
     """Its own, where it has one; one of the targets."""
     mends: str = ""
@@ -39,18 +36,17 @@ class Family:
 def family(
     kind: type[Rival],
     targets: tuple[float, ...],
-    best: Best,
     default: float | None = None,
     mends: str = "",
     **members: Any,
 ) -> Family:
     """Of a rule that sees requests only."""
-    return Family(lambda target, _: kind(target, **members), targets, best, default, mends)
+    return Family(lambda target, _: kind(target, **members), targets, default, mends)
 
 
-def planner(kind: type[Modelled], targets: tuple[float, ...], best: Best, mends: str = "", **members: Any) -> Family:
+def planner(kind: type[Modelled], targets: tuple[float, ...], mends: str = "", **members: Any) -> Family:
     """Of a rule that knows the engine and the promise; its own default is the last target."""
-    return Family(partial(_planner, kind, members), targets, best, targets[-1], mends)
+    return Family(partial(_planner, kind, members), targets, targets[-1], mends)
 
 
 def _planner(kind: type[Modelled], members: Mapping[str, Any], target: float, scene: Scene) -> Scaler:
@@ -58,21 +54,19 @@ def _planner(kind: type[Modelled], members: Mapping[str, Any], target: float, sc
 
 
 FAMILIES: Mapping[str, Family] = {
-    "HPA": family(HPA, (5, 8, 12, 15, 20, 30), (8, 12, 15)),
-    "KEDA": family(KEDA, WAITING, (1, 2, 5)),
-    "KEDA mended": family(KEDA, WAITING, (1, 2, 5), mends="KEDA", is_mended=True),
-    "Knative": family(Knative, (8, 10, 16, 20, 30, 70), (10, 16, 20), 70),
-    "KubeAI": family(KubeAI, (8, 12, 15, 25, 40, 100), (12, 15, 25), 100),
-    "AIBrix": family(AIBrix, (8, 10, 15, 20, 30, 40), (10, 15, 20)),
-    "AIBrix mended": family(AIBrix, (8, 10, 15, 20, 30, 40), (10, 15, 20), is_mended=True),
-    "Ray Serve": family(RayServe, (2, 8, 10, 15, 20, 40), (10, 15, 20), 2),
-    "WVA": family(WVA, (0.1, 0.15, 0.2, 0.3, 0.4, 0.8), (0.15, 0.2, 0.3), 0.8),
-    "WVA tokens": planner(WVATokens, FULLNESS, FULLNESS[:3]),
-    "WVA tokens mended": planner(WVATokens, FULLNESS, FULLNESS[:3], mends="WVA tokens", is_mended=True),
-    "WVA queueing": planner(WVAQueueing, SHARES, SHARES[:3]),
-    "Dynamo throughput": planner(DynamoThroughput, SHARES, SHARES[:3]),
-    "Dynamo throughput mended": planner(
-        DynamoThroughput, SHARES, SHARES[:3], mends="Dynamo throughput", is_mended=True
-    ),
-    "Dynamo load": planner(DynamoLoad, SHARES, SHARES[:3]),
+    "HPA": family(HPA, (5, 8, 12, 15, 20, 30)),
+    "KEDA": family(KEDA, WAITING),
+    "KEDA mended": family(KEDA, WAITING, mends="KEDA", is_mended=True),
+    "Knative": family(Knative, (8, 10, 16, 20, 30, 70), 70),
+    "KubeAI": family(KubeAI, (8, 12, 15, 25, 40, 100), 100),
+    "AIBrix": family(AIBrix, (8, 10, 15, 20, 30, 40)),
+    "AIBrix mended": family(AIBrix, (8, 10, 15, 20, 30, 40), is_mended=True),
+    "Ray Serve": family(RayServe, (2, 8, 10, 15, 20, 40), 2),
+    "WVA": family(WVA, (0.1, 0.15, 0.2, 0.3, 0.4, 0.8), 0.8),
+    "WVA tokens": planner(WVATokens, FULLNESS),
+    "WVA tokens mended": planner(WVATokens, FULLNESS, mends="WVA tokens", is_mended=True),
+    "WVA queueing": planner(WVAQueueing, SHARES),
+    "Dynamo throughput": planner(DynamoThroughput, SHARES),
+    "Dynamo throughput mended": planner(DynamoThroughput, SHARES, mends="Dynamo throughput", is_mended=True),
+    "Dynamo load": planner(DynamoLoad, SHARES),
 }

@@ -1,4 +1,4 @@
-"""A sweep's runs, kept as they end: one that was broken off goes on where it was.
+"""Runs, kept as they end: a bench or sweep that was broken off goes on where it was.
 
 Only rivals are kept. They depend on the rules, the cases and the simulated fleet, and not on our decider; a change of
 what they depend on begins a file of its own.
@@ -78,12 +78,12 @@ def digest(files: Sequence[Path]) -> str:
 
 
 class Rest:
-    """What is not yet played of a sweep, and how long it takes."""
+    """What is not yet played, and how long it takes."""
 
-    def __init__(self, jobs: Iterable[Job]) -> None:
-        """All that is to be played."""
+    def __init__(self, names: Sequence[str], jobs: Iterable[Job]) -> None:
+        """All that is to be played of the cases of these names; none is all."""
         self.jobs = set(jobs)
-        self._seconds = {each.name: each.scene.seconds for each in suite.chosen([])}
+        self._seconds = {each.name: each.scene.seconds for each in suite.chosen(names)}
         self._speeds: dict[str, list[float]] = defaultdict(list)
 
     def ended(self, played: Played) -> None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from random import Random
@@ -86,22 +85,6 @@ def ours(promise: Promise) -> Decider:
     first, output = promise.time_to_first_token, promise.time_per_output_token
     objectives = Objectives(Objective(SHARE, first), Objective(SHARE, output))
     return Decider(Policy(1, MOST, objectives=objectives), TICK_SECONDS)
-
-
-class Rivals(StrEnum):
-    """Which settings of them are run."""
-
-    NONE = "none"
-    BEST = "best"
-    ALL = "all"
-
-
-def policies(rivals: Rivals) -> tuple[str, ...]:
-    """Their names: a rival's is its family and target."""
-    if rivals is Rivals.NONE:
-        return (OURS,)
-    wanted = {name: each.targets if rivals is Rivals.ALL else each.best for name, each in FAMILIES.items()}
-    return (OURS, *(f"{name} {target:g}" for name, targets in wanted.items() for target in targets))
 
 
 def scaler(policy: str, scene: Scene) -> Scaler:

@@ -3,12 +3,14 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from statistics import fmean
 
 import llmfleet
 
 from .cases import means
+from .families import FAMILIES
 from .suite import OURS, Played
 
 RESULT = Path(__file__).parent / "sweep.json"
@@ -16,6 +18,23 @@ ABLE = 89.0
 """Percent of the requests that a setting must serve well to be ranked by what it costs."""
 Numbers = Mapping[str, Mapping[str, Sequence[float]]]
 """By policy and case: percent attained, GPU-hours, direction flips; means over the seeds."""
+
+
+class Rivals(StrEnum):
+    """Which settings of them are run."""
+
+    NONE = "none"
+    BEST = "best"
+    ALL = "all"
+
+
+def policies(rivals: Rivals) -> tuple[str, ...]:
+    """Their names: a rival's is its family and target. FileNotFoundError where none can be best: nothing was swept."""
+    if rivals is Rivals.NONE:
+        return (OURS,)
+    found = load() if rivals is Rivals.BEST else {}
+    wanted = {name: best(found, name) if found else each.targets for name, each in FAMILIES.items()}
+    return (OURS, *(f"{name} {target:g}" for name, targets in wanted.items() for target in targets))
 
 
 def numbers(played: Iterable[Played]) -> Numbers:
@@ -41,6 +60,12 @@ def save(found: Numbers, seeds: Sequence[int]) -> None:
     lines = ",\n".join(f"    {json.dumps(policy)}: {json.dumps(cases)}" for policy, cases in found.items())
     head = f'  "version": {json.dumps(llmfleet.__version__)},\n  "seeds": {json.dumps(list(seeds))},\n'
     RESULT.write_text(f'{{\n{head}  "policies": {{\n{lines}\n  }}\n}}\n')
+
+
+def load() -> Numbers:
+    """What the last sweep kept. FileNotFoundError before the first."""
+    found: Numbers = json.loads(RESULT.read_text())["policies"]
+    return found
 
 
 def best(found: Numbers, family: str) -> tuple[float, ...]:

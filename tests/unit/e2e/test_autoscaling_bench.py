@@ -9,13 +9,14 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from e2e.bench.autoscaling import faults, suite
+from e2e.bench.autoscaling import faults, suite, sweep
 from e2e.bench.autoscaling.cases import Case, cases
 from e2e.bench.autoscaling.command import command
 from e2e.bench.autoscaling.families import FAMILIES
 from e2e.bench.autoscaling.judge import KEPT_APART, attained, flips, hours, judge
 from e2e.bench.autoscaling.kept_apart import kept_apart
-from e2e.bench.autoscaling.suite import OURS, Played, Rivals
+from e2e.bench.autoscaling.suite import OURS, Played
+from e2e.bench.autoscaling.sweep import Rivals
 from llmfleet.core.simulation.decider import read
 from llmfleet.core.simulation.outcome import Change, Outcome
 from llmfleet.settings import Settings
@@ -23,17 +24,15 @@ from tests.unit.e2e.test_request_rivals import page
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_each_rival_has_six_targets_its_default_among_them_and_three_that_are_best(name: str) -> None:
+def test_each_rival_has_six_targets_its_default_among_them(name: str) -> None:
     family = FAMILIES[name]
     assert len(set(family.targets)) >= 6
     assert family.default in (None, *family.targets)
-    assert set(family.best) < set(family.targets)
 
 
 def test_a_policy_is_made_by_its_name() -> None:
-    assert suite.policies(Rivals.NONE) == (OURS,)
-    assert len(suite.policies(Rivals.BEST)) == 1 + 3 * len(FAMILIES)
-    names = suite.policies(Rivals.ALL)
+    assert sweep.policies(Rivals.NONE) == (OURS,)
+    names = sweep.policies(Rivals.ALL)
     assert len(names) == 1 + 6 * len(FAMILIES)
     assert all(suite.scaler(name, cases()[0].scene).every_seconds > 0 for name in names)
 
@@ -106,6 +105,18 @@ GOOD = [
     played("HPA 8", "C5", 0.95, 6.0, flips=8),
     played("HPA 8", "C10a", 0.95, 6.0),
 ]
+
+
+def test_the_last_sweep_is_of_all_settings_and_cases_that_there_are() -> None:
+    found = sweep.load()
+    assert set(found) == set(sweep.policies(Rivals.ALL))
+    assert {name for each in found.values() for name in each} == {each.name for each in cases()}
+
+
+def test_the_best_settings_are_three_of_each_rival() -> None:
+    found = sweep.policies(Rivals.BEST)
+    assert len(found) == 1 + 3 * len(FAMILIES)
+    assert set(found) < set(sweep.policies(Rivals.ALL))
 
 
 def test_the_forms_of_one_case_count_as_one() -> None:

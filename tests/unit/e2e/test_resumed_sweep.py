@@ -57,7 +57,7 @@ def test_another_rule_begins_another_file(tmp_path: Path) -> None:
 
 
 def test_the_rest_is_told_by_what_the_same_case_took() -> None:
-    rest = Rest([Job("HPA 8", "C5", 1), Job("HPA 12", "C5", 1), Job(OURS, "C10a", 1, with_fault=False)])
+    rest = Rest([], [Job("HPA 8", "C5", 1), Job("HPA 12", "C5", 1), Job(OURS, "C10a", 1, with_fault=False)])
     rest.ended(replace(played("HPA 8", "C5", 0.9, 1.0), speed=100.0))
     assert rest.core_seconds == pytest.approx((2400 + 2700) / 100)
     rest.ended(replace(played(OURS, "C10a without its fault", 0.9, 1.0), speed=50.0))
