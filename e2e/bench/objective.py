@@ -4,6 +4,7 @@ One replica's pace is measured first, while the autoscaler only watches (mode Ob
 """
 
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class Played:
     """Replicas that left in the quiet after it."""
     sent: int
     failures: tuple[tuple[str, int], ...]
+    """By phase and reason."""
     history: tuple[Document, ...]
     """Changes of size as the status tells them."""
 
@@ -107,7 +109,8 @@ def _play(fleet: Fleet, url: str, report: Report) -> Played:
         time.sleep(WINDOW_SECONDS)
         quiet = load.stop()
     status, loads = fleet.get()["status"], (first, calm, step, quiet)
-    failures = tuple(each for load in loads for each in load.failures)
+    phases = zip(("pace", "calm", "step", "quiet"), loads, strict=True)
+    failures = tuple((f"{phase}: {reason}", count) for phase, load in phases for reason, count in load.failures)
     history, sent = tuple(status["autoscaling"].get("history", ())), sum(load.sent for load in loads)
     return Played(pace, calm.first_token, windows, most - status["replicas"], sent, failures, history)
 
@@ -145,7 +148,7 @@ def recovered(windows: Sequence[Window]) -> float:
 
 def judge(played: Played) -> tuple[Row, ...]:
     """The rows of one step."""
-    explained = [each for each in played.history if each.get("reason") and "→" in each.get("message", "")]
+    explained = [each for each in played.history if each.get("reason") and re.search(r"\d", each.get("message", ""))]
     sizes = [each["to"] for each in played.history]
     return (
         Row("pace of one replica", played.pace, "req/s"),

@@ -12,8 +12,8 @@ from e2e.load.report import Percentiles
 from e2e.load.request import Outcome
 
 MISS = SHARE - 0.01
-ROSE = {"from": 1, "to": 3, "reason": "LoadRose", "message": "6.0 req/s → 3"}
-FELL = {"from": 3, "to": 2, "reason": "LoadFell", "message": "2.0 req/s → 2"}
+ROSE = {"from": 1, "to": 3, "reason": "LoadRose", "message": "6.0 requests/s now; 2.1 per replica: 2.9; 3"}
+FELL = {"from": 3, "to": 2, "reason": "LoadFell", "message": "2.0 requests/s now; 2"}
 PLAYED = Played(
     pace=6.0,
     calm=Percentiles.of([0.1]),
