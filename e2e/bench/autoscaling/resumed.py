@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from e2e.cluster import layout
 from llmfleet_runtime.contract import LoadReport
 
-from . import cases, families, suite
+from . import cases, families, kept_apart, suite
 from .suite import OURS, Job, Played
 
 OUR_DECIDER = "llmfleet.core.scaling.decide"
@@ -63,7 +63,7 @@ def sources() -> tuple[Path, ...]:
     """The files that a rival's numbers depend on."""
     graph = grimp.build_graph("llmfleet", "e2e", cache_dir=None)
     graph.remove_module(OUR_DECIDER)
-    roots = (families.__name__, cases.__name__)
+    roots = (families.__name__, cases.__name__, kept_apart.__name__)
     names = {suite.__name__, *roots}.union(*map(graph.find_upstream_modules, roots))
     files = (Path(str(import_module(name).__file__)) for name in names)
     return (*sorted(files), *sorted(cases.TRACES.glob("*.gz")))

@@ -32,8 +32,11 @@ def policies(rivals: Rivals) -> tuple[str, ...]:
     """Their names: a rival's is its family and target. FileNotFoundError where none can be best: nothing was swept."""
     if rivals is Rivals.NONE:
         return (OURS,)
-    found = load() if rivals is Rivals.BEST else {}
-    wanted = {name: best(found, name) if found else each.targets for name, each in FAMILIES.items()}
+    if rivals is Rivals.ALL:
+        wanted = {name: each.targets for name, each in FAMILIES.items()}
+    else:
+        found = load()
+        wanted = {name: best(found, name) for name in FAMILIES}
     return (OURS, *(f"{name} {target:g}" for name, targets in wanted.items() for target in targets))
 
 

@@ -194,8 +194,9 @@ def test_a_sweep_is_of_everything_but_what_is_kept_apart(arguments: list[str]) -
     assert "--sweep" in found.output
 
 
-def test_one_case_is_run_and_judged_from_the_command_line(tmp_path) -> None:
+def test_one_case_is_run_and_judged_from_the_command_line(tmp_path, monkeypatch) -> None:
     path = tmp_path / "numbers.json"
+    monkeypatch.setattr("e2e.bench.autoscaling.command.default_path", lambda: tmp_path / "runs")
     found = CliRunner().invoke(
         command, ["--cases", "C11", "--alone", "--seeds", "1", "--workers", "1", "--json", str(path)]
     )

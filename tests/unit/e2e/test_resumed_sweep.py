@@ -41,7 +41,17 @@ def test_a_line_that_was_broken_off_is_played_again_and_spoils_no_other(tmp_path
 
 def test_a_rival_depends_on_its_rule_the_cases_and_the_fleet_and_not_on_our_decider() -> None:
     names = {each.name for each in resumed.sources()}
-    assert {"wva.py", "rivals.py", "families.py", "cases.py", "suite.py", "replica.py", "fleet.py", "load.py"} <= names
+    assert {
+        "wva.py",
+        "rivals.py",
+        "families.py",
+        "cases.py",
+        "kept_apart.py",
+        "suite.py",
+        "replica.py",
+        "fleet.py",
+        "load.py",
+    } <= names
     assert "azure_2023_conv.csv.gz" in names
     assert names.isdisjoint({"decide.py", "offered.py", "forecast.py", "keep.py", "judge.py"})
 
